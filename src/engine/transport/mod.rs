@@ -1,0 +1,68 @@
+//! How bytes reach an engine. A [`Transport`] makes a [`Link`]; a link opens byte streams to the engine's HTTP socket.
+//!
+//! A new transport is one file here and one row in [`for_endpoint`]. Nothing above this module knows whether a stream is a Unix
+//! socket, TLS or an SSH channel.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::{config::Endpoint, fleet::LinkCause};
+
+pub mod ssh;
+
+/// A byte stream to an engine's HTTP socket.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// A boxed [`Io`].
+pub type IoStream = Box<dyn Io>;
+
+/// Makes links of one kind.
+pub trait Transport: Send + Sync {
+    /// The URL scheme it serves.
+    fn scheme(&self) -> &'static str;
+
+    /// Makes the link: for ssh the whole handshake, for the others a first connection that proves someone is there.
+    fn connect<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, Result<Arc<dyn Link>, ConnectError>>;
+}
+
+/// A link to one engine. Dropping the last reference closes everything it holds.
+pub trait Link: Send + Sync {
+    /// Opens one more byte stream to the engine's HTTP socket.
+    fn open(&self) -> BoxFuture<'_, Result<IoStream, ConnectError>>;
+
+    /// Resolves when the link as a whole is gone (an SSH session closed); never for links that are only a way to make connections.
+    fn closed(&self) -> BoxFuture<'_, ConnectError>;
+
+    /// SSH sessions held, and streams open on them now.
+    fn load(&self) -> LinkLoad;
+}
+
+/// What a link holds open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkLoad {
+    /// SSH sessions: 0 or 1.
+    pub sessions: u32,
+    /// Streams open now.
+    pub streams: u32,
+}
+
+/// Why a link or a stream could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct ConnectError {
+    /// The kind of failure: decides between retry and refusal.
+    pub cause: LinkCause,
+    /// One clean line: what failed and, where known, the remedy. The host's name is added by the caller.
+    pub message: String,
+}
+
+impl ConnectError {
+    /// An error of this kind; `message` is [cleaned](crate::text::clean_line) here.
+    pub fn new(cause: LinkCause, message: impl AsRef<str>) -> Self {
+        Self { cause, message: crate::text::clean_line(message.as_ref()) }
+    }
+}

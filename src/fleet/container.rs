@@ -1,0 +1,196 @@
+//! One container as the model keeps it: a small row, converted once from the engine's large answer.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    identity::Identity,
+    ids::{ContainerKey, ImageId},
+    version::Version,
+};
+
+/// The engine's container states (`State` of `GET /containers/json`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContainerState {
+    /// Made, never started.
+    Created,
+    /// Its main process runs.
+    Running,
+    /// Frozen by `pause`.
+    Paused,
+    /// Exited, and the restart policy will start it again.
+    Restarting,
+    /// Being removed.
+    Removing,
+    /// Its main process has ended.
+    Exited,
+    /// Half removed; the engine could not finish.
+    Dead,
+    /// A word that this program does not know (another engine's own states).
+    Unknown,
+}
+
+impl ContainerState {
+    /// The state from the engine's word; Podman's extra words are mapped to Docker's nearest.
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "created" | "configured" | "initialized" => Self::Created,
+            "running" => Self::Running,
+            "paused" => Self::Paused,
+            "restarting" => Self::Restarting,
+            "removing" | "stopping" => Self::Removing,
+            "exited" | "stopped" => Self::Exited,
+            "dead" => Self::Dead,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The engine's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Restarting => "restarting",
+            Self::Removing => "removing",
+            Self::Exited => "exited",
+            Self::Dead => "dead",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for ContainerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// The outcome of a container's HEALTHCHECK.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// It has no HEALTHCHECK.
+    #[default]
+    None,
+    /// Within its start period, no verdict.
+    Starting,
+    /// The last check passed.
+    Healthy,
+    /// As many checks in a row as its `retries` failed.
+    Unhealthy,
+}
+
+impl Health {
+    /// The engine's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+        }
+    }
+
+    /// The health from the engine's word in inspect (`State.Health.Status`).
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "starting" => Self::Starting,
+            "healthy" => Self::Healthy,
+            "unhealthy" => Self::Unhealthy,
+            _ => Self::None,
+        }
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// An image reference as a container names it: `repository[:tag][@digest]`, or a bare id.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ImageRef {
+    /// Everything before tag and digest, as written: `registry.internal:5000/shop/web`, `nginx`. Empty for a bare id.
+    pub repository: Arc<str>,
+    /// The tag; `None` for a digest or id reference. A reference with neither names `latest`.
+    pub tag: Option<Arc<str>>,
+    /// The manifest digest of a `@sha256:…` reference.
+    pub digest: Option<Arc<str>>,
+}
+
+impl fmt::Display for ImageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.repository)?;
+        if let Some(tag) = &self.tag {
+            write!(f, ":{tag}")?;
+        }
+        if let Some(digest) = &self.digest {
+            write!(f, "@{digest}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One port of a container, published or only exposed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Port {
+    /// The address on the host; `None` when it is exposed but not published.
+    pub address: Option<Arc<str>>,
+    /// The port on the host; `None` when it is exposed but not published.
+    pub public: Option<u16>,
+    /// The port in the container.
+    pub private: u16,
+    /// `tcp`, `udp` or `sctp`.
+    pub protocol: Arc<str>,
+}
+
+/// A container as the fleet knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Container {
+    /// Where it lives and its id there.
+    pub key: ContainerKey,
+    /// Its name without the leading slash.
+    pub name: Arc<str>,
+    /// The image as the container was told to use it.
+    pub image: ImageRef,
+    /// The bits that really run.
+    pub image_id: ImageId,
+    /// The `sha256:…` manifest digest of `image_id` in `image.repository`, once the engine's images are known; `None` for an
+    /// image that was never pushed or pulled.
+    pub digest: Option<Arc<str>>,
+    /// Labels of container and image together, cleaned.
+    pub labels: Arc<BTreeMap<Arc<str>, Arc<str>>>,
+    /// What its main process does.
+    pub state: ContainerState,
+    /// What its HEALTHCHECK says.
+    pub health: Health,
+    /// The main process's last exit code; `None` while it runs or where not known.
+    pub exit_code: Option<i64>,
+    /// Whether the kernel's out-of-memory killer ended it; `None` until inspected.
+    pub oom_killed: Option<bool>,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// When its main process was last started; `None` until known.
+    pub started: Option<DateTime<Utc>>,
+    /// When its main process last ended; `None` while it runs or until known.
+    pub finished: Option<DateTime<Utc>>,
+    /// How often the engine restarted it by policy; `None` until inspected.
+    pub restarts: Option<u64>,
+    /// Its ports, published ones first.
+    pub ports: Vec<Port>,
+    /// Its command line, cleaned.
+    pub command: Arc<str>,
+    /// Moments of the last unexpected ends (`die` without a person's stop), newest last, at most 8: what crash-looping is told by.
+    pub deaths: Vec<DateTime<Utc>>,
+    /// When the engine last confirmed this row.
+    pub seen: DateTime<Utc>,
+    /// Which app, service and environment it belongs to; derived by [`Fleet::apply`](super::Fleet::apply).
+    pub identity: Identity,
+    /// Its version; derived by [`Fleet::apply`](super::Fleet::apply).
+    pub version: Version,
+}

@@ -1,0 +1,23 @@
+//! quarterdeck: one console over every Docker host.
+//!
+//! Data flows one way:
+//!
+//! ```text
+//! transport → source → Delta → apply → State → View → frame
+//! key | mouse | palette | argv → Action → resolve(selection) → Command → confirm → update → Effect → engine → (later) Delta
+//! ```
+//!
+//! The pure modules ([`text`], [`fleet`], [`action`], [`rights`]) know no I/O, no clock and no terminal; the
+//! [`engine`] never knows the [`ui`] and the [`ui`] never calls the [`engine`]: they meet at
+//! [`fleet::Delta`] and [`action`], which are plain data. `tests/it/layers.rs` holds these directions.
+
+pub mod action;
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod fleet;
+pub mod rights;
+pub mod runtime;
+pub mod sim;
+pub mod text;
+pub mod ui;

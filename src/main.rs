@@ -1,0 +1,3 @@
+//! argv → cli or console; nothing else.
+
+fn main() {}

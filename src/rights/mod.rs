@@ -1,0 +1,1 @@
+//! What may leave this process: one value, asked where bytes would leave.

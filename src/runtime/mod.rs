@@ -1,0 +1,1 @@
+//! The loop: drain what happened, update the state, paint only when something visible changed.

@@ -1,0 +1,16 @@
+//! Text: how foreign bytes become harmless text, and how numbers become short text.
+//!
+//! Everything that comes from outside (engines, files, ssh banners) passes [`clean`] once, at the border where
+//! it enters the model; the screen code may then rely on it. Pure.
+
+mod age;
+mod clean;
+mod nearest;
+mod units;
+mod width;
+
+pub use age::{age, clock, since};
+pub use clean::{clean, clean_bytes, clean_line};
+pub use nearest::nearest;
+pub use units::{bytes, count};
+pub use width::{fit, fit_left, width};

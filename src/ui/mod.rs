@@ -1,0 +1,1 @@
+//! The screen: panels, layers, widgets, themes, keys. Reads a view, writes cells; never calls the engine.
