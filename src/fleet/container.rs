@@ -194,3 +194,10 @@ pub struct Container {
     /// Its version; derived by [`Fleet::apply`](super::Fleet::apply).
     pub version: Version,
 }
+
+impl ImageRef {
+    /// stub
+    pub fn parse(text: &str) -> Self {
+        Self { repository: text.into(), tag: None, digest: None }
+    }
+}

@@ -1,9 +1,9 @@
 //! How bytes reach an engine. A [`Transport`] makes a [`Link`]; a link opens byte streams to the engine's HTTP socket.
 //!
-//! A new transport is one file here and one row in [`for_endpoint`]. Nothing above this module knows whether a stream is a Unix
-//! socket, TLS or an SSH channel.
+//! A new transport is one file here and one row in [`Transports::for_endpoint`]. Nothing above this module knows whether a stream
+//! is a Unix socket, TLS or an SSH channel.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use thiserror::Error;
@@ -12,6 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::{config::Endpoint, fleet::LinkCause};
 
 pub mod ssh;
+mod tcp;
+mod tls;
+mod unix;
+
+pub(crate) use tls::explain_first_read as explain_tls;
+
+/// How long making one connection may take before the host counts as unreachable.
+pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A byte stream to an engine's HTTP socket.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -35,19 +43,14 @@ pub trait Link: Send + Sync {
     fn open(&self) -> BoxFuture<'_, Result<IoStream, ConnectError>>;
 
     /// Resolves when the link as a whole is gone (an SSH session closed); never for links that are only a way to make connections.
-    fn closed(&self) -> BoxFuture<'_, ConnectError>;
+    fn closed(&self) -> BoxFuture<'_, ConnectError> {
+        Box::pin(std::future::pending())
+    }
 
-    /// SSH sessions held, and streams open on them now.
-    fn load(&self) -> LinkLoad;
-}
-
-/// What a link holds open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LinkLoad {
-    /// SSH sessions: 0 or 1.
-    pub sessions: u32,
-    /// Streams open now.
-    pub streams: u32,
+    /// What it holds open beyond the streams its users count themselves: SSH sessions, 0 or 1.
+    fn sessions(&self) -> u32 {
+        0
+    }
 }
 
 /// Why a link or a stream could not be made.
@@ -64,5 +67,30 @@ impl ConnectError {
     /// An error of this kind; `message` is [cleaned](crate::text::clean_line) here.
     pub fn new(cause: LinkCause, message: impl AsRef<str>) -> Self {
         Self { cause, message: crate::text::clean_line(message.as_ref()) }
+    }
+}
+
+/// One of each transport, shared by all hosts (bastion sessions and handshake limits are process-wide).
+pub struct Transports {
+    unix: unix::UnixTransport,
+    tcp: tcp::TcpTransport,
+    tls: tls::TlsTransport,
+    ssh: ssh::SshTransport,
+}
+
+impl Transports {
+    /// The transports with the settings of this process's environment (`HOME`, `SSH_AUTH_SOCK`, `USER`).
+    pub fn from_environment() -> Self {
+        Self { unix: unix::UnixTransport, tcp: tcp::TcpTransport, tls: tls::TlsTransport, ssh: ssh::SshTransport::from_environment() }
+    }
+
+    /// The transport that serves an endpoint.
+    pub fn for_endpoint(&self, endpoint: &Endpoint) -> &dyn Transport {
+        match endpoint {
+            Endpoint::Unix { .. } => &self.unix,
+            Endpoint::Tcp { .. } => &self.tcp,
+            Endpoint::Tls { .. } => &self.tls,
+            Endpoint::Ssh { .. } => &self.ssh,
+        }
     }
 }

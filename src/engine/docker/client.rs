@@ -1,0 +1,258 @@
+//! The HTTP client of one link: pool, deadlines, rights, meter.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bollard::{BollardRequest, Docker};
+use bytes::Bytes;
+use http::{Method, Request, Response, Uri, header, uri::PathAndQuery};
+use http_body_util::{BodyExt, Empty, Limited, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy,
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+};
+use tower_service::Service;
+
+use super::{EngineError, Meter, error, meter::Metered};
+use crate::{
+    engine::transport::{ConnectError, Link},
+    rights::Rights,
+    text::{clean_bytes, clean_line},
+};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+/// The newest API this program was written against; an engine that knows more is asked in this one.
+pub const NEWEST_API: ApiVersion = ApiVersion { major: 1, minor: 51 };
+
+/// The largest answer that is read whole: a list of 20,000 containers with their labels.
+const ANSWER_LIMIT: usize = 64 << 20;
+
+/// A version of the Docker HTTP API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ApiVersion {
+    /// Always 1 so far.
+    pub major: u16,
+    /// 41 in `1.41`.
+    pub minor: u16,
+}
+
+impl ApiVersion {
+    /// Reads `1.41`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (major, minor) = text.split_once('.')?;
+        Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? })
+    }
+}
+
+impl std::fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// The client of one link. Clones share pool and counters.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    http: legacy::Client<Connector, Body>,
+    link: Arc<dyn Link>,
+    meter: Arc<Meter>,
+    rights: Rights,
+    /// Set once by the handshake; requests before it are unversioned.
+    api: OnceLock<ApiVersion>,
+}
+
+impl Client {
+    /// A client over a link. `meter` outlives it, so that a host's counters survive reconnects.
+    pub fn new(link: Arc<dyn Link>, meter: Arc<Meter>, rights: Rights) -> Self {
+        let connector = Connector { link: Arc::clone(&link), meter: Arc::clone(&meter) };
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            // A few idle streams spare the handshake of the next request on tls and the channel open on ssh.
+            .pool_max_idle_per_host(2)
+            .build(connector);
+        Self { inner: Arc::new(Inner { http, link, meter, rights, api: OnceLock::new() }) }
+    }
+
+    /// The link underneath.
+    pub fn link(&self) -> &Arc<dyn Link> {
+        &self.inner.link
+    }
+
+    /// The counters.
+    pub fn meter(&self) -> &Meter {
+        &self.inner.meter
+    }
+
+    /// The API version in use, once negotiated.
+    pub fn api(&self) -> Option<ApiVersion> {
+        self.inner.api.get().copied()
+    }
+
+    /// Fixes the API version of all later requests: the engine's newest, at most [`NEWEST_API`].
+    pub(super) fn set_api(&self, engine: ApiVersion) {
+        self.inner.api.get_or_init(|| engine.min(NEWEST_API));
+    }
+
+    /// GET with a deadline for the whole answer.
+    ///
+    /// # Errors
+    /// Every [`EngineError`]; a status outside 2xx is [`EngineError::Status`] with the engine's own message.
+    pub async fn get(&self, path: &str, limit: Duration) -> Result<Bytes, EngineError> {
+        let what = format!("GET {path}");
+        let whole = async {
+            let response = self.send(request(path)?).await?;
+            read_whole(response, &what).await
+        };
+        match tokio::time::timeout(limit, whole).await {
+            Ok(answer) => answer,
+            Err(_) => Err(EngineError::Timeout { what, seconds: limit.as_secs() }),
+        }
+    }
+
+    /// GET whose body is a stream without an end: the deadline covers the response head only.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn stream(&self, path: &str, limit: Duration) -> Result<Incoming, EngineError> {
+        let what = format!("GET {path}");
+        match tokio::time::timeout(limit, self.send(request(path)?)).await {
+            Ok(Ok(response)) if response.status().is_success() => Ok(response.into_body()),
+            Ok(Ok(response)) => match read_whole(response, &what).await {
+                Ok(_) => Err(EngineError::Protocol { what, reason: "a success without a stream".to_owned() }),
+                Err(error) => Err(error),
+            },
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(EngineError::Timeout { what, seconds: limit.as_secs() }),
+        }
+    }
+
+    /// bollard over the same pool, rights and meter. `limit` covers a request up to its response head.
+    ///
+    /// # Errors
+    /// Only if bollard refuses its own default version.
+    pub fn bollard(&self, limit: Duration) -> Result<Docker, EngineError> {
+        let client = self.clone();
+        let transport = move |request: BollardRequest| {
+            let client = client.clone();
+            let request = request.map(|body| body.map_err(BoxError::from).boxed_unsync());
+            async move { client.send(request).await.map_err(|error| bollard::errors::Error::IOError { err: std::io::Error::other(error) }) }
+        };
+        Docker::connect_with_custom_transport(transport, Some("http://engine"), limit.as_secs().max(1), bollard::API_DEFAULT_VERSION)
+            .map_err(|error| EngineError::Protocol { what: "bollard".to_owned(), reason: clean_line(&error.to_string()) })
+    }
+
+    /// The one place where requests leave: rights, version prefix, counters.
+    async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, EngineError> {
+        let upgrade = request.headers().contains_key(header::UPGRADE);
+        let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+        self.inner.rights.may(request.method(), target, upgrade)?;
+        let what = format!("{} {}", request.method(), clean_line(target));
+        let uri = self.versioned(target).map_err(|reason| EngineError::Protocol { what: what.clone(), reason })?;
+        *request.uri_mut() = uri;
+        self.inner.meter.count_request();
+        self.inner.http.request(request).await.map_err(|error| explain(&what, &error))
+    }
+
+    fn versioned(&self, target: &str) -> Result<Uri, String> {
+        let bare = target == "/_ping" || target == "/version" || target.starts_with("/v1.");
+        let target = match self.api() {
+            Some(api) if !bare => format!("http://engine/v{api}{target}"),
+            Some(_) | None => format!("http://engine{target}"),
+        };
+        Uri::try_from(target).map_err(|error| error.to_string())
+    }
+}
+
+fn request(path: &str) -> Result<Request<Body>, EngineError> {
+    Request::builder()
+        .method(Method::GET)
+        .uri(path)
+        .header(header::HOST, "docker")
+        .body(Empty::new().map_err(|never| match never {}).boxed_unsync())
+        .map_err(|error| EngineError::Protocol { what: format!("GET {}", clean_line(path)), reason: error.to_string() })
+}
+
+async fn read_whole(response: Response<Incoming>, what: &str) -> Result<Bytes, EngineError> {
+    let status = response.status();
+    let body = Limited::new(response.into_body(), ANSWER_LIMIT)
+        .collect()
+        .await
+        .map_err(|error| EngineError::Broken { what: what.to_owned(), reason: clean_line(&error.to_string()) })?
+        .to_bytes();
+    if status.is_success() {
+        return Ok(body);
+    }
+    #[derive(serde::Deserialize)]
+    struct Refusal {
+        message: String,
+    }
+    let message = match serde_json::from_slice::<Refusal>(&body) {
+        Ok(refusal) => clean_line(&refusal.message),
+        Err(_) => clean_line(&clean_bytes(body.get(..300).unwrap_or(&body))),
+    };
+    if status == http::StatusCode::BAD_REQUEST && message.contains("HTTP request to an HTTPS server") {
+        let remedy = "this port speaks TLS: set tls = { ca, cert, key } for this host";
+        return Err(ConnectError::new(crate::fleet::LinkCause::Tls, remedy).into());
+    }
+    let message = if message.is_empty() { format!("{what}: HTTP status {status}") } else { message };
+    Err(EngineError::Status { status: status.as_u16(), message })
+}
+
+/// Finds the cause at the bottom of hyper's error chain: our own connector's, rustls', or plain I/O.
+fn explain(what: &str, error: &legacy::Error) -> EngineError {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut deepest = error.to_string();
+    while let Some(current) = source {
+        if let Some(connect) = current.downcast_ref::<ConnectError>() {
+            return EngineError::Connect(connect.clone());
+        }
+        if let Some(io) = current.downcast_ref::<std::io::Error>()
+            && io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+        {
+            return EngineError::Connect(crate::engine::transport::explain_tls(io));
+        }
+        if let Some(http) = current.downcast_ref::<hyper::Error>()
+            && http.is_parse()
+        {
+            return EngineError::Protocol { what: what.to_owned(), reason: clean_line(&http.to_string()) };
+        }
+        deepest = current.to_string();
+        source = current.source();
+    }
+    error::broken(what, &deepest)
+}
+
+/// Opens streams for hyper's pool.
+#[derive(Clone)]
+struct Connector {
+    link: Arc<dyn Link>,
+    meter: Arc<Meter>,
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Metered>;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let Self { link, meter } = self.clone();
+        Box::pin(async move { Ok(TokioIo::new(Metered::new(link.open().await?, meter))) })
+    }
+}

@@ -1,0 +1,18 @@
+//! The Docker HTTP API over a [`Link`](super::transport::Link). The only place that names bollard.
+//!
+//! [`Client`] owns the connection pool, deadlines, the rights check and the meter; every byte to an engine leaves through
+//! [`Client::send`]. The answers that are asked often or must survive a foreign engine's quirks (list, inspect, events) are
+//! decoded here, leniently and into small rows; the rest of the API is bollard's, over the same pool.
+
+mod client;
+mod decode;
+mod error;
+mod lines;
+mod meter;
+mod requests;
+
+pub use client::Client;
+pub use error::EngineError;
+pub use lines::Lines;
+pub use meter::Meter;
+pub use requests::{Handshake, parse_event};

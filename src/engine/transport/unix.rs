@@ -1,0 +1,67 @@
+//! An engine's Unix socket on this machine.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use tokio::net::UnixStream;
+
+use super::{ConnectError, IoStream, Link, Transport};
+use crate::{config::Endpoint, fleet::LinkCause};
+
+/// Serves `unix://`.
+pub struct UnixTransport;
+
+struct UnixLink {
+    path: PathBuf,
+}
+
+impl Transport for UnixTransport {
+    fn scheme(&self) -> &'static str {
+        "unix"
+    }
+
+    fn connect<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, Result<Arc<dyn Link>, ConnectError>> {
+        Box::pin(async move {
+            let Endpoint::Unix { path } = endpoint else {
+                return Err(ConnectError::new(LinkCause::Configuration, "not a Unix socket"));
+            };
+            Ok(Arc::new(UnixLink { path: path.clone() }) as Arc<dyn Link>)
+        })
+    }
+}
+
+impl Link for UnixLink {
+    fn open(&self) -> BoxFuture<'_, Result<IoStream, ConnectError>> {
+        Box::pin(async move {
+            match UnixStream::connect(&self.path).await {
+                Ok(stream) => Ok(Box::new(stream) as IoStream),
+                Err(error) => Err(self.explain(&error)),
+            }
+        })
+    }
+}
+
+impl UnixLink {
+    fn explain(&self, error: &io::Error) -> ConnectError {
+        let path = self.path.display();
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                let user = std::env::var("USER").unwrap_or_else(|_| "your user".to_owned());
+                ConnectError::new(
+                    LinkCause::Permission,
+                    format!(
+                        "permission denied on {path}: add {user} to the group that owns it (sudo usermod -aG docker {user}) and log in again"
+                    ),
+                )
+            }
+            io::ErrorKind::NotFound => {
+                ConnectError::new(LinkCause::NoEngine, format!("no socket at {path}: is the engine running (systemctl status docker)?"))
+            }
+            io::ErrorKind::ConnectionRefused => ConnectError::new(
+                LinkCause::NoEngine,
+                format!("nobody listens on {path}: the engine is not running (systemctl start docker)"),
+            ),
+            _ => ConnectError::new(LinkCause::Unreachable, format!("{path}: {error}")),
+        }
+    }
+}
