@@ -1,0 +1,149 @@
+# shellcheck shell=bash
+# One host: network, mount, UTS and process namespaces of its own, a containerd, a dockerd and an sshd in them.
+# Its first process owns the rest: ending it ends the whole host at once, as a power cut would.
+
+host_names() { local n; for n in $(seq -f '%02g' 1 "$1"); do printf 'app-%s\n' "$n"; done; }
+host_list() { cat "$LAB/state/hosts" 2>/dev/null || true; }
+
+registry_address() { printf '%s:5000' "$(net_address 0)"; }
+
+registry_start() {
+    cat >"$LAB/registry/config.yml" <<YAML
+version: 0.1
+log: { level: warn }
+storage: { filesystem: { rootdirectory: $LAB/registry/data }, delete: { enabled: true } }
+http: { addr: "$(registry_address)", secret: lab }
+YAML
+    proc_start registry docker-registry serve "$LAB/registry/config.yml"
+    until_true 20 "the registry's answer" curl -fsS --noproxy '*' "http://$(registry_address)/v2/"
+}
+
+host_create() { # HOST
+    local dir=$LAB/$1
+    mkdir -p "$dir"/{docker,containerd,etc}
+    printf '%s\n' "$1" >>"$LAB/state/hosts"
+    net_attach "$1"
+    host_key "$1" "$(host_address "$1")" 22 2222
+    # The host's accounts are files of its own, laid over the machine's: ops may open the engine's socket, guest may not.
+    { grep -vE '^(ops|guest):' /etc/passwd || true
+      printf 'ops:x:1500:1500::/run/home/ops:/bin/sh\nguest:x:1501:1501::/run/home/guest:/bin/sh\n'; } >"$dir/etc/passwd"
+    { grep -vE '^(ops|guest|docker):' /etc/group || true
+      printf 'ops:x:1500:\nguest:x:1501:\ndocker:x:1499:ops\n'; } >"$dir/etc/group"
+    { grep -vE '^(ops|guest):' /etc/shadow || true
+      printf 'ops:*:19000:0:99999:7:::\nguest:*:19000:0:99999:7:::\n'; } >"$dir/etc/shadow"
+    chmod 0640 "$dir/etc/shadow"
+    printf '127.0.0.1 localhost\n%s %s\n' "$(host_address "$1")" "$1" >"$dir/etc/hosts"
+    # Nobody answers there: names fail at once, and no query leaves the machine.
+    printf 'nameserver %s\noptions timeout:1 attempts:1\n' "$(net_address 0)" >"$dir/etc/resolv.conf"
+    printf '%s\n' "$1" >"$dir/etc/hostname"
+    cat >"$dir/containerd.toml" <<TOML
+version = 2
+root = "$dir/containerd"
+state = "/run/containerd"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs", "io.containerd.internal.v1.opt"]
+[grpc]
+address = "/run/containerd/containerd.sock"
+TOML
+}
+
+host_start() { # HOST
+    host_init_start "$1"
+    sshd_start "$1"
+    containerd_start "$1"
+    dockerd_start "$1"
+}
+
+host_init_start() { # HOST
+    local parent
+    rm -f "$LAB/$1/ready"
+    proc_start "$1.unshare" nsenter --net="/run/netns/$(net_ns "$1")" \
+        unshare --mount --uts --pid --fork --kill-child --mount-proc bash "$HERE/host-init.sh" "$LAB" "$1"
+    until_true 20 "the namespaces of $1" test -e "$LAB/$1/ready"
+    parent=$(proc_pid "$1.unshare")
+    proc_record "$1.init" "$(first_child "$parent")"
+}
+
+containerd_start() { # HOST
+    proc_start_in "$1" "$1.containerd" containerd --config "$LAB/$1/containerd.toml" --log-level warn
+}
+
+dockerd_start() { # HOST
+    local dir=$LAB/$1 args
+    args=(--data-root "$dir/docker" --exec-root /run/docker --pidfile /run/docker.pid
+        --containerd /run/containerd/containerd.sock
+        -H unix:///run/docker.sock -H "unix://$dir/docker.sock"
+        --insecure-registry "$(registry_address)" --cgroup-parent "/qdl$(lab_id)/$1"
+        --exec-opt native.cgroupdriver=cgroupfs --shutdown-timeout 5 --log-level warn)
+    case $1 in
+        # Said in so many words, plain TCP costs no 15 s of warning.
+        app-01) args+=(-H tcp://0.0.0.0:2375 --tls=false) ;;
+        app-02) args+=(-H tcp://0.0.0.0:2376 --tlsverify --tlscacert "$LAB/tls/ca.pem"
+            --tlscert "$LAB/tls/server.pem" --tlskey "$LAB/tls/server-key.pem") ;;
+    esac
+    # A killed dockerd leaves its pid file, and another process may have that pid by now.
+    nsenter --target "$(proc_pid "$1.init")" --mount -- rm -f /run/docker.pid
+    proc_start_in "$1" "$1.dockerd" dockerd "${args[@]}"
+    until_true 60 "the engine of $1" engine_answers "$1"
+}
+
+engine() { # HOST CURL-ARGS… PATH
+    local host=$1
+    shift
+    curl -sS --fail-with-body --noproxy '*' --max-time 60 --unix-socket "$LAB/$host/docker.sock" "${@:1:$#-1}" "http://engine${!#}"
+}
+engine_answers() { curl -fsS --max-time 5 --unix-socket "$LAB/$1/docker.sock" http://engine/_ping; }
+
+# The host's sshd keeps every default that a test may trip over (MaxStartups, MaxSessions); port 2222 refuses socket forwarding.
+sshd_start() { # HOST
+    sshd_config "$1" "$(host_address "$1")" 22 >"$LAB/$1/sshd_config"
+    sshd_config "$1" "$(host_address "$1")" 2222 >"$LAB/$1/sshd_config-noforward"
+    printf 'AllowStreamLocalForwarding no\n' >>"$LAB/$1/sshd_config-noforward"
+    proc_start_in "$1" "$1.sshd" /usr/sbin/sshd -D -e -f "$LAB/$1/sshd_config"
+    proc_start_in "$1" "$1.sshd-noforward" /usr/sbin/sshd -D -e -f "$LAB/$1/sshd_config-noforward"
+    until_true 10 "the sshd of $1" tcp_open "$(host_address "$1")" 22
+    until_true 10 "the second sshd of $1" tcp_open "$(host_address "$1")" 2222
+}
+
+tcp_open() { timeout 1 bash -c ": </dev/tcp/$1/$2"; }
+
+sshd_config() { # NAME ADDRESS PORT
+    cat <<CONF
+ListenAddress $2:$3
+HostKey $LAB/ssh/host-$1
+AuthorizedKeysFile /run/lab/authorized_keys
+StrictModes no
+PidFile none
+Subsystem sftp internal-sftp
+CONF
+}
+
+# Extra SSH servers, each with its own address and key, in front of the hosts' engines in turn.
+sshds_start() { # HOSTS COUNT
+    local i name host address names
+    mapfile -t names < <(host_names "$1")
+    for ((i = 1; i <= $2; i++)); do
+        name=$(printf 'edge-%03d' "$i")
+        host=${names[$(((i - 1) % $1))]}
+        address=$(net_prefix).$((100 + i))
+        host_key "$name" "$address" 22
+        ip -n "$(net_ns "$host")" addr add "$address/24" dev eth0
+        sshd_config "$name" "$address" 22 >"$LAB/ssh/sshd_config-$name"
+        proc_start_in "$host" "$name.sshd" /usr/sbin/sshd -D -e -f "$LAB/ssh/sshd_config-$name"
+        printf '%s %s %s\n' "$name" "$host" "$address" >>"$LAB/state/sshds"
+    done
+    for ((i = 1; i <= $2; i++)); do
+        until_true 10 "the extra sshd $i" tcp_open "$(net_prefix).$((100 + i))" 22
+    done
+}
+
+# A host that was cut leaves its empty control groups behind.
+cgroups_remove() {
+    local top
+    [[ -s $LAB/state/id ]] || return 0
+    for top in /sys/fs/cgroup/"qdl$(lab_id)" /sys/fs/cgroup/*/"qdl$(lab_id)"; do
+        [[ -d $top ]] || continue
+        until_true 5 "empty control groups in $top" cgroup_remove "$top"
+    done
+}
+cgroup_remove() { find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; [[ ! -d $1 ]]; }

@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# One bridge per lab, one network namespace and one veth pair per host. Every name holds the lab's id, so labs do not meet.
+
+net_prefix() { cat "$LAB/state/prefix"; }
+net_address() { printf '%s.%s' "$(net_prefix)" "$(($1 + 1))"; }   # 0 is the bridge
+net_bridge() { printf 'qdl%s' "$(lab_id)"; }
+net_ns() { printf 'qdl%s-%s' "$(lab_id)" "$1"; }
+
+# host_octet app-01 → 11 … ; the bridge is .1, extra SSH servers start at .101
+host_octet() { local n=${1##*-}; printf '%s' "$((10#$n + 10 + ${HOST_OFFSET[${1%-*}]:-0}))"; }
+declare -A HOST_OFFSET=([app]=0 [new]=50 [pod]=60)
+host_address() { printf '%s.%s' "$(net_prefix)" "$(host_octet "$1")"; }
+
+prefix_is_free() {
+    ! { ip -4 -o addr show; ip -4 route show table all; } | grep -qF " $1."
+}
+
+net_up() {
+    local id prefix third bridge
+    # Two labs must not choose the same subnet: the choice is made under a lock of the machine.
+    exec 8>/run/lock/quarterdeck-lab
+    flock 8
+    id=$(od -An -N3 -tx1 /dev/urandom | tr -d ' \n')
+    for third in $(seq 0 255); do
+        prefix=10.77.$third
+        prefix_is_free "$prefix" && break
+        prefix=
+    done
+    [[ -n $prefix ]] || { say "no free subnet in 10.77.0.0/16"; return 1; }
+    printf '%s\n' "$id" >"$LAB/state/id"
+    printf '%s\n' "$prefix" >"$LAB/state/prefix"
+    bridge=$(net_bridge)
+    ip link add "$bridge" type bridge forward_delay 0 stp_state 0
+    ip addr add "$prefix.1/24" dev "$bridge"
+    ip link set "$bridge" up
+    exec 8>&-
+    # Hosts reach each other and this machine; no packet of a lab leaves the machine.
+    net_rules -I
+}
+
+net_rules() { # -I | -D
+    local bridge
+    bridge=$(net_bridge)
+    iptables -w 10 "$1" FORWARD -i "$bridge" ! -o "$bridge" -j DROP
+    iptables -w 10 "$1" FORWARD -i "$bridge" -o "$bridge" -j ACCEPT
+    iptables -w 10 "$1" INPUT -i "$bridge" -j ACCEPT
+}
+
+net_attach() { # HOST
+    local ns veth
+    ns=$(net_ns "$1")
+    veth=qdl$(lab_id)v$(host_octet "$1")
+    ip netns add "$ns"
+    ip link add "$veth" type veth peer name eth0 netns "$ns"
+    ip link set "$veth" master "$(net_bridge)" up
+    ip -n "$ns" link set lo up
+    ip -n "$ns" addr add "$(host_address "$1")/24" dev eth0
+    ip -n "$ns" link set eth0 up
+    ip -n "$ns" route add default via "$(net_address 0)"
+}
+
+net_down() {
+    local ns veth
+    [[ -s $LAB/state/id ]] || return 0
+    for veth in /sys/class/net/"$(net_bridge)"/brif/*; do
+        [[ ! -e $veth ]] || ip link delete "$(basename "$veth")" || true
+    done
+    for ns in $(ip netns list | awk '{print $1}' | grep -F "qdl$(lab_id)-" || true); do
+        ip netns delete "$ns" || true
+    done
+    ip link delete "$(net_bridge)" 2>/dev/null || true
+    while net_rules -D 2>/dev/null; do :; done
+}

@@ -1,0 +1,103 @@
+# shellcheck shell=bash
+# Records of what the lab started, so that `down` ends exactly that and nothing else.
+# A process is its pid, its start time and the boot it belongs to: a recycled pid never matches.
+
+say() { printf 'lab: %s\n' "$*" >&2; }
+die() { local code=$1; shift; say "$*"; exit "$code"; }
+
+# Waits for a condition, at most SECONDS: until_true SECONDS WHAT COMMAND…
+until_true() {
+    local limit=$1 what=$2 deadline
+    shift 2
+    deadline=$(($(date +%s%N) / 1000000 + limit * 1000))
+    until "$@" >/dev/null 2>&1; do
+        if (($(date +%s%N) / 1000000 > deadline)); then
+            say "gave up after $limit s: $what"
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+boot_id() { cat /proc/sys/kernel/random/boot_id; }
+
+# Field 22 of /proc/PID/stat; the command name in it may hold spaces and brackets.
+start_time() {
+    local stat fields
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    read -ra fields <<<"${stat##*) }"
+    printf '%s' "${fields[19]}"
+}
+
+proc_record() { # NAME PID
+    local started
+    started=$(start_time "$2") || return 1
+    printf '%s %s %s\n' "$2" "$started" "$(boot_id)" >"$LAB/state/procs/$1.tmp"
+    mv "$LAB/state/procs/$1.tmp" "$LAB/state/procs/$1"
+}
+
+# Prints the pid when that very process still runs (a zombie does not).
+proc_pid() {
+    local pid started boot stat
+    [[ -r $LAB/state/procs/$1 ]] || return 1
+    read -r pid started boot <"$LAB/state/procs/$1"
+    [[ $boot == "$(boot_id)" && $(start_time "$pid") == "$started" ]] || return 1
+    stat=$(cat "/proc/$pid/stat" 2>/dev/null) || return 1
+    stat=${stat##*) }
+    [[ ${stat:0:1} != Z ]] || return 1
+    printf '%s' "$pid"
+}
+
+proc_kill() { # NAME SIGNAL
+    local pid
+    pid=$(proc_pid "$1") || return 0
+    kill -s "$2" "$pid" 2>/dev/null || true
+}
+
+proc_ended() { ! proc_pid "$1" >/dev/null; }
+
+proc_gone() {
+    until_true 10 "the end of process $1" proc_ended "$1"
+    rm -f "$LAB/state/procs/$1"
+}
+
+# Starts a daemon of this machine and records it: proc_start NAME COMMAND…
+# It gets a clean environment: a proxy or DOCKER_HOST of the caller must not leak into an engine.
+proc_start() {
+    local name=$1
+    shift
+    setsid env -i PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" HOME=/root LANG=C.UTF-8 \
+        "$@" </dev/null >>"$LAB/log/$name.log" 2>&1 9>&- &
+    proc_record "$name" $!
+}
+
+# Starts a daemon inside a host's namespaces. nsenter must fork to enter the process namespace, so two
+# processes are recorded: the daemon under NAME, its waiting parent under NAME.enter.
+proc_start_in() { # HOST NAME COMMAND…
+    local host=$1 name=$2 init parent child
+    shift 2
+    init=$(proc_pid "$host.init")
+    proc_start "$name.enter" nsenter --target "$init" --mount --uts --net --pid -- "$@"
+    parent=$(proc_pid "$name.enter")
+    until_true 5 "the start of $name" has_child "$parent"
+    child=$(first_child "$parent")
+    proc_record "$name" "$child"
+}
+
+first_child() {
+    local children
+    children=$(cat "/proc/$1/task/$1/children" 2>/dev/null) || return 1
+    children=${children%% *}
+    [[ -n $children ]] && printf '%s' "$children"
+}
+has_child() { first_child "$1" >/dev/null; }
+
+lab_is_alive() {
+    local record
+    for record in "$LAB"/state/procs/*; do
+        [[ -e $record ]] && proc_pid "$(basename "$record")" >/dev/null && return 0
+    done
+    return 1
+}
+
+lab_id() { cat "$LAB/state/id"; }
