@@ -123,6 +123,42 @@ pub struct ImageRef {
     pub digest: Option<Arc<str>>,
 }
 
+impl ImageRef {
+    /// Reads a reference as engines write it: `registry.internal:5000/shop/web:1.0@sha256:…`, `nginx`, or a bare `sha256:…` id.
+    ///
+    /// Never fails: what it cannot make sense of becomes the repository. A bare id (with or without `sha256:`) leaves all fields empty: the
+    /// container's `image_id` says it already.
+    pub fn parse(text: &str) -> Self {
+        let hex = text.strip_prefix("sha256:").unwrap_or(text);
+        if hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Self::default();
+        }
+        let (named, digest) = match text.split_once('@') {
+            Some((named, digest)) => (named, Some(digest)),
+            None => (text, None),
+        };
+        // A colon before the last slash belongs to the registry's port.
+        let path = named.rfind('/').map_or(0, |slash| slash + 1);
+        let (repository, tag) = match named[path..].find(':') {
+            Some(colon) => (&named[..path + colon], Some(&named[path + colon + 1..])),
+            None => (named, None),
+        };
+        let some = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(Arc::from);
+        Self { repository: repository.into(), tag: some(tag), digest: some(digest) }
+    }
+
+    /// The repository in the one form that compares: `docker.io/library/nginx` and `nginx` are the same place.
+    pub fn canonical_repository(&self) -> &str {
+        canonical_repository(&self.repository)
+    }
+}
+
+/// A repository without the parts that Docker Hub lets people leave out.
+pub fn canonical_repository(repository: &str) -> &str {
+    let short = repository.strip_prefix("docker.io/").or_else(|| repository.strip_prefix("index.docker.io/")).unwrap_or(repository);
+    short.strip_prefix("library/").unwrap_or(short)
+}
+
 impl fmt::Display for ImageRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.repository)?;
@@ -187,6 +223,9 @@ pub struct Container {
     pub command: Arc<str>,
     /// Moments of the last unexpected ends (`die` without a person's stop), newest last, at most 8: what crash-looping is told by.
     pub deaths: Vec<DateTime<Utc>>,
+    /// When a person (or a program) last asked its main process to end, by the engine's clock; `None` after the next start. An end that
+    /// was asked for is no trouble, whatever its exit code.
+    pub stop_asked: Option<DateTime<Utc>>,
     /// When the engine last confirmed this row.
     pub seen: DateTime<Utc>,
     /// Which app, service and environment it belongs to; derived by [`Fleet::apply`](super::Fleet::apply).
@@ -195,9 +234,65 @@ pub struct Container {
     pub version: Version,
 }
 
-impl ImageRef {
-    /// stub
-    pub fn parse(text: &str) -> Self {
-        Self { repository: text.into(), tag: None, digest: None }
+impl Container {
+    /// A label's value.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.labels.get(key).map(|value| &**value)
+    }
+
+    /// Whether it runs a version: its main process lives, is frozen, or is about to be started again by policy.
+    pub fn is_running(&self) -> bool {
+        match self.state {
+            ContainerState::Running | ContainerState::Paused | ContainerState::Restarting => true,
+            ContainerState::Created
+            | ContainerState::Removing
+            | ContainerState::Exited
+            | ContainerState::Dead
+            | ContainerState::Unknown => false,
+        }
+    }
+
+    /// Whether a deployment keeps it for a fast way back: one of ours, renamed `…-kept`. No drift and no trouble.
+    pub fn is_kept(&self) -> bool {
+        self.name.ends_with("-kept") && self.labels.keys().any(|key| key.starts_with("quarterdeck."))
+    }
+
+    /// Whether it is a `docker compose run`: a passing act, no part of its service.
+    pub fn is_oneoff(&self) -> bool {
+        self.label("com.docker.compose.oneoff").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references() {
+        let id = format!("sha256:{}", "ab".repeat(32));
+        let cases = [
+            ("nginx", "nginx", None, None),
+            ("nginx:1.25", "nginx", Some("1.25"), None),
+            ("registry.internal:5000/shop/web", "registry.internal:5000/shop/web", None, None),
+            ("registry.internal:5000/shop/web:1.0", "registry.internal:5000/shop/web", Some("1.0"), None),
+            ("shop/web:1@sha256:aa", "shop/web", Some("1"), Some("sha256:aa")),
+            ("shop/web@sha256:aa", "shop/web", None, Some("sha256:aa")),
+            (id.as_str(), "", None, None),
+            ("", "", None, None),
+            ("x:", "x", None, None),
+        ];
+        for (text, repository, tag, digest) in cases {
+            let image = ImageRef::parse(text);
+            assert_eq!((&*image.repository, image.tag.as_deref(), image.digest.as_deref()), (repository, tag, digest), "{text}");
+        }
+        assert_eq!(ImageRef::parse("docker.io/library/nginx:1").canonical_repository(), "nginx");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn reading_what_was_written_gives_the_same(text in "[a-z0-9:/@._-]{0,40}") {
+            let image = ImageRef::parse(&text);
+            proptest::prop_assert_eq!(ImageRef::parse(&image.to_string()), image);
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! Pure: no clock, no I/O. [`Delta`]s come in through [`Fleet::apply`], the only way to change it; queries
 //! ([`matrix`], [`selector`], [`summary`], [`drift`]) read it. Every text in it is already [clean](crate::text::clean).
 
+pub mod bits;
+pub mod change;
 pub mod container;
 pub mod delta;
 pub mod drift;
@@ -10,17 +12,23 @@ pub mod event;
 pub mod host;
 pub mod identity;
 pub mod ids;
+mod index;
 pub mod link;
 pub mod matrix;
 pub mod model;
+pub mod pattern;
+pub mod recent;
+mod row;
 pub mod selector;
 pub mod summary;
 pub mod trouble;
 pub mod version;
 
+pub use change::Change;
 pub use container::{Container, ContainerState, Health, ImageRef, Port};
 pub use delta::{ContainerDetail, ContainerSummary, Delta, ImageFact};
 pub use event::{EngineEvent, EventKind};
 pub use host::{EngineInfo, Host, HostSpec};
 pub use ids::{AppName, ContainerId, ContainerKey, EnvironmentId, HostId, ImageId, ServiceKey, ServiceName};
 pub use link::{LinkCause, LinkState};
+pub use model::Fleet;

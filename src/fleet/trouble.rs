@@ -1,1 +1,143 @@
-//! (under way)
+//! How bad a container stands, in one word that orders. Pure: what depends on time takes `now`.
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    container::{Container, ContainerState, Health},
+    link::LinkState,
+};
+
+/// So many unexpected ends within [`LOOP_WINDOW`] are a crash loop.
+pub const LOOP_DEATHS: usize = 3;
+/// The time in which [`LOOP_DEATHS`] must fall.
+pub const LOOP_WINDOW: TimeDelta = TimeDelta::minutes(10);
+
+/// What is wrong with a container, least first: the worst of many is their maximum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// Nothing; also stopped on purpose, finished with code 0, or kept by a deployment.
+    #[default]
+    None,
+    /// Its HEALTHCHECK has no verdict yet.
+    Starting,
+    /// Its host does not answer at the moment: the rest is the last known.
+    Stale,
+    /// Ended by itself with an error, and stays down.
+    Exited,
+    /// Its HEALTHCHECK fails.
+    Unhealthy,
+    /// Starts and ends again and again.
+    CrashLooping,
+    /// The kernel ended it for lack of memory.
+    Oom,
+    /// Its host is lost.
+    HostLost,
+}
+
+/// How loud a trouble is: the three colours of the screens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing to look at.
+    Quiet,
+    /// Amber.
+    Attention,
+    /// Red.
+    Bad,
+}
+
+impl Trouble {
+    /// What is wrong with a container now.
+    pub fn of(container: &Container, link: &LinkState, now: DateTime<Utc>) -> Self {
+        if container.is_kept() {
+            return Self::None;
+        }
+        Self::of_link(link).max(Self::of_row(container, now))
+    }
+
+    /// What a link's state alone means for everything behind it.
+    pub fn of_link(link: &LinkState) -> Self {
+        match link {
+            LinkState::Live { .. } => Self::None,
+            LinkState::Connecting | LinkState::Stale { .. } => Self::Stale,
+            LinkState::Retrying { .. } | LinkState::Refused { .. } => Self::HostLost,
+        }
+    }
+
+    /// What the row alone says, whatever its link.
+    fn of_row(container: &Container, now: DateTime<Utc>) -> Self {
+        match container.state {
+            ContainerState::Restarting => Self::CrashLooping,
+            _ if container.oom_killed == Some(true) => Self::Oom,
+            ContainerState::Running | ContainerState::Exited if is_looping(container, now) => Self::CrashLooping,
+            ContainerState::Running => match container.health {
+                Health::Unhealthy => Self::Unhealthy,
+                Health::Starting => Self::Starting,
+                Health::None | Health::Healthy => Self::None,
+            },
+            ContainerState::Dead => Self::Exited,
+            ContainerState::Exited if !container.is_oneoff() && ended_badly(container) => Self::Exited,
+            ContainerState::Exited
+            | ContainerState::Created
+            | ContainerState::Paused
+            | ContainerState::Removing
+            | ContainerState::Unknown => Self::None,
+        }
+    }
+
+    /// How loud it is.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::None => Severity::Quiet,
+            Self::Starting | Self::Stale => Severity::Attention,
+            Self::Exited | Self::Unhealthy | Self::CrashLooping | Self::Oom | Self::HostLost => Severity::Bad,
+        }
+    }
+
+    /// The word on screens: `unhealthy`, `crash-looping`, `out of memory`, …; empty for none.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Starting => "starting",
+            Self::Stale => "stale",
+            Self::Exited => "exited",
+            Self::Unhealthy => "unhealthy",
+            Self::CrashLooping => "crash-looping",
+            Self::Oom => "out of memory",
+            Self::HostLost => "host lost",
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// When a verdict that rests on the time alone ends: the moment from which a crash loop is none any more, unless something happens.
+pub fn settles(container: &Container, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let third_last = container.deaths.len().checked_sub(LOOP_DEATHS)?;
+    let ends = container.deaths[third_last] + LOOP_WINDOW;
+    (ends > now).then_some(ends)
+}
+
+fn is_looping(container: &Container, now: DateTime<Utc>) -> bool {
+    settles(container, now).is_some()
+}
+
+/// Whether an exit needs a person. 143 and 137 are how a stop ends: they count only when the end was seen and nobody had asked for it.
+fn ended_badly(container: &Container) -> bool {
+    if container.stop_asked.is_some() {
+        return false;
+    }
+    let seen = container.finished.is_some() && container.deaths.last() == container.finished.as_ref();
+    match container.exit_code {
+        None | Some(0) => seen,
+        Some(137 | 143) => seen,
+        Some(_) => true,
+    }
+}

@@ -1,0 +1,271 @@
+//! One container's row as `apply` keeps it: what is shown, and which knowledge it rests on.
+//!
+//! The ordering rule. Engine clocks and ours differ, so what arrived is ordered by *our* clock only. Every piece of knowledge about a
+//! row's state carries a stamp: for an event when it arrived, for an inspect when its answer came, for a list when it was *asked for* (a
+//! list is taken somewhere between question and answer; an event that arrives in between may be newer than it). A piece replaces the
+//! state when its stamp is not older than the one the row rests on (`as_of`); an older piece only fills in what never changes. Engine
+//! times are compared only with times of the same engine (a stop and the end that follows it).
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    container::{Container, ContainerState, Health, ImageRef},
+    delta::{ContainerDetail, ContainerSummary},
+    event::EngineEvent,
+    identity::{Identity, IdentityOrigin},
+    ids::{ContainerKey, ImageId, ServiceKey, ServiceName},
+    version::{Version, VersionOrigin},
+};
+
+/// How many ends a row remembers.
+const DEATHS_KEPT: usize = 8;
+/// An end within this time after a signal counts as asked for: longer than any sane stop timeout, shorter than a process that survived it.
+const STOP_WINDOW: TimeDelta = TimeDelta::minutes(5);
+
+/// A container and the bookkeeping of `apply`.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub container: Container,
+    /// The stamp of the newest knowledge of its state.
+    pub as_of: DateTime<Utc>,
+    /// Whether it was ever seen with a HEALTHCHECK: then a start begins with `starting`.
+    pub checked: bool,
+}
+
+impl Row {
+    /// A row from a list or an inspect.
+    pub fn from_summary(key: ContainerKey, summary: &ContainerSummary, stamp: DateTime<Utc>, at: DateTime<Utc>) -> Self {
+        let container = Container {
+            key,
+            name: summary.name.clone(),
+            image: summary.image.clone(),
+            image_id: summary.image_id.clone(),
+            digest: None,
+            labels: summary.labels.clone(),
+            state: summary.state,
+            health: Health::None,
+            exit_code: None,
+            oom_killed: None,
+            created: summary.created,
+            started: None,
+            finished: None,
+            restarts: None,
+            ports: Vec::new(),
+            command: summary.command.clone(),
+            deaths: Vec::new(),
+            stop_asked: None,
+            seen: at,
+            identity: unnamed(&summary.name),
+            version: unversioned(),
+        };
+        let mut row = Self { container, as_of: stamp, checked: false };
+        row.take_summary(summary, stamp, at);
+        row
+    }
+
+    /// A row from an event, where it says enough: only `create` and `start` are sure that the container exists.
+    pub fn from_event(key: ContainerKey, event: &EngineEvent, at: DateTime<Utc>) -> Option<Self> {
+        let image = ImageRef::parse(event.image.as_deref()?);
+        if event.name.is_empty() || !matches!(event.verb(), "create" | "start") {
+            return None;
+        }
+        let container = Container {
+            key,
+            name: event.name.clone(),
+            image,
+            image_id: ImageId::new(""),
+            digest: None,
+            labels: event.labels.clone(),
+            state: ContainerState::Created,
+            health: Health::None,
+            exit_code: None,
+            oom_killed: None,
+            created: event.at,
+            started: None,
+            finished: None,
+            restarts: None,
+            ports: Vec::new(),
+            command: "".into(),
+            deaths: Vec::new(),
+            stop_asked: None,
+            seen: at,
+            identity: unnamed(&event.name),
+            version: unversioned(),
+        };
+        let mut row = Self { container, as_of: at, checked: false };
+        row.take_event(event, at);
+        Some(row)
+    }
+
+    /// Takes what a list says.
+    pub fn take_summary(&mut self, summary: &ContainerSummary, stamp: DateTime<Utc>, at: DateTime<Utc>) {
+        let row = &mut self.container;
+        row.seen = row.seen.max(at);
+        row.created = summary.created;
+        if row.labels != summary.labels {
+            row.labels = summary.labels.clone();
+        }
+        // An image whose tag moved on is listed by its bare id: the name it was started by is the better knowledge.
+        let forgotten = summary.image.repository.is_empty() && !row.image.repository.is_empty();
+        if !forgotten || (row.image_id != summary.image_id && !row.image_id.as_str().is_empty()) {
+            row.image = summary.image.clone();
+        }
+        row.image_id = summary.image_id.clone();
+        row.command = summary.command.clone();
+        self.checked |= summary.health != Health::None;
+        if stamp < self.as_of {
+            return;
+        }
+        self.as_of = stamp;
+        row.name = summary.name.clone();
+        if row.ports != summary.ports {
+            row.ports.clone_from(&summary.ports);
+        }
+        let was_running = row.is_running();
+        let changed = row.state != summary.state;
+        row.state = summary.state;
+        row.health = if row.is_running() { summary.health } else { Health::None };
+        match (was_running, row.is_running()) {
+            // Started while nobody looked: its moment is unknown until inspected.
+            (false, true) => self.forget_end(),
+            (true, false) if changed => (row.finished, row.exit_code, row.oom_killed) = (None, summary.exit_code, None),
+            (false, false) => row.exit_code = summary.exit_code.or(row.exit_code),
+            (true, _) => {}
+        }
+        if self.container.state == ContainerState::Running {
+            self.container.exit_code = None;
+        } else if summary.exit_code.is_some() {
+            self.container.exit_code = summary.exit_code;
+        }
+    }
+
+    /// Takes what an inspect says.
+    pub fn take_detail(&mut self, detail: &ContainerDetail, at: DateTime<Utc>) {
+        let current = at >= self.as_of;
+        self.take_summary(&detail.summary, at, at);
+        let row = &mut self.container;
+        row.image = if detail.summary.image.repository.is_empty() { row.image.clone() } else { detail.summary.image.clone() };
+        row.restarts = Some(detail.restarts);
+        if current {
+            row.started = detail.started;
+            row.finished = if row.state == ContainerState::Running { None } else { detail.finished };
+            row.exit_code = if row.state == ContainerState::Running { None } else { detail.summary.exit_code };
+            row.oom_killed = Some(detail.oom_killed);
+        }
+    }
+
+    /// Takes what an event says of the state. `destroy` is not for here: it ends the row.
+    pub fn take_event(&mut self, event: &EngineEvent, at: DateTime<Utc>) {
+        self.container.seen = self.container.seen.max(at);
+        if at < self.as_of {
+            return;
+        }
+        let row = &mut self.container;
+        match event.verb() {
+            "start" | "restart" => {
+                // `restart` follows the `start` it reports.
+                if event.verb() == "start" || row.state != ContainerState::Running {
+                    self.forget_end();
+                    let row = &mut self.container;
+                    row.state = ContainerState::Running;
+                    row.started = Some(event.at);
+                    row.oom_killed = Some(false);
+                    row.health = if self.checked { Health::Starting } else { Health::None };
+                }
+            }
+            "die" | "died" => {
+                row.state = ContainerState::Exited;
+                row.health = Health::None;
+                row.exit_code = event.exit_code;
+                row.finished = Some(event.at);
+                let asked = row.stop_asked.is_some_and(|asked| event.at - asked <= STOP_WINDOW);
+                if !asked {
+                    row.stop_asked = None;
+                    // An end with code 0 is a finished job; one that its policy starts again shows as restarting.
+                    if event.exit_code != Some(0) {
+                        row.deaths.push(event.at);
+                        let surplus = row.deaths.len().saturating_sub(DEATHS_KEPT);
+                        row.deaths.drain(..surplus);
+                    }
+                }
+            }
+            "kill" if ends_a_process(event.signal.as_deref()) => row.stop_asked = Some(event.at),
+            "stop" => {
+                // Comes after the end it asked for; engines that tell no `kill` before it leave only this to know it by.
+                row.stop_asked = Some(event.at);
+                if row.finished.is_some() && row.deaths.last() == row.finished.as_ref() {
+                    row.deaths.pop();
+                }
+                if row.is_running() {
+                    row.state = ContainerState::Exited;
+                    row.health = Health::None;
+                }
+            }
+            "pause" => row.state = ContainerState::Paused,
+            "unpause" => row.state = ContainerState::Running,
+            "rename" if !event.name.is_empty() => row.name = event.name.clone(),
+            "oom" => row.oom_killed = Some(true),
+            "health_status" => {
+                let word = event.action.split_once(':').map_or("", |(_, word)| word.trim());
+                let health = Health::parse(word);
+                if health == Health::None {
+                    return;
+                }
+                self.checked = true;
+                if row.is_running() {
+                    row.health = health;
+                }
+            }
+            // Nothing of the state is in it (exec_create, attach, top, resize, update, …).
+            _ => return,
+        }
+        self.as_of = at;
+    }
+
+    fn forget_end(&mut self) {
+        let row = &mut self.container;
+        row.started = None;
+        row.finished = None;
+        row.exit_code = None;
+        row.oom_killed = None;
+        row.stop_asked = None;
+    }
+}
+
+/// Whether two states of a row look the same: when it was last confirmed is shown only where a host is lost, as the host's own age.
+pub(super) fn looks_same(a: &Container, b: &Container) -> bool {
+    a.state == b.state
+        && a.health == b.health
+        && a.name == b.name
+        && a.image_id == b.image_id
+        && a.digest == b.digest
+        && a.version == b.version
+        && a.identity == b.identity
+        && a.image == b.image
+        && a.exit_code == b.exit_code
+        && a.oom_killed == b.oom_killed
+        && a.created == b.created
+        && a.started == b.started
+        && a.finished == b.finished
+        && a.restarts == b.restarts
+        && a.ports == b.ports
+        && a.command == b.command
+        && a.deaths == b.deaths
+        && a.stop_asked == b.stop_asked
+        && a.labels == b.labels
+}
+
+/// Whether a signal is meant to end a process: programs reload or report on HUP, USR1, USR2 and WINCH, CONT and STOP freeze and thaw.
+/// Apache's images stop by WINCH; their end is still told by the `stop` that follows it.
+fn ends_a_process(signal: Option<&str>) -> bool {
+    let word = signal.unwrap_or("15").trim_start_matches("SIG");
+    !matches!(word, "1" | "HUP" | "10" | "USR1" | "12" | "USR2" | "28" | "WINCH" | "18" | "CONT" | "19" | "STOP" | "20" | "TSTP")
+}
+
+fn unnamed(name: &str) -> Identity {
+    Identity { service: ServiceKey { app: None, service: ServiceName::new(name) }, environment: None, origin: IdentityOrigin::Name }
+}
+
+fn unversioned() -> Version {
+    Version { text: "".into(), origin: VersionOrigin::Digest }
+}
