@@ -1,0 +1,205 @@
+//! The table of actions. To add one: one row here; its palette entry, help line and hint follow, and the compiler
+//! shows every place that must carry it out.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::context::{Context, Selected};
+use crate::text::nearest;
+
+/// What must be answered before an action runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Confirm {
+    /// Nothing: it changes nothing outside the console.
+    Never,
+    /// A yes to the shown plan.
+    Ask,
+    /// The target's name, typed: what it takes away does not come back.
+    TypeName,
+}
+
+/// Which right an action takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// It only looks.
+    View,
+    /// It changes something on a host.
+    Act,
+}
+
+/// One row of the catalogue.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The action the row is about.
+    pub action: Action,
+    /// Its name in keymap files, on the command line and in the audit: `area.verb-noun`. Never changed once released.
+    pub id: &'static str,
+    /// Where it has a meaning; [`Context::Global`]: everywhere.
+    pub context: Context,
+    /// What must be answered first.
+    pub confirm: Confirm,
+    /// Which right it takes.
+    pub need: Need,
+    /// Whether a held key may run it again and again (movement), or only a fresh press (everything else).
+    pub repeatable: bool,
+    /// What the cursor must stand on; empty: it needs no selection.
+    pub on: &'static [Selected],
+    /// One imperative sentence: help, palette and README show it.
+    pub doc: &'static str,
+}
+
+/// Declares the catalogue: variant, id, context, confirm, need, once|held, selections, doc.
+macro_rules! catalogue {
+    (@held once) => { false };
+    (@held held) => { true };
+    ($($variant:ident $id:literal $context:ident $confirm:ident $need:ident $held:ident [$($on:ident)*] $doc:literal;)+) => {
+        /// Everything that can be asked of the console.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Action {
+            $(#[doc = $doc] $variant,)+
+        }
+
+        const ROWS: &[Row] = &[$(Row {
+            action: Action::$variant,
+            id: $id,
+            context: Context::$context,
+            confirm: Confirm::$confirm,
+            need: Need::$need,
+            repeatable: catalogue!(@held $held),
+            on: &[$(Selected::$on,)*],
+            doc: $doc,
+        },)+];
+
+        impl Action {
+            /// Every action, in catalogue order.
+            pub const ALL: &'static [Action] = &[$(Action::$variant,)+];
+        }
+    };
+}
+
+catalogue! {
+    // variant               id                         where          confirm need  held  on                                      doc
+    AppQuit                  "app.quit"                 Global         Never   View  once  []                                      "Leave the console.";
+    AppSuspend               "app.suspend"              Global         Never   View  once  []                                      "Put the console into the background of the shell.";
+    GlobalOpenPalette        "global.open-palette"      Global         Never   View  once  []                                      "Find an action, a host or a service by name.";
+    GlobalOpenHelp           "global.open-help"         Global         Never   View  once  []                                      "Show the keys that hold here.";
+    LayerClose               "layer.close"              Global         Never   View  once  []                                      "Step out, back to where you came from.";
+    PanelVersions            "panel.versions"           Global         Never   View  once  []                                      "Show which version runs where.";
+    PanelContainers          "panel.containers"         Global         Never   View  once  []                                      "Show every container of every host.";
+    PanelHosts               "panel.hosts"              Global         Never   View  once  []                                      "Show the hosts and their links.";
+    PanelEvents              "panel.events"             Global         Never   View  once  []                                      "Show what the engines report.";
+    PaneNext                 "pane.next"                Global         Never   View  once  []                                      "Go to the next pane.";
+    PanePrevious             "pane.previous"            Global         Never   View  once  []                                      "Go to the previous pane.";
+    ListMoveDown             "list.move-down"           Global         Never   View  held  []                                      "Move the cursor down.";
+    ListMoveUp               "list.move-up"             Global         Never   View  held  []                                      "Move the cursor up.";
+    ListMoveLeft             "list.move-left"           Global         Never   View  held  []                                      "Move or scroll to the left.";
+    ListMoveRight            "list.move-right"          Global         Never   View  held  []                                      "Move or scroll to the right.";
+    ListPageDown             "list.page-down"           Global         Never   View  held  []                                      "Move one page down.";
+    ListPageUp               "list.page-up"             Global         Never   View  held  []                                      "Move one page up.";
+    ListMoveFirst            "list.move-first"          Global         Never   View  once  []                                      "Go to the first row.";
+    ListMoveLast             "list.move-last"           Global         Never   View  once  []                                      "Go to the last row.";
+    FilterEdit               "filter.edit"              Global         Never   View  once  []                                      "Filter the rows, or search the text.";
+    FilterClear              "filter.clear"             Global         Never   View  once  []                                      "Show all rows again.";
+    SelectionOpen            "selection.open"           Global         Never   View  once  [Group Service Container Host Event Entry] "Open what the cursor is on.";
+    SelectionInspect         "selection.inspect"        Global         Never   View  once  [Container Host]                        "Show all that the engine knows about it.";
+    SelectionCopyName        "selection.copy-name"      Global         Never   View  once  [Service Container Host Event]          "Copy its name.";
+    SelectionCopyId          "selection.copy-id"        Global         Never   View  once  [Container Event]                       "Copy its id.";
+    SelectionCopyVersion     "selection.copy-version"   Global         Never   View  once  [Service Container]                     "Copy its version.";
+    RowMark                  "row.mark"                 Global         Never   View  held  [Container Entry]                       "Mark or unmark the row.";
+    RowClearMarks            "row.clear-marks"          Global         Never   View  once  []                                      "Unmark every row.";
+    GroupFold                "group.fold"               Global         Never   View  once  [Group Service Container]               "Fold or unfold the group.";
+    VersionsTurn             "view.turn"                Versions       Never   View  once  []                                      "Turn the columns: environments or hosts.";
+    ContainersGroup          "containers.group"         Containers     Never   View  once  []                                      "Group by the next of host, service, environment, none.";
+    ContainersSort           "containers.sort"          Containers     Never   View  once  []                                      "Sort by the next column.";
+    ContainersReverseSort    "containers.reverse-sort"  Containers     Never   View  once  []                                      "Turn the order of the sort around.";
+    ContainersSortByName     "containers.sort-by-name"  Containers     Never   View  once  []                                      "Sort by name.";
+    ContainersSortByHost     "containers.sort-by-host"  Containers     Never   View  once  []                                      "Sort by host.";
+    ContainersSortByState    "containers.sort-by-state" Containers     Never   View  once  []                                      "Sort by state, the worst first.";
+    ContainersSortByAge      "containers.sort-by-age"   Containers     Never   View  once  []                                      "Sort by age, the youngest first.";
+    ContainersSortByCpu      "containers.sort-by-cpu"   Containers     Never   View  once  []                                      "Sort by processor use, the highest first.";
+    ContainersSortByMemory   "containers.sort-by-memory" Containers    Never   View  once  []                                      "Sort by memory use, the highest first.";
+    ContainersChooseColumns  "containers.choose-columns" Containers    Never   View  once  []                                      "Choose the columns.";
+    LinkRetry                "link.retry"               Global         Never   View  once  [Container Host]                        "Try its host again now.";
+    MouseToggle              "mouse.toggle"             Global         Never   View  once  []                                      "Give the mouse to the console, or back to the terminal.";
+    ThemePick                "theme.pick"               Global         Never   View  once  []                                      "Choose a theme.";
+    ScreenSave               "screen.save"              Global         Never   View  once  []                                      "Save this screen as text and as a picture.";
+    ScreenRedraw             "screen.redraw"            Global         Never   View  once  []                                      "Draw the whole screen again.";
+}
+
+/// A name that is no action.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("unknown action {name:?}{}", nearest.map(|n| format!(" (did you mean {n:?}?)")).unwrap_or_default())]
+pub struct UnknownAction {
+    /// As written.
+    pub name: String,
+    /// The known action most like it.
+    pub nearest: Option<&'static str>,
+}
+
+impl Action {
+    /// Its row of the catalogue.
+    pub const fn row(self) -> &'static Row {
+        // The rows are declared in the order of the variants, from the same list.
+        &ROWS[self as usize]
+    }
+
+    /// Its id, `area.verb-noun`.
+    pub const fn id(self) -> &'static str {
+        self.row().id
+    }
+
+    /// The action of that id.
+    ///
+    /// # Errors
+    /// [`UnknownAction`] with the nearest known id.
+    pub fn parse(id: &str) -> Result<Self, UnknownAction> {
+        ROWS.iter()
+            .find(|row| row.id == id)
+            .map(|row| row.action)
+            .ok_or_else(|| UnknownAction { name: id.to_owned(), nearest: nearest(id, ROWS.iter().map(|row| row.id)) })
+    }
+
+    /// Whether a key of `context` may run it: an action that belongs to one panel means nothing in another.
+    pub fn holds_in(self, context: Context) -> bool {
+        let home = self.row().context;
+        home == Context::Global || home == context
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_is_whole_and_found_by_its_id() {
+        let mut ids = BTreeSet::new();
+        for action in Action::ALL.iter().copied() {
+            let row = action.row();
+            assert_eq!(row.action, action);
+            assert_eq!(Action::parse(row.id), Ok(action));
+            assert!(ids.insert(row.id), "{} twice", row.id);
+            let (area, verb) = row.id.split_once('.').unwrap();
+            let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            assert!(plain(area) && plain(verb), "{}: not area.verb-noun", row.id);
+            assert!(row.doc.ends_with('.') && row.doc.starts_with(|c: char| c.is_ascii_uppercase()), "{}: {:?}", row.id, row.doc);
+            assert!(row.doc.len() <= 60, "{}: its doc must fit a line of 80 beside the key", row.id);
+            assert!(row.need == Need::View || row.confirm != Confirm::Never, "{}: acts without a question", row.id);
+        }
+    }
+
+    #[test]
+    fn a_mistyped_id_names_the_nearest() {
+        let error = Action::parse("list.movedown").unwrap_err();
+        assert_eq!(error.to_string(), "unknown action \"list.movedown\" (did you mean \"list.move-down\"?)");
+        assert_eq!(Action::parse("%").unwrap_err().nearest, None);
+    }
+}
