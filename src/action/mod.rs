@@ -5,8 +5,10 @@
 
 mod availability;
 mod catalogue;
+mod command;
 mod context;
 
 pub use availability::{Availability, Denial, availability};
 pub use catalogue::{Action, Confirm, Need, Row, UnknownAction};
+pub use command::{Answer, Command, RequestId};
 pub use context::{Context, ContextKind, Selected, UnknownContext};

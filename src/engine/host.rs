@@ -9,11 +9,12 @@ use tokio::{
 };
 
 use super::{
-    Answer, HostCommand, Report, Shared, Target, backoff,
+    HostCommand, Report, Shared, Target, backoff,
     docker::{Client, Meter},
     session::Session,
     transport::ConnectError,
 };
+use crate::action::Answer;
 use crate::config::Endpoint;
 use crate::fleet::{ContainerKey, Delta, LinkCause, LinkState};
 

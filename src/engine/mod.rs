@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use report::{Answer, HostCommand, Question, Report, RequestId};
+pub use report::{HostCommand, Question, Report};
 
 use crate::{config::Endpoint, fleet::HostSpec, rights::Rights};
 use host::HostTask;

@@ -2,12 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fleet::{ContainerId, ContainerKey, Delta};
-
-/// Ties an answer to the question that asked for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RequestId(pub u64);
+use crate::{
+    action::{Answer, RequestId},
+    fleet::{ContainerId, Delta},
+};
 
 /// Out of the engine side.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,22 +17,11 @@ pub enum Report {
     Answer(Answer),
 }
 
-/// The answer to one [`Question`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
-    /// Which question.
-    pub request: RequestId,
-    /// About what.
-    pub key: ContainerKey,
-    /// The engine's JSON, or why there is none, in one clean line.
-    pub result: Result<serde_json::Value, String>,
-}
-
 /// Into one host's task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HostCommand {
-    /// Try a lost link now instead of at its next turn.
+    /// Try a lost link now instead of at its next turn; list a live one again.
     Retry,
     /// These rows are looked at: learn what only inspect knows of them.
     Inspect(Vec<ContainerId>),

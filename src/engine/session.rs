@@ -15,12 +15,13 @@ use tokio::{
 };
 
 use super::{
-    Answer, HostCommand, Question, Report, RequestId, Shared,
+    HostCommand, Question, Report, Shared,
     docker::{Client, EngineError, Handshake, Lines, parse_event},
     host::BusClosed,
     transport::ConnectError,
     watchdog::{Verdict, Watchdog},
 };
+use crate::action::{Answer, RequestId};
 use crate::fleet::{
     ContainerDetail, ContainerId, ContainerKey, ContainerSummary, Delta, EngineInfo, EventKind, HostId, ImageFact, ImageId, LinkCause,
     LinkState, host::HostCost,

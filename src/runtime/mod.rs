@@ -1,1 +1,12 @@
 //! The loop: drain what happened, update the state, paint only when something visible changed.
+//!
+//! [`State`] has one writer, [`update`](State::update); what it wants done in the world leaves as an [`Effect`], and only
+//! [`console`] performs those.
+
+pub mod console;
+mod effect;
+mod state;
+pub mod terminal;
+
+pub use effect::Effect;
+pub use state::{Settings, State};

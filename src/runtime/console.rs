@@ -1,0 +1,308 @@
+//! The console's loop. Wakes for keys, reports, signals, a freed terminal, and the moment when something on the screen reads
+//! differently by time alone; sleeps otherwise.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ratatui::{Terminal as Frames, layout::Rect};
+use tokio::sync::mpsc;
+
+use super::{
+    Effect, State,
+    terminal::{self, Event, Suspended, Terminal, TerminalError, Writer},
+};
+use crate::{
+    action::Command,
+    engine::{Engine, HostCommand, Question, Report},
+    fleet::{ContainerKey, HostId},
+    ui::{backend::ScreenBackend, osc52, panel::Refresh, screen::Screen, svg},
+};
+
+/// Between two frames that nobody's key asked for. Keys are answered at once.
+const FRAME: Duration = Duration::from_millis(33);
+
+/// So many reports are taken between two looks at the keyboard.
+const BATCH: usize = 512;
+
+/// How often the loop asks for what only inspect knows of the rows on screen.
+const INSPECT_REST: Duration = Duration::from_millis(200);
+
+/// The console, opened.
+pub struct Console {
+    state: State,
+    screen: Screen,
+    engine: Engine,
+    reports: mpsc::Receiver<Report>,
+    terminal: Terminal,
+    frames: Frames<ScreenBackend<Writer>>,
+    dirty: bool,
+    /// A key was pressed since the last frame: it is due now.
+    urgent: bool,
+    painted: Instant,
+    asked: HashSet<ContainerKey>,
+    asked_at: Option<Instant>,
+}
+
+impl Console {
+    /// Runs the console until it is left; returns the exit code. The caller restores nothing: that is done here, and it should leave by
+    /// `std::process::exit`, because a stalled terminal may still hold the writer's thread.
+    ///
+    /// # Errors
+    /// When standard input or output is no terminal, or it cannot be set up.
+    pub fn run(state: State, engine: Engine, reports: mpsc::Receiver<Report>, mouse: bool, first_note: Option<String>) -> Result<i32, TerminalError> {
+        let (terminal, events) = terminal::open(terminal::Modes { mouse, kitty_keys: false })?;
+        let size = terminal::window_size().map_err(|source| TerminalError::Setup { what: "reading its size", source })?;
+        let backend = ScreenBackend::new(size, terminal.writer().clone());
+        let frames = Frames::new(backend).map_err(|never| match never {})?;
+        let mut console = Self {
+            state,
+            screen: Screen::default(),
+            engine,
+            reports,
+            terminal,
+            frames,
+            dirty: true,
+            urgent: true,
+            painted: Instant::now(),
+            asked: HashSet::new(),
+            asked_at: None,
+        };
+        if let Some(note) = first_note {
+            console.screen.say(note);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| TerminalError::Setup { what: "starting its event loop", source })?;
+        let code = runtime.block_on(console.live(events))?;
+        // First the terminal, so that nothing slow stands between the key and the shell.
+        console.terminal.close();
+        drop(console.engine);
+        Ok(code)
+    }
+
+    async fn live(&mut self, mut events: terminal::Events) -> Result<i32, TerminalError> {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut bus_open = true;
+        let writer = self.terminal.writer().clone();
+        loop {
+            if let Some(code) = self.paint_if_due()? {
+                return Ok(code);
+            }
+            let wake = self.next_wake();
+            let event = tokio::select! {
+                biased;
+                event = events.next() => Some(event),
+                count = self.reports.recv_many(&mut batch, BATCH), if bus_open => {
+                    bus_open = count > 0;
+                    None
+                }
+                // A frame is waiting for the terminal to take the last one.
+                () = writer.freed(), if self.dirty => None,
+                () = tokio::time::sleep_until(wake.into()) => {
+                    self.dirty = true;
+                    None
+                }
+            };
+            for report in batch.drain(..) {
+                self.take(report);
+            }
+            let mut next = event;
+            while let Some(event) = next {
+                if let Some(code) = self.handle(event)? {
+                    return Ok(code);
+                }
+                next = events.try_next();
+            }
+        }
+    }
+
+    fn take(&mut self, report: Report) {
+        match report {
+            Report::Delta(delta) => self.dirty |= self.state.apply(delta),
+            Report::Answer(answer) => {
+                self.screen.answer(&answer);
+                self.dirty = true;
+            }
+        }
+    }
+
+    /// An event of the terminal; an exit code ends the loop.
+    fn handle(&mut self, event: Event) -> Result<Option<i32>, TerminalError> {
+        let requests = match event {
+            Event::Key(key) => {
+                self.look_again(Utc::now());
+                self.screen.key(key, &self.state.view())
+            }
+            Event::Mouse(mouse) => self.screen.mouse(mouse, &self.state.view()),
+            Event::Paste(text) => self.screen.paste(&text, &self.state.view()),
+            Event::Focus(_) => return Ok(None),
+            Event::Resized(size) => {
+                self.frames.backend_mut().resize(size);
+                Vec::new()
+            }
+            Event::Suspend => return self.perform(Effect::Suspend),
+            Event::Continued => {
+                self.terminal.reenter()?;
+                return self.perform(Effect::Repaint);
+            }
+            Event::Stop(signal) => return Ok(Some(terminal::exit_code(signal))),
+            Event::Dead => return Ok(Some(terminal::DEAD)),
+        };
+        self.dirty = true;
+        self.urgent = true;
+        for request in requests {
+            for effect in self.state.update(request) {
+                if let Some(code) = self.perform(effect)? {
+                    return Ok(Some(code));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn perform(&mut self, effect: Effect) -> Result<Option<i32>, TerminalError> {
+        self.dirty = true;
+        self.urgent = true;
+        match effect {
+            Effect::Engine(command) => self.ask(command),
+            Effect::Copy(text) => {
+                let sent = osc52::sequence(&text).map_err(|error| error.to_string()).and_then(|bytes| {
+                    self.terminal.writer().aside(bytes.as_bytes()).map_err(|error| error.to_string())
+                });
+                if let Err(error) = sent {
+                    self.screen.say(format!("not copied: {error}"));
+                }
+            }
+            Effect::SaveScreen => {
+                let note = self.save_screen().unwrap_or_else(|error| format!("not saved: {error}"));
+                self.screen.say(note);
+            }
+            Effect::Mouse(on) => self.terminal.set_mouse(on),
+            Effect::Suspend => match self.terminal.suspend()? {
+                Suspended::Done => self.repaint(),
+                Suspended::Refused => self.screen.say("no shell would bring this console back: not suspended"),
+            },
+            Effect::Repaint => self.repaint(),
+            Effect::Say(note) => self.screen.say(note),
+            Effect::Quit(code) => return Ok(Some(code)),
+        }
+        Ok(None)
+    }
+
+    fn repaint(&mut self) {
+        if let Ok(size) = terminal::window_size() {
+            self.frames.backend_mut().resize(size);
+        }
+        self.frames.backend_mut().repaint();
+    }
+
+    /// Hands a command to the host it concerns. A full queue says so: nothing is done in secret, and nothing twice.
+    fn ask(&mut self, command: Command) {
+        let (host, command) = match command {
+            Command::RetryLink(host) => (host, HostCommand::Retry),
+            Command::ReadInspect { request, container } => (container.host, HostCommand::Ask { request, question: Question::InspectRaw(container.id) }),
+            Command::InspectRows(rows) => return self.inspect_rows(rows),
+        };
+        if !self.engine.command(&host, command) {
+            self.screen.say(format!("{host} has too much to do; try again in a moment"));
+        }
+    }
+
+    fn inspect_rows(&mut self, rows: Vec<ContainerKey>) {
+        let mut by_host: std::collections::HashMap<HostId, Vec<ContainerKey>> = std::collections::HashMap::new();
+        for key in rows {
+            by_host.entry(key.host.clone()).or_default().push(key);
+        }
+        for (host, keys) in by_host {
+            let ids = keys.iter().map(|key| key.id.clone()).collect();
+            // Full: the rows stay unasked, and the next frame asks again.
+            if self.engine.command(&host, HostCommand::Inspect(ids)) {
+                self.asked.extend(keys);
+            }
+        }
+    }
+
+    /// Moves the clock and brings the panels up to date.
+    fn look_again(&mut self, now: DateTime<Utc>) {
+        let settled = self.state.settle(now);
+        if let Some(refresh) = settled.refresh() {
+            if let Refresh::Changed(change) = refresh {
+                for gone in &change.removed {
+                    self.asked.remove(gone);
+                }
+            }
+            self.screen.refresh(refresh, &self.state.view());
+        }
+    }
+
+    fn paint_if_due(&mut self) -> Result<Option<i32>, TerminalError> {
+        if !self.dirty || !self.terminal.writer().ready() || (!self.urgent && self.painted.elapsed() < FRAME) {
+            return Ok(None);
+        }
+        self.look_again(Utc::now());
+        let (screen, state) = (&mut self.screen, &self.state);
+        let drawn = self.frames.draw(|frame| {
+            let area = frame.area();
+            screen.render(frame.buffer_mut(), area, &state.view());
+        });
+        match drawn {
+            Ok(_) => {}
+            Err(never) => match never {},
+        }
+        self.painted = Instant::now();
+        self.dirty = false;
+        self.urgent = false;
+        self.ask_for_visible();
+        Ok(None)
+    }
+
+    /// Rows on screen whose restarts and start nobody knows yet are inspected, each once.
+    fn ask_for_visible(&mut self) {
+        if self.asked_at.is_some_and(|at| at.elapsed() < INSPECT_REST) {
+            return;
+        }
+        let view = self.state.view();
+        let unknown: Vec<ContainerKey> = self
+            .screen
+            .visible(&view)
+            .into_iter()
+            .filter(|key| !self.asked.contains(key) && !view.is_stale(&key.host))
+            .filter(|key| view.fleet.container(key).is_some_and(|container| container.restarts.is_none()))
+            .collect();
+        if !unknown.is_empty() {
+            self.asked_at = Some(Instant::now());
+            self.inspect_rows(unknown);
+        }
+    }
+
+    /// When the screen reads differently by time alone, or a postponed frame is due.
+    fn next_wake(&self) -> Instant {
+        let now = Instant::now();
+        if self.dirty {
+            // Not ready: the writer wakes the loop when it is.
+            return if self.terminal.writer().ready() { self.painted + FRAME } else { now + Duration::from_secs(3600) };
+        }
+        let view = self.state.view();
+        let to_minute = 60_000 - Utc::now().timestamp_millis().rem_euclid(60_000);
+        let clock = view.clock.then(|| TimeDelta::milliseconds(to_minute));
+        let wait = [clock, view.ages.next()].into_iter().flatten().min().unwrap_or(TimeDelta::hours(1));
+        now + wait.to_std().unwrap_or(FRAME).max(FRAME)
+    }
+
+    /// Writes the screen as text and SVG into the current directory; returns the note for the foot.
+    fn save_screen(&mut self) -> Result<String, std::io::Error> {
+        let name = format!("quarterdeck-{}", Utc::now().with_timezone(&chrono::Local).format("%Y%m%d-%H%M%S"));
+        let view = self.state.view();
+        let size = terminal::window_size()?;
+        let area = Rect::new(0, 0, size.width, size.height);
+        let mut buffer = ratatui::buffer::Buffer::empty(area);
+        self.screen.render(&mut buffer, area, &view);
+        std::fs::write(format!("{name}.svg"), svg::svg(&buffer, &svg::Options::from_theme(view.theme)))?;
+        std::fs::write(format!("{name}.txt"), svg::text(&buffer))?;
+        Ok(format!("saved {name}.txt and {name}.svg"))
+    }
+}

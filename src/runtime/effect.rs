@@ -1,0 +1,24 @@
+//! What the state wants done in the world, as data.
+
+use crate::action::Command;
+
+/// One deed of the loop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// For the engine side.
+    Engine(Command),
+    /// Put a text on the clipboard of the person's own terminal.
+    Copy(String),
+    /// Write the screen to files in the current directory.
+    SaveScreen,
+    /// Take or give back the mouse.
+    Mouse(bool),
+    /// Stop the process until the shell continues it.
+    Suspend,
+    /// Forget what the terminal shows and paint everything.
+    Repaint,
+    /// One line for the foot.
+    Say(String),
+    /// Leave with this exit code.
+    Quit(i32),
+}

@@ -1,0 +1,189 @@
+//! Everything the console knows, with one writer: reports from the engine side and requests from the screen come in, effects
+//! come out.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::Effect;
+use crate::{
+    fleet::{
+        Change, ContainerKey, Delta, Fleet, HostSpec,
+        identity::IdentityRule,
+        matrix::{Matrix, MatrixBy},
+        summary::Summary,
+    },
+    rights::Rights,
+    ui::{
+        filter::Filter,
+        keymap::Keymap,
+        panel::Refresh,
+        screen::Request,
+        theme::Theme,
+        view::{Ages, View},
+    },
+};
+
+/// What is fixed when the console opens, or changed by a person.
+pub struct Settings {
+    /// How it looks.
+    pub theme: Theme,
+    /// Which keys it answers to.
+    pub keymap: Keymap,
+    /// Whether the header shows the time of day.
+    pub clock: bool,
+    /// Whether the mouse is ours.
+    pub mouse: bool,
+    /// Whether the fleet is simulated.
+    pub simulated: bool,
+    /// Loads a theme by name; an error is one line for the foot.
+    pub load_theme: fn(&str) -> Result<Theme, String>,
+}
+
+/// The state.
+pub struct State {
+    fleet: Fleet,
+    matrix: Matrix,
+    summary: Summary,
+    filter: Filter,
+    marks: BTreeSet<ContainerKey>,
+    rights: Rights,
+    settings: Settings,
+    now: DateTime<Utc>,
+    ages: Ages,
+    /// What changed since the screen last looked.
+    changed: Change,
+    /// Whether everything must be looked at again: another filter, another turn.
+    reset: bool,
+}
+
+impl State {
+    /// A state that knows its hosts and nothing of them yet.
+    pub fn new(hosts: Vec<HostSpec>, rules: Vec<IdentityRule>, rights: Rights, settings: Settings, now: DateTime<Utc>) -> Self {
+        let fleet = Fleet::new(hosts, rules);
+        let matrix = Matrix::build(&fleet, MatrixBy::default(), None, now);
+        let summary = Summary::of(&fleet, &matrix, now);
+        Self {
+            fleet,
+            matrix,
+            summary,
+            filter: Filter::default(),
+            marks: BTreeSet::new(),
+            rights,
+            settings,
+            now,
+            ages: Ages::default(),
+            changed: Change::default(),
+            reset: true,
+        }
+    }
+
+    /// What the screen may read.
+    pub fn view(&self) -> View<'_> {
+        View {
+            fleet: &self.fleet,
+            matrix: &self.matrix,
+            summary: &self.summary,
+            filter: &self.filter,
+            marks: &self.marks,
+            rights: &self.rights,
+            theme: &self.settings.theme,
+            keymap: &self.settings.keymap,
+            now: self.now,
+            simulated: self.settings.simulated,
+            clock: self.settings.clock,
+            ages: &self.ages,
+        }
+    }
+
+    /// Takes a change of the fleet; whether it may show on a screen.
+    pub fn apply(&mut self, delta: Delta) -> bool {
+        let change = self.fleet.apply(delta);
+        let visible = change.is_visible() || change.logged;
+        self.changed.merge(change);
+        visible
+    }
+
+    /// Takes a request of the screen.
+    pub fn update(&mut self, request: Request) -> Vec<Effect> {
+        match request {
+            Request::Ask(command) => return vec![Effect::Engine(command)],
+            Request::Filter(text) => {
+                if self.filter.set(&text) {
+                    self.rebuild(self.matrix.by());
+                }
+            }
+            Request::TurnMatrix => {
+                let by = match self.matrix.by() {
+                    MatrixBy::Environment => MatrixBy::Host,
+                    MatrixBy::Host => MatrixBy::Environment,
+                };
+                self.rebuild(by);
+            }
+            Request::Mark(keys) => {
+                for key in keys {
+                    if !self.marks.remove(&key) {
+                        self.marks.insert(key);
+                    }
+                }
+            }
+            Request::ClearMarks => self.marks.clear(),
+            Request::Copy(text) => return vec![Effect::Copy(text)],
+            Request::SaveScreen => return vec![Effect::SaveScreen],
+            Request::Theme { name, .. } => match (self.settings.load_theme)(&name) {
+                Ok(theme) => self.settings.theme = theme,
+                Err(error) => return vec![Effect::Say(error)],
+            },
+            Request::ToggleMouse => {
+                self.settings.mouse = !self.settings.mouse;
+                let words = if self.settings.mouse { "the mouse is the console's: click and wheel" } else { "the mouse is the terminal's: select text" };
+                return vec![Effect::Mouse(self.settings.mouse), Effect::Say(words.to_owned())];
+            }
+            Request::Suspend => return vec![Effect::Suspend],
+            Request::Repaint => return vec![Effect::Repaint],
+            Request::Quit => return vec![Effect::Quit(0)],
+        }
+        Vec::new()
+    }
+
+    /// Moves the clock, and everything whose verdict rests on it. Returns what the screen must look at again.
+    pub fn settle(&mut self, now: DateTime<Utc>) -> Settled {
+        self.now = now;
+        let changed = std::mem::take(&mut self.changed);
+        let visible = changed.is_visible() || changed.logged;
+        if !changed.services.is_empty() {
+            self.matrix.update(&self.fleet, &changed.services, now);
+        }
+        let aged = self.matrix.settle(&self.fleet, now);
+        if visible || aged || self.reset {
+            for gone in &changed.removed {
+                self.marks.remove(gone);
+            }
+            self.summary = Summary::of(&self.fleet, &self.matrix, now);
+        }
+        Settled { all: std::mem::take(&mut self.reset) || aged, changed, visible }
+    }
+
+    fn rebuild(&mut self, by: MatrixBy) {
+        self.matrix = Matrix::build(&self.fleet, by, self.filter.selector().cloned(), self.now);
+        self.reset = true;
+    }
+}
+
+/// What [`State::settle`] found.
+pub struct Settled {
+    all: bool,
+    changed: Change,
+    visible: bool,
+}
+
+impl Settled {
+    /// What the panels look at again; `None` when nothing changed for them.
+    pub fn refresh(&self) -> Option<Refresh<'_>> {
+        match () {
+            () if self.all => Some(Refresh::All),
+            () if self.visible => Some(Refresh::Changed(&self.changed)),
+            () => None,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The seam between the screen and its panels. A new panel is one file in [`panels`](super::panels) and one row in its registry.
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::view::View;
+use crate::{
+    action::{Action, Command, Context, Selected},
+    fleet::{Change, ContainerKey, HostId, ServiceKey, matrix::Column},
+};
+
+/// The panels of the console, in the order of their digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PanelId {
+    /// Which version runs where.
+    Versions,
+    /// Every container.
+    Containers,
+    /// Every host.
+    Hosts,
+    /// What the engines report.
+    Events,
+}
+
+impl PanelId {
+    /// Where its keys are bound.
+    pub fn context(self) -> Context {
+        match self {
+            Self::Versions => Context::Versions,
+            Self::Containers => Context::Containers,
+            Self::Hosts => Context::Hosts,
+            Self::Events => Context::Events,
+        }
+    }
+
+    /// Its name in tabs and titles.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Versions => "Versions",
+            Self::Containers => "Containers",
+            Self::Hosts => "Hosts",
+            Self::Events => "Events",
+        }
+    }
+
+    /// The action that shows it.
+    pub fn action(self) -> Action {
+        match self {
+            Self::Versions => Action::PanelVersions,
+            Self::Containers => Action::PanelContainers,
+            Self::Hosts => Action::PanelHosts,
+            Self::Events => Action::PanelEvents,
+        }
+    }
+}
+
+/// What the cursor stands on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// Nothing.
+    Nothing,
+    /// A group's heading.
+    Group,
+    /// A service, in one column of the matrix or in all of them.
+    Service {
+        /// Which.
+        service: ServiceKey,
+        /// Where; `None`: everywhere.
+        column: Option<Column>,
+    },
+    /// A container.
+    Container(ContainerKey),
+    /// A host.
+    Host(HostId),
+    /// An event about this container (or object) of a host.
+    Event(ContainerKey),
+}
+
+impl Selection {
+    /// The kind that the catalogue judges by.
+    pub fn kind(&self) -> Selected {
+        match self {
+            Self::Nothing => Selected::Nothing,
+            Self::Group => Selected::Group,
+            Self::Service { .. } => Selected::Service,
+            Self::Container(_) => Selected::Container,
+            Self::Host(_) => Selected::Host,
+            Self::Event(_) => Selected::Event,
+        }
+    }
+
+    /// The host it is about, where it is about one.
+    pub fn host(&self) -> Option<&HostId> {
+        match self {
+            Self::Nothing | Self::Group => None,
+            Self::Service { column, .. } => match column {
+                Some(Column::Host(host)) => Some(host),
+                Some(Column::Environment(_)) | None => None,
+            },
+            Self::Container(key) | Self::Event(key) => Some(&key.host),
+            Self::Host(host) => Some(host),
+        }
+    }
+}
+
+/// What a panel made of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It means nothing here.
+    Ignored,
+    /// Done within the panel.
+    Done,
+    /// Something for the engine side.
+    Ask(Command),
+    /// Go to another panel, filtered.
+    Go {
+        /// Where.
+        panel: PanelId,
+        /// The filter's new text; `None` keeps it.
+        filter: Option<String>,
+    },
+    /// Turn the matrix's columns.
+    TurnMatrix,
+    /// Open a container's inspect document.
+    Inspect(ContainerKey),
+    /// Open a menu of columns: titles with whether each is shown; comes back through [`Panel::choose_columns`].
+    ChooseColumns(Vec<(&'static str, bool)>),
+    /// Mark or unmark rows.
+    Mark(Vec<ContainerKey>),
+    /// One line for the foot.
+    Say(String),
+}
+
+/// What changed since a panel last looked.
+#[derive(Clone, Copy, Debug)]
+pub enum Refresh<'a> {
+    /// Everything may have: another filter, another order, the first look.
+    All,
+    /// This.
+    Changed(&'a Change),
+}
+
+/// A part of the screen with a list in it. Owns cursor, scroll, fold, sort; nothing else.
+pub trait Panel {
+    /// Which one it is.
+    fn id(&self) -> PanelId;
+
+    /// What stands after its name in the title line: `by environment · 9 services`.
+    fn subtitle(&self, view: &View<'_>) -> String;
+
+    /// Brings its list up to date. Called before anything else when something changed.
+    fn refresh(&mut self, refresh: Refresh<'_>, view: &View<'_>);
+
+    /// What the cursor stands on.
+    fn selection(&self, view: &View<'_>) -> Selection;
+
+    /// Carries out an action that concerns lists, or this panel alone.
+    fn act(&mut self, action: Action, view: &View<'_>) -> Outcome;
+
+    /// A click into it, in cells from its top left; `twice` when it hit the row that the cursor was on already.
+    fn click(&mut self, x: u16, y: u16, view: &View<'_>) -> Outcome;
+
+    /// Paints it. `&mut` because what fits decides about scrolling.
+    fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>);
+
+    /// What can be done here, most likely first, for the foot.
+    fn hints(&self) -> &'static [Action];
+
+    /// The containers that the last frame showed: their rows deserve an inspect.
+    fn visible(&self, view: &View<'_>) -> Vec<ContainerKey>;
+
+    /// Takes the answer of a [`Outcome::ChooseColumns`] menu.
+    fn choose_columns(&mut self, shown: &[&'static str]) {
+        // Only tables with choosable columns ask, and only they override this.
+        debug_assert!(shown.is_empty(), "{:?} has no columns to choose", self.id());
+    }
+}

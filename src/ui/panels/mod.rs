@@ -1,0 +1,18 @@
+//! The panels, one file each. A new one is a file here and a row in [`all`].
+
+mod containers;
+mod events;
+mod hosts;
+mod versions;
+
+use super::panel::Panel;
+
+/// Every panel, in the order of their digits.
+pub fn all() -> Vec<Box<dyn Panel>> {
+    vec![
+        Box::new(versions::Versions::default()),
+        Box::new(containers::Containers::default()),
+        Box::new(hosts::Hosts::default()),
+        Box::new(events::Events::default()),
+    ]
+}

@@ -1,0 +1,570 @@
+//! Home: which version of which service runs where. Services down, environments (or hosts) across, trouble first.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Modifier, Style},
+};
+
+use crate::{
+    action::Action,
+    fleet::{
+        Container, ContainerKey, Port, ServiceKey,
+        matrix::{Cell, CellVersion, Column, MatrixBy, MatrixRow},
+        trouble::{Severity, Trouble},
+    },
+    text::{fit, width},
+    ui::{
+        panel::{Outcome, Panel, PanelId, Refresh, Selection},
+        theme::{Role, Symbol},
+        view::View,
+        widgets::{Cursor, Pen},
+    },
+};
+
+/// Cells of the app and service columns at most.
+const NAME_WIDTH: u16 = 18;
+/// Cells of one matrix column at least, so that a version can be told from another.
+const CELL_MIN: u16 = 16;
+/// Cells of the SINCE column, with the air before it.
+const SINCE_WIDTH: u16 = 8;
+/// Air between matrix columns.
+const GAP: u16 = 2;
+/// Rows of the detail pane: rule, findings and containers.
+const DETAIL_ROWS: u16 = 7;
+
+/// The panel's own state.
+#[derive(Default)]
+pub struct Versions {
+    rows: Vec<ServiceKey>,
+    cursor: Cursor<ServiceKey>,
+    /// The column under the cursor.
+    column: usize,
+    /// The first matrix column on screen.
+    scroll: usize,
+    /// Widths of app and service, grown to the longest name seen, so that nothing jumps.
+    app_width: u16,
+    service_width: u16,
+    /// Where things were painted, for clicks.
+    painted: Painted,
+    detail: Vec<ContainerKey>,
+}
+
+/// Where the last frame put things.
+#[derive(Default)]
+struct Painted {
+    body_top: u16,
+    body_rows: u16,
+    columns: Vec<(usize, u16, u16)>,
+}
+
+impl Versions {
+    fn row<'v>(&self, view: &'v View<'_>) -> Option<&'v MatrixRow> {
+        view.matrix.row(self.cursor.held()?)
+    }
+
+    fn column<'v>(&self, view: &'v View<'_>) -> Option<&'v Column> {
+        let columns = view.matrix.columns();
+        columns.get(self.column.min(columns.len().saturating_sub(1)))
+    }
+
+    fn cell<'v>(&self, view: &'v View<'_>) -> Option<&'v Cell> {
+        self.row(view)?.cells.get(self.column(view)?)
+    }
+
+    /// The containers of the cell under the cursor, the odd and troubled ones first.
+    fn cell_containers<'v>(&self, view: &'v View<'_>) -> Vec<&'v Container> {
+        let (Some(service), Some(column)) = (self.cursor.held(), self.column(view)) else { return Vec::new() };
+        let odd = |container: &Container| self.cell(view).and_then(|cell| cell.drift.as_ref()).is_some_and(|drift| drift.odd.contains(&container.key));
+        let mut found: Vec<&Container> = view
+            .fleet
+            .containers_of(service)
+            .filter(|container| match column {
+                Column::Environment(environment) => container.identity.environment == *environment,
+                Column::Host(host) => container.key.host == *host,
+            })
+            .filter(|container| match (view.filter.selector(), view.fleet.host(&container.key.host)) {
+                (Some(selector), Some(host)) => selector.matches(container, host),
+                (Some(_), None) => false,
+                (None, _) => true,
+            })
+            .collect();
+        found.sort_by_cached_key(|container| {
+            (std::cmp::Reverse(view.trouble(&container.key)), !odd(container), !container.is_running(), container.key.host.clone(), container.name.clone())
+        });
+        found
+    }
+
+    /// The selector text that names the cell under the cursor.
+    fn cell_filter(&self, view: &View<'_>) -> Option<String> {
+        let service = self.cursor.held()?;
+        let mut terms = Vec::new();
+        if let Some(app) = &service.app {
+            terms.push(format!("app:{app}"));
+        }
+        terms.push(format!("service:{}", service.service));
+        match self.column(view)? {
+            Column::Environment(Some(environment)) => terms.push(format!("env:{environment}")),
+            Column::Environment(None) => {}
+            Column::Host(host) => terms.push(format!("host:{host}")),
+        }
+        Some(terms.join(" "))
+    }
+}
+
+impl Panel for Versions {
+    fn id(&self) -> PanelId {
+        PanelId::Versions
+    }
+
+    fn subtitle(&self, view: &View<'_>) -> String {
+        let by = match view.matrix.by() {
+            MatrixBy::Environment => "by environment",
+            MatrixBy::Host => "by host",
+        };
+        format!("{by} · {} services", self.rows.len())
+    }
+
+    fn refresh(&mut self, refresh: Refresh<'_>, view: &View<'_>) {
+        let current: Vec<ServiceKey> = view.matrix.rows().iter().map(|row| row.service.clone()).collect();
+        match refresh {
+            Refresh::All => self.rows = current,
+            // Rows keep their place while they are looked at, unless something turned bad: that goes to the top at once.
+            Refresh::Changed(_) => {
+                let same_set = current.len() == self.rows.len() && self.rows.iter().all(|row| view.matrix.row(row).is_some());
+                let top_is_worst = self.rows.first().and_then(|row| view.matrix.row(row)).map(MatrixRow::severity)
+                    >= view.matrix.rows().first().map(MatrixRow::severity);
+                if !(same_set && top_is_worst) {
+                    self.rows = current;
+                }
+            }
+        }
+        self.cursor.settle(&self.rows);
+        for row in &self.rows {
+            let app = row.app.as_ref().map_or(1, |app| width(app.as_str()));
+            self.app_width = self.app_width.max(cells(app)).clamp(3, NAME_WIDTH);
+            self.service_width = self.service_width.max(cells(width(row.service.as_str()))).clamp(7, NAME_WIDTH);
+        }
+        self.column = self.column.min(view.matrix.columns().len().saturating_sub(1));
+    }
+
+    fn selection(&self, view: &View<'_>) -> Selection {
+        match self.cursor.held() {
+            Some(service) => Selection::Service { service: service.clone(), column: self.column(view).cloned() },
+            None => Selection::Nothing,
+        }
+    }
+
+    fn act(&mut self, action: Action, view: &View<'_>) -> Outcome {
+        let page = isize::try_from(self.painted.body_rows.max(1)).unwrap_or(1);
+        match action {
+            Action::ListMoveDown => self.cursor.step(&self.rows, 1),
+            Action::ListMoveUp => self.cursor.step(&self.rows, -1),
+            Action::ListPageDown => self.cursor.step(&self.rows, page),
+            Action::ListPageUp => self.cursor.step(&self.rows, -page),
+            Action::ListMoveFirst => self.cursor.go(&self.rows, 0),
+            Action::ListMoveLast => self.cursor.go(&self.rows, usize::MAX),
+            Action::ListMoveLeft => self.column = self.column.saturating_sub(1),
+            Action::ListMoveRight => self.column = (self.column + 1).min(view.matrix.columns().len().saturating_sub(1)),
+            Action::VersionsTurn => return Outcome::TurnMatrix,
+            Action::SelectionOpen => {
+                return self.cell_filter(view).map_or(Outcome::Ignored, |filter| Outcome::Go { panel: PanelId::Containers, filter: Some(filter) });
+            }
+            _ => return Outcome::Ignored,
+        }
+        Outcome::Done
+    }
+
+    fn click(&mut self, x: u16, y: u16, _: &View<'_>) -> Outcome {
+        let Some(row) = y.checked_sub(self.painted.body_top).filter(|row| *row < self.painted.body_rows) else { return Outcome::Ignored };
+        let index = self.cursor.offset() + usize::from(row);
+        if index >= self.rows.len() {
+            return Outcome::Ignored;
+        }
+        self.cursor.go(&self.rows, index);
+        if let Some((column, ..)) = self.painted.columns.iter().find(|(_, left, cells)| (*left..left + cells + GAP).contains(&x)) {
+            self.column = *column;
+        }
+        Outcome::Done
+    }
+
+    fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
+        let detail_rows = if area.height >= 14 { DETAIL_ROWS.max(area.height / 4) } else { 4.min(area.height / 3) };
+        let body = Rect { height: area.height.saturating_sub(detail_rows), ..area };
+        let detail = Rect { y: body.bottom(), height: detail_rows, ..area };
+        self.render_matrix(buffer, body, view);
+        self.render_detail(buffer, detail, view);
+    }
+
+    fn hints(&self) -> &'static [Action] {
+        &[
+            Action::SelectionOpen,
+            Action::VersionsTurn,
+            Action::FilterEdit,
+            Action::SelectionCopyVersion,
+            Action::GlobalOpenPalette,
+            Action::GlobalOpenHelp,
+        ]
+    }
+
+    fn visible(&self, _: &View<'_>) -> Vec<ContainerKey> {
+        self.detail.clone()
+    }
+}
+
+impl Versions {
+    fn render_matrix(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
+        let columns = view.matrix.columns();
+        let left = 1 + self.app_width + GAP + self.service_width + GAP;
+        let since_at = area.width.saturating_sub(SINCE_WIDTH);
+        let room = since_at.saturating_sub(left);
+        let widths = self.column_widths(view);
+        self.scroll_to_column(&widths, room);
+        self.painted.columns.clear();
+        let mut x = left;
+        for (index, wanted) in widths.iter().enumerate().skip(self.scroll) {
+            let rest = (left + room).saturating_sub(x);
+            if rest < CELL_MIN.min(*wanted) && index > self.scroll {
+                break;
+            }
+            let cells = (*wanted).min(rest);
+            self.painted.columns.push((index, x, cells));
+            x += cells + GAP;
+        }
+        self.spread_columns(&widths, left + room);
+
+        let heading = view.theme.style(Role::TableHeader);
+        let mut pen = Pen::new(buffer, area, 0);
+        pen.to(area.x + 1).text("APP", heading).to(area.x + 1 + self.app_width + GAP).text("SERVICE", heading);
+        for (index, x, cells) in &self.painted.columns {
+            let title = column_title(&columns[*index]).to_uppercase();
+            pen.to(area.x + x).text(&fit(&title, usize::from(*cells)), heading);
+        }
+        let more = columns.len() - self.painted.columns.last().map_or(0, |(index, ..)| index + 1);
+        if self.scroll > 0 || more > 0 {
+            let sign = format!("{}{}", if self.scroll > 0 { format!("‹{}", self.scroll) } else { String::new() }, if more > 0 { format!(" {more}›") } else { String::new() });
+            Pen::new(buffer, area, 0).right(sign.trim(), view.theme.style(Role::Accent));
+        } else {
+            Pen::new(buffer, area, 0).right("SINCE ", heading);
+        }
+
+        self.painted.body_top = 1;
+        self.painted.body_rows = area.height.saturating_sub(1);
+        if self.rows.is_empty() {
+            render_empty(buffer, area, view);
+            return;
+        }
+        let visible = self.cursor.reveal(self.rows.len(), usize::from(self.painted.body_rows));
+        for (line, index) in visible.enumerate() {
+            if let Some(row) = view.matrix.row(&self.rows[index]) {
+                let line = u16::try_from(line + 1).unwrap_or(u16::MAX);
+                self.render_row(buffer, area, line, row, index == self.cursor.index(), view);
+            }
+        }
+    }
+
+    fn render_row(&self, buffer: &mut Buffer, area: Rect, line: u16, row: &MatrixRow, current: bool, view: &View<'_>) {
+        let ground = if current { view.theme.style(Role::TableCursor) } else { Style::default() };
+        if current {
+            Pen::new(buffer, area, line).fill(" ", ground);
+        }
+        let text = ground.patch(view.theme.style(Role::Text));
+        let dim = ground.patch(view.theme.style(Role::TextDim));
+        let app = row.service.app.as_ref().map_or("–", |app| app.as_str());
+        let mut pen = Pen::new(buffer, area, line);
+        pen.to(area.x + 1).text(&fit(app, usize::from(self.app_width)), dim);
+        pen.to(area.x + 1 + self.app_width + GAP).text(&fit(row.service.service.as_str(), usize::from(self.service_width)), text);
+        let columns = view.matrix.columns();
+        for (index, x, cells) in &self.painted.columns {
+            let cell_area = Rect { x: area.x + x, width: *cells, ..area };
+            let mut pen = Pen::new(buffer, cell_area, line);
+            let chosen = current && *index == self.column;
+            match row.cells.get(&columns[*index]) {
+                Some(cell) => render_cell(&mut pen, cell, ground, chosen, view),
+                None => {
+                    pen.text("–", if chosen { ground.patch(view.theme.style(Role::Accent)) } else { dim });
+                }
+            }
+        }
+        Pen::new(buffer, area, line).right(&format!("{} ", view.age(row.since)), dim);
+    }
+
+    /// What each matrix column asks for: its widest cell, as far as all rows tell, so that scrolling does not move columns.
+    fn column_widths(&self, view: &View<'_>) -> Vec<u16> {
+        view.matrix
+            .columns()
+            .iter()
+            .map(|column| {
+                let widest = view.matrix.rows().iter().filter_map(|row| row.cells.get(column)).map(|cell| cell_width(cell)).max().unwrap_or(1);
+                cells(widest.max(width(&column_title(column)))).clamp(4, 64)
+            })
+            .collect()
+    }
+
+    fn scroll_to_column(&mut self, widths: &[u16], room: u16) {
+        self.scroll = self.scroll.min(self.column);
+        loop {
+            let used: u16 = widths.iter().take(self.column + 1).skip(self.scroll).map(|cells| cells.saturating_add(GAP)).fold(0, u16::saturating_add);
+            if used <= room.saturating_add(GAP) || self.scroll >= self.column {
+                return;
+            }
+            self.scroll += 1;
+        }
+    }
+
+    /// Takes air from wide columns for one that was cut at the right edge, down to the least a version needs.
+    fn spread_columns(&mut self, widths: &[u16], end: u16) {
+        let Some((last, _, given)) = self.painted.columns.last().copied() else { return };
+        let next = last + 1 < widths.len();
+        let mut missing = widths[last].saturating_sub(given);
+        if next || missing == 0 {
+            return;
+        }
+        for at in (0..self.painted.columns.len() - 1).rev() {
+            let spare = self.painted.columns[at].2.saturating_sub(CELL_MIN).min(missing);
+            self.painted.columns[at].2 -= spare;
+            for later in self.painted.columns.iter_mut().skip(at + 1) {
+                later.1 -= spare;
+            }
+            missing -= spare;
+        }
+        if let Some(last) = self.painted.columns.last_mut() {
+            last.2 = end.saturating_sub(last.1).min(widths[last.0]);
+        }
+    }
+
+    fn render_detail(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
+        self.detail.clear();
+        let (Some(service), Some(column)) = (self.cursor.held(), self.column(view)) else { return };
+        let title = match column {
+            Column::Environment(Some(environment)) => format!(" {service} in {environment} "),
+            Column::Environment(None) => format!(" {service} without an environment "),
+            Column::Host(host) => format!(" {service} on {host} "),
+        };
+        super::super::frame::rule(buffer, area, 0, &title, "", view);
+        let Some(cell) = self.cell(view) else {
+            Pen::new(buffer, area, 1).text(" nothing of it runs here", view.theme.style(Role::TextDim));
+            return;
+        };
+        let mut line = 1;
+        for (symbol, role, finding) in findings(cell, view) {
+            if line + 1 >= area.height {
+                break;
+            }
+            let mut pen = Pen::new(buffer, area, line);
+            pen.skip(1).text(view.theme.symbol(symbol), view.theme.style(role)).skip(1).text(&finding, view.theme.style(Role::Text));
+            line += 1;
+        }
+        let containers = self.cell_containers(view);
+        let shown: Vec<&Container> = containers.iter().copied().take(usize::from(area.height.saturating_sub(line))).collect();
+        let hidden = containers.len() - shown.len();
+        let name_width = shown.iter().map(|container| width(&container.name)).max().unwrap_or(0).min(28);
+        let host_width = shown.iter().map(|container| width(container.key.host.as_str())).max().unwrap_or(0).min(20);
+        let version_width = shown.iter().map(|container| width(&container.version.text)).max().unwrap_or(0).min(26);
+        for (offset, container) in shown.iter().enumerate() {
+            let row = line + u16::try_from(offset).unwrap_or(0);
+            let last = offset + 1 == shown.len() && hidden > 0;
+            render_container(buffer, area, row, container, [host_width, name_width, version_width], view);
+            if last {
+                Pen::new(buffer, area, row).right(&format!("{hidden} more · enter "), view.theme.style(Role::TextDim));
+            }
+        }
+        self.detail = shown.iter().map(|container| container.key.clone()).collect();
+    }
+}
+
+fn render_empty(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
+    let dim = view.theme.style(Role::TextDim);
+    let (running, all) = view.fleet.counts();
+    let waiting = view.fleet.hosts().filter(|host| !host.listed).count();
+    let text = match () {
+        () if view.filter.selector().is_some() && all > 0 => format!("nothing of {all} containers matches {:?} · esc shows all", view.filter.text()),
+        () if waiting > 0 => format!("waiting for {waiting} of {} hosts", view.fleet.hosts().len()),
+        () if running == 0 && all == 0 => "no containers on any host".to_owned(),
+        () => "no services".to_owned(),
+    };
+    Pen::new(buffer, area, 2).skip(1).text(&text, dim);
+    let lost = view.fleet.hosts().filter_map(|host| host.link.error().map(|error| (host, error)));
+    for (line, (host, error)) in (3..area.height).zip(lost) {
+        let mut pen = Pen::new(buffer, area, line);
+        pen.skip(1).text(view.theme.symbol(Symbol::Bad), view.theme.style(Role::StateBad)).skip(1);
+        pen.text(&format!("{}: {error}", host.spec.id), view.theme.style(Role::Text));
+    }
+}
+
+/// `1.0.1-22-7e56158  3   ◆ 1.0.1-19-04bd1c9  1 app-07`, or `● 1 unhealthy app-03`.
+fn render_cell(pen: &mut Pen<'_>, cell: &Cell, ground: Style, chosen: bool, view: &View<'_>) {
+    let base = if chosen { ground.patch(view.theme.style(Role::Accent)) } else { ground.patch(view.theme.style(Role::Text)) };
+    for (index, version) in cell.versions.iter().enumerate() {
+        let odd = version.odd && cell.versions.len() > 1 || version.odd && index == 0 && cell.versions.len() == 1;
+        if index > 0 {
+            pen.skip(2);
+        }
+        if version.stale {
+            pen.text(view.theme.symbol(Symbol::Stale), ground.patch(view.theme.style(Role::StateStale)));
+        }
+        if odd {
+            let amber = ground.patch(view.theme.style(Role::StateAttention));
+            pen.text(view.theme.symbol(Symbol::Odd), amber).skip(1);
+        }
+        let mut style = base;
+        if version.stale {
+            style = style.patch(view.theme.style(Role::StateStale));
+        } else if version.running == 0 {
+            style = style.patch(view.theme.style(Role::TextDim));
+        }
+        let room = pen.left();
+        let count = count_text(cell, version);
+        let named = odd_place(version, odd);
+        let tail = 2 + width(&count) + if named.is_empty() { 0 } else { 1 + width(&named) };
+        let text = fit(&version.version.text, room.saturating_sub(tail).max(8));
+        pen.text(&text, style).skip(2).text_if_fits(&count, ground.patch(view.theme.style(Role::TextDim)));
+        if !named.is_empty() {
+            pen.skip(1).text_if_fits(&named, ground.patch(view.theme.style(Role::StateAttention)));
+        }
+    }
+    if let Some(text) = trouble_text(cell) {
+        let (symbol, role) = trouble_sign(cell.worst);
+        let style = ground.patch(view.theme.style(role)).remove_modifier(Modifier::DIM);
+        pen.skip(2).text(view.theme.symbol(symbol), style).skip(1).text(&text, style);
+    }
+}
+
+/// `3`, `2/3` where it is known how many should run, `0` for what is stopped.
+fn count_text(cell: &Cell, version: &CellVersion) -> String {
+    match cell.wanted {
+        Some(wanted) if cell.versions.len() == 1 => format!("{}/{wanted}", version.running),
+        Some(_) | None if version.running < version.total => format!("{}/{}", version.running, version.total),
+        Some(_) | None => version.running.to_string(),
+    }
+}
+
+/// The hosts of an odd version: the one that is named.
+fn odd_place(version: &CellVersion, odd: bool) -> String {
+    match version.hosts.as_slice() {
+        [] => String::new(),
+        _ if !odd => String::new(),
+        [host] => host.to_string(),
+        [host, rest @ ..] => format!("{host} +{}", rest.len()),
+    }
+}
+
+/// `1 unhealthy app-03`: the worst of a cell with its place.
+fn trouble_text(cell: &Cell) -> Option<String> {
+    if cell.worst == Trouble::None {
+        return None;
+    }
+    let count = cell.troubled.len();
+    let mut hosts: Vec<_> = cell.troubled.iter().map(|key| &key.host).collect();
+    hosts.dedup();
+    Some(match hosts.as_slice() {
+        [] => cell.worst.word().to_owned(),
+        [host] => format!("{count} {} {host}", cell.worst),
+        [host, rest @ ..] => format!("{count} {} {host} +{}", cell.worst, rest.len()),
+    })
+}
+
+fn trouble_sign(trouble: Trouble) -> (Symbol, Role) {
+    match trouble.severity() {
+        Severity::Bad => (Symbol::Bad, Role::StateBad),
+        Severity::Attention if trouble == Trouble::Stale => (Symbol::Stale, Role::StateAttention),
+        Severity::Attention => (Symbol::Progress, Role::StateAttention),
+        Severity::Quiet => (Symbol::Done, Role::TextDim),
+    }
+}
+
+fn cell_width(cell: &Cell) -> usize {
+    let versions: usize = cell
+        .versions
+        .iter()
+        .map(|version| {
+            let place = odd_place(version, version.odd);
+            let signs = usize::from(version.stale) + if version.odd { 2 } else { 0 };
+            signs + width(&version.version.text) + 2 + count_text(cell, version).len() + if place.is_empty() { 0 } else { 1 + width(&place) }
+        })
+        .sum();
+    let gaps = cell.versions.len().saturating_sub(1) * 2;
+    versions + gaps + trouble_text(cell).map_or(0, |text| 4 + width(&text))
+}
+
+fn findings(cell: &Cell, view: &View<'_>) -> Vec<(Symbol, Role, String)> {
+    let mut found = Vec::new();
+    if let Some(text) = trouble_text(cell) {
+        let (symbol, role) = trouble_sign(cell.worst);
+        let lost = cell.troubled.first().and_then(|key| view.fleet.host(&key.host)).filter(|_| cell.worst == Trouble::HostLost);
+        let why = lost.and_then(|host| host.link.error()).map_or(String::new(), |error| format!(": {error}"));
+        found.push((symbol, role, format!("{text}{why}")));
+    }
+    if let Some(drift) = &cell.drift {
+        found.push((Symbol::Odd, Role::StateAttention, drift.why.to_string()));
+    }
+    found
+}
+
+fn render_container(buffer: &mut Buffer, area: Rect, row: u16, container: &Container, [host, name, version]: [usize; 3], view: &View<'_>) {
+    let trouble = view.trouble(&container.key);
+    let stale = view.is_stale(&container.key.host);
+    let text = view.theme.style(if stale { Role::StateStale } else { Role::Text });
+    let dim = view.theme.style(if stale { Role::StateStale } else { Role::TextDim });
+    let state_style = match trouble.severity() {
+        Severity::Bad => view.theme.style(Role::StateBad),
+        Severity::Attention => view.theme.style(Role::StateAttention),
+        Severity::Quiet => dim,
+    };
+    let mut pen = Pen::new(buffer, area, row);
+    pen.text(if stale { view.theme.symbol(Symbol::Stale) } else { " " }, dim);
+    let mut column = |pen: &mut Pen<'_>, words: &str, cells: usize, style: Style| {
+        let start = pen.at();
+        pen.text(&fit(words, cells), style).to(start + u16::try_from(cells + 2).unwrap_or(0));
+    };
+    column(&mut pen, container.key.host.as_str(), host, text);
+    column(&mut pen, &container.name, name, text);
+    column(&mut pen, &container.version.text, version, text);
+    column(&mut pen, &state_words(container), 12, state_style);
+    let since = if container.is_running() { container.started.unwrap_or(container.created) } else { container.finished.unwrap_or(container.created) };
+    let up = if container.is_running() { format!("up {}", view.age(since)) } else { format!("{} ago", view.age(since)) };
+    column(&mut pen, &up, 10, dim);
+    if let Some(restarts) = container.restarts {
+        column(&mut pen, &format!("restarts {restarts}"), 12, dim);
+    }
+    pen.text(&ports_text(&container.ports), dim);
+}
+
+/// `healthy`, `running`, `exited 137`.
+pub(super) fn state_words(container: &Container) -> String {
+    use crate::fleet::{ContainerState, Health};
+    match (container.state, container.health) {
+        (ContainerState::Running, Health::None) => "running".to_owned(),
+        (ContainerState::Running, health) => health.word().to_owned(),
+        (ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting, _) => {
+            container.exit_code.map_or_else(|| container.state.word().to_owned(), |code| format!("{} {code}", container.state))
+        }
+        (state, _) => state.word().to_owned(),
+    }
+}
+
+/// `:20010→80 :20443→443`, published ports only, each once.
+pub(super) fn ports_text(ports: &[Port]) -> String {
+    let mut shown: Vec<String> = Vec::new();
+    for port in ports {
+        let Some(public) = port.public else { continue };
+        let suffix = if &*port.protocol == "tcp" { String::new() } else { format!("/{}", port.protocol) };
+        let text = format!(":{public}→{}{suffix}", port.private);
+        if !shown.contains(&text) {
+            shown.push(text);
+        }
+    }
+    shown.join(" ")
+}
+
+fn column_title(column: &Column) -> String {
+    match column {
+        Column::Environment(Some(environment)) => environment.to_string(),
+        Column::Environment(None) => "–".to_owned(),
+        Column::Host(host) => host.to_string(),
+    }
+}
+
+fn cells(count: usize) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
+}

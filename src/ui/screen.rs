@@ -1,0 +1,375 @@
+//! The screen as a whole: which panel is in front, what is open above it, and how a key finds its meaning.
+//!
+//! A key goes to the top layer's bindings, else the panel's, else the global ones. What it means for the state or the world
+//! leaves as a [`Request`]; the screen itself changes nothing but what is shown where.
+
+use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{
+    frame,
+    keymap::{Key, MenuEntry, Pending, Press},
+    layer::{Layer, LayerOutcome},
+    layers,
+    panel::{Outcome, Panel, PanelId, Refresh, Selection},
+    panels,
+    theme::Role,
+    view::View,
+    widgets::Pen,
+};
+use crate::{
+    action::{Action, Answer, Availability, Command, Context, availability},
+    fleet::ContainerKey,
+    rights::Rights,
+};
+
+/// What the screen asks of the runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Something for the engine side.
+    Ask(Command),
+    /// Filter by this text from now on.
+    Filter(String),
+    /// Turn the matrix: environments or hosts.
+    TurnMatrix,
+    /// Mark what is not marked, unmark what is.
+    Mark(Vec<ContainerKey>),
+    /// Unmark all.
+    ClearMarks,
+    /// Put this on the clipboard of the person's own terminal.
+    Copy(String),
+    /// Write the screen to files.
+    SaveScreen,
+    /// Use this theme from now on (`keep`), or only try it.
+    Theme {
+        /// Its name.
+        name: String,
+        /// Whether it was chosen rather than tried.
+        keep: bool,
+    },
+    /// Take the mouse, or give it back to the terminal.
+    ToggleMouse,
+    /// Go to the background of the shell.
+    Suspend,
+    /// Paint everything anew.
+    Repaint,
+    /// Leave.
+    Quit,
+}
+
+/// The screen.
+pub struct Screen {
+    panels: Vec<Box<dyn Panel>>,
+    current: usize,
+    layers: Vec<Box<dyn Layer>>,
+    pending: Pending,
+    menu: Vec<MenuEntry>,
+    note: Option<String>,
+    tabs: Vec<(PanelId, u16, u16)>,
+    body: Rect,
+    clicked: Option<Selection>,
+    questions: u64,
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self {
+            panels: panels::all(),
+            current: 0,
+            layers: Vec::new(),
+            pending: Pending::default(),
+            menu: Vec::new(),
+            note: None,
+            tabs: Vec::new(),
+            body: Rect::ZERO,
+            clicked: None,
+            questions: 0,
+        }
+    }
+}
+
+impl Screen {
+    /// Brings the panels' lists up to date.
+    pub fn refresh(&mut self, refresh: Refresh<'_>, view: &View<'_>) {
+        for panel in &mut self.panels {
+            panel.refresh(refresh, view);
+        }
+    }
+
+    /// The panel in front.
+    pub fn panel(&self) -> &dyn Panel {
+        self.panels[self.current].as_ref()
+    }
+
+    /// The rows on screen that only an inspect knows in full.
+    pub fn visible(&self, view: &View<'_>) -> Vec<ContainerKey> {
+        self.panel().visible(view)
+    }
+
+    /// One line at the foot until the next key.
+    pub fn say(&mut self, note: impl Into<String>) {
+        self.note = Some(note.into());
+    }
+
+    /// Hands an answer to what asked for it.
+    pub fn answer(&mut self, answer: &Answer) {
+        for layer in &mut self.layers {
+            layer.answer(answer);
+        }
+    }
+
+    /// A key.
+    pub fn key(&mut self, key: KeyEvent, view: &View<'_>) -> Vec<Request> {
+        self.note = None;
+        let contexts = self.contexts();
+        let pressed = view.keymap.press(&mut self.pending, &contexts, Key::from(key));
+        self.menu.clear();
+        match pressed {
+            Press::Action(action) => self.act(action, view),
+            Press::Pending(menu) => {
+                self.menu = menu;
+                Vec::new()
+            }
+            Press::Aborted => Vec::new(),
+            Press::Unbound => match self.layers.last_mut() {
+                Some(layer) => {
+                    let outcome = layer.type_key(key, view);
+                    self.follow(outcome, view)
+                }
+                None => Vec::new(),
+            },
+        }
+    }
+
+    /// Pasted text: typed where text is taken, ignored elsewhere (a paste must never run keys).
+    pub fn paste(&mut self, text: &str, view: &View<'_>) -> Vec<Request> {
+        match self.layers.last_mut() {
+            Some(layer) if layer.context().takes_text() => {
+                let outcome = layer.paste(text, view);
+                self.follow(outcome, view)
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// A click or the wheel.
+    pub fn mouse(&mut self, event: MouseEvent, view: &View<'_>) -> Vec<Request> {
+        match event.kind {
+            MouseEventKind::ScrollDown => self.act(Action::ListMoveDown, view),
+            MouseEventKind::ScrollUp => self.act(Action::ListMoveUp, view),
+            MouseEventKind::Down(MouseButton::Left) if self.layers.is_empty() => self.click(event.column, event.row, view),
+            _ => Vec::new(),
+        }
+    }
+
+    fn click(&mut self, x: u16, y: u16, view: &View<'_>) -> Vec<Request> {
+        if y == 1 {
+            let hit = self.tabs.iter().find(|(_, start, end)| (*start..*end).contains(&x)).map(|(id, ..)| *id);
+            return hit.map_or_else(Vec::new, |id| self.go(id));
+        }
+        if !self.body.contains((x, y).into()) {
+            return Vec::new();
+        }
+        let outcome = self.panels[self.current].click(x - self.body.x, y - self.body.y, view);
+        let requests = self.obey(outcome, view);
+        let selection = self.panels[self.current].selection(view);
+        // The second click on the same thing opens it.
+        if self.clicked.as_ref() == Some(&selection) && selection != Selection::Nothing {
+            self.clicked = None;
+            return self.act(Action::SelectionOpen, view);
+        }
+        self.clicked = Some(selection);
+        requests
+    }
+
+    /// An action, from a key or from the palette.
+    pub fn act(&mut self, action: Action, view: &View<'_>) -> Vec<Request> {
+        if let Some(layer) = self.layers.last_mut() {
+            let outcome = layer.act(action, view);
+            if outcome != LayerOutcome::Ignored {
+                return self.follow(outcome, view);
+            }
+            if !matches!(action, Action::AppQuit | Action::AppSuspend | Action::ScreenRedraw | Action::ScreenSave | Action::MouseToggle | Action::LayerClose) {
+                return Vec::new();
+            }
+        }
+        let panel = self.panel();
+        let read_only = matches!(view.rights, Rights::View { .. });
+        if let Availability::Denied(denial) = availability(action, read_only, panel.id().context(), panel.selection(view).kind()) {
+            self.say(format!("{}: {denial}", action.row().id));
+            return Vec::new();
+        }
+        let outcome = self.panels[self.current].act(action, view);
+        if outcome != Outcome::Ignored {
+            return self.obey(outcome, view);
+        }
+        self.act_everywhere(action, view)
+    }
+
+    /// The actions that mean the same in every panel.
+    fn act_everywhere(&mut self, action: Action, view: &View<'_>) -> Vec<Request> {
+        let selection = self.panel().selection(view);
+        match action {
+            Action::AppQuit => return vec![Request::Quit],
+            Action::AppSuspend => return vec![Request::Suspend],
+            Action::ScreenRedraw => return vec![Request::Repaint],
+            Action::ScreenSave => return vec![Request::SaveScreen],
+            Action::MouseToggle => return vec![Request::ToggleMouse],
+            Action::RowClearMarks => return vec![Request::ClearMarks],
+            Action::FilterClear => return vec![Request::Filter(String::new())],
+            Action::LayerClose => return self.step_out(view),
+            Action::GlobalOpenPalette => self.layers.push(layers::palette(self.panel().id(), selection.kind(), view)),
+            Action::GlobalOpenHelp => self.layers.push(layers::help(self.contexts(), view)),
+            Action::FilterEdit => self.layers.push(layers::filter_line(view)),
+            Action::ThemePick => self.layers.push(layers::theme_picker(view)),
+            Action::LinkRetry => return selection.host().map_or_else(Vec::new, |host| vec![Request::Ask(Command::RetryLink(host.clone()))]),
+            Action::SelectionCopyName | Action::SelectionCopyId | Action::SelectionCopyVersion => return self.copy(action, &selection, view),
+            Action::PanelVersions => return self.go(PanelId::Versions),
+            Action::PanelContainers => return self.go(PanelId::Containers),
+            Action::PanelHosts => return self.go(PanelId::Hosts),
+            Action::PanelEvents => return self.go(PanelId::Events),
+            Action::PaneNext => return self.go_beside(1),
+            Action::PanePrevious => return self.go_beside(-1),
+            Action::SelectionInspect => {
+                if let Selection::Container(key) = selection {
+                    return self.obey(Outcome::Inspect(key), view);
+                }
+            }
+            // Everything else belongs to lists; a panel that has no use for it ignored it already.
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// `esc`: the marks go first, then the filter; nothing else is left to step out of.
+    fn step_out(&mut self, view: &View<'_>) -> Vec<Request> {
+        if !view.marks.is_empty() {
+            vec![Request::ClearMarks]
+        } else if !view.filter.text().is_empty() {
+            vec![Request::Filter(String::new())]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn copy(&mut self, action: Action, selection: &Selection, view: &View<'_>) -> Vec<Request> {
+        match layers::copied_text(action, selection, view) {
+            Some(text) => {
+                self.say(format!("copied {text}"));
+                vec![Request::Copy(text)]
+            }
+            None => {
+                self.say("nothing to copy here");
+                Vec::new()
+            }
+        }
+    }
+
+    fn go(&mut self, id: PanelId) -> Vec<Request> {
+        if let Some(index) = self.panels.iter().position(|panel| panel.id() == id) {
+            self.current = index;
+        }
+        Vec::new()
+    }
+
+    fn go_beside(&mut self, by: isize) -> Vec<Request> {
+        let count = self.panels.len();
+        self.current = (self.current + count).saturating_add_signed(by) % count;
+        Vec::new()
+    }
+
+    /// What a panel's outcome means for the screen.
+    fn obey(&mut self, outcome: Outcome, view: &View<'_>) -> Vec<Request> {
+        match outcome {
+            Outcome::Ignored | Outcome::Done => Vec::new(),
+            Outcome::Ask(command) => vec![Request::Ask(command)],
+            Outcome::Go { panel, filter } => {
+                self.go(panel);
+                filter.map_or_else(Vec::new, |text| vec![Request::Filter(text)])
+            }
+            Outcome::TurnMatrix => vec![Request::TurnMatrix],
+            Outcome::Inspect(container) => {
+                self.questions += 1;
+                let request = crate::action::RequestId(self.questions);
+                self.layers.push(layers::inspect(request, container.clone(), view));
+                vec![Request::Ask(Command::ReadInspect { request, container })]
+            }
+            Outcome::ChooseColumns(columns) => {
+                self.layers.push(layers::column_chooser(columns));
+                Vec::new()
+            }
+            Outcome::Mark(keys) => vec![Request::Mark(keys)],
+            Outcome::Say(note) => {
+                self.say(note);
+                Vec::new()
+            }
+        }
+    }
+
+    /// What a layer's outcome means for the screen.
+    fn follow(&mut self, outcome: LayerOutcome, view: &View<'_>) -> Vec<Request> {
+        match outcome {
+            LayerOutcome::Ignored | LayerOutcome::Done => Vec::new(),
+            LayerOutcome::Close => {
+                self.layers.pop();
+                Vec::new()
+            }
+            LayerOutcome::Ask(request) => vec![request],
+            LayerOutcome::CloseWith(request) => {
+                self.layers.pop();
+                vec![request]
+            }
+            LayerOutcome::Columns(shown) => {
+                self.layers.pop();
+                self.panels[self.current].choose_columns(&shown);
+                Vec::new()
+            }
+            LayerOutcome::Run(action) => {
+                self.layers.pop();
+                self.act(action, view)
+            }
+        }
+    }
+
+    fn contexts(&self) -> [Context; 2] {
+        Context::focus(self.panel().id().context(), self.layers.last().map(|layer| layer.context()))
+    }
+
+    /// Paints the whole screen.
+    pub fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
+        view.ages.clear();
+        buffer.set_style(area, view.theme.style(Role::Screen));
+        if area.width < 20 || area.height < 6 {
+            Pen::new(buffer, area, 0).text("too small", view.theme.style(Role::StateAttention));
+            return;
+        }
+        let row = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
+        let covered = self.layers.last().is_some_and(|layer| layer.is_full());
+        frame::header(buffer, row(0, 1), view);
+        let id = self.panel().id();
+        self.tabs = frame::tabs(buffer, row(1, 1), &self.panels, id, view);
+        self.body = row(3, area.height - 4);
+        if !covered {
+            let subtitle = self.panel().subtitle(view);
+            let filter = match view.filter.text() {
+                "" => String::new(),
+                text => format!(" filter {text} "),
+            };
+            let marks = if view.marks.is_empty() { String::new() } else { format!(" {} marked ", view.marks.len()) };
+            frame::rule(buffer, row(2, 1), 0, &format!(" {} · {subtitle} ", id.title()), &format!("{marks}{filter}"), view);
+            self.panels[self.current].render(buffer, self.body, view);
+        }
+        frame::foot(buffer, row(area.height - 1, 1), self.panel(), view);
+        for layer in &mut self.layers {
+            layer.render(buffer, row(2, area.height - 2), view);
+        }
+        if let Some(note) = &self.note {
+            let style = view.theme.style(Role::Text);
+            Pen::new(buffer, row(area.height - 1, 1), 0).fill(" ", style);
+            Pen::new(buffer, row(area.height - 1, 1), 0).skip(1).text(note, style);
+        }
+        if !self.menu.is_empty() {
+            layers::which_key(buffer, row(2, area.height - 2), &self.pending, &self.menu, view);
+        }
+    }
+}
