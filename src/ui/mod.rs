@@ -2,3 +2,5 @@
 
 pub mod datafile;
 pub mod keymap;
+pub mod layers;
+pub mod theme;
