@@ -1,0 +1,58 @@
+//! What is wrong with a configuration: all of it at once, each fault with its place.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::origin::Origin;
+use crate::text::{clean_line, nearest};
+
+/// One thing that is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where it stands.
+    pub origin: Origin,
+    /// One clean sentence: the key, what is wrong, the remedy. Never a secret.
+    pub message: String,
+}
+
+impl Fault {
+    pub(super) fn new(origin: &Origin, message: impl AsRef<str>) -> Self {
+        Self { origin: origin.clone(), message: clean_line(message.as_ref()) }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", clean_line(&self.origin.to_string()), self.message)
+    }
+}
+
+/// Everything that is wrong with the configuration, one line each, in the order of the layers.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}", lines(.faults))]
+pub struct ConfigError {
+    /// At least one.
+    pub faults: Vec<Fault>,
+}
+
+fn lines(faults: &[Fault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// `: did you mean "theme"?`, or the known names when none is near.
+pub(super) fn suggestion(name: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!(": did you mean {near:?}?"),
+        None => format!(": expected {}", one_of(known)),
+    }
+}
+
+/// `a, b or c`.
+pub(super) fn one_of(names: &[&str]) -> String {
+    match names {
+        [] => "nothing".to_owned(),
+        [only] => (*only).to_owned(),
+        [head @ .., last] => format!("{} or {last}", head.join(", ")),
+    }
+}
