@@ -257,6 +257,11 @@ impl Container {
         self.name.ends_with("-kept") && self.labels.keys().any(|key| key.starts_with("quarterdeck."))
     }
 
+    /// How many containers of its service should run in its environment, where a label says it; engines do not.
+    pub fn wanted(&self) -> Option<u32> {
+        self.label("quarterdeck.wanted").and_then(|text| text.parse().ok())
+    }
+
     /// Whether it is a `docker compose run`: a passing act, no part of its service.
     pub fn is_oneoff(&self) -> bool {
         self.label("com.docker.compose.oneoff").is_some_and(|value| value.eq_ignore_ascii_case("true"))

@@ -263,7 +263,7 @@ fn cell(lane: &[(&Container, &LinkState)], drift: &[Arc<Drift>], now: DateTime<U
         if trouble == worst && trouble != Trouble::None {
             troubled.push(container.key.clone());
         }
-        wanted = wanted.max(container.label("quarterdeck.wanted").and_then(|text| text.parse().ok()));
+        wanted = wanted.max(container.wanted());
         let entry = versions.entry(&container.version).or_insert_with(|| CellVersion {
             version: container.version.clone(),
             digests: Vec::new(),

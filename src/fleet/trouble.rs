@@ -55,7 +55,7 @@ impl Trouble {
         if container.is_kept() {
             return Self::None;
         }
-        Self::of_link(link).max(Self::of_row(container, now))
+        Self::of_link(link).max(Self::of_container(container, now))
     }
 
     /// What a link's state alone means for everything behind it.
@@ -67,8 +67,11 @@ impl Trouble {
         }
     }
 
-    /// What the row alone says, whatever its link.
-    fn of_row(container: &Container, now: DateTime<Utc>) -> Self {
+    /// What is wrong with a container itself, whatever its host's link.
+    pub fn of_container(container: &Container, now: DateTime<Utc>) -> Self {
+        if container.is_kept() {
+            return Self::None;
+        }
         match container.state {
             ContainerState::Restarting => Self::CrashLooping,
             _ if container.oom_killed == Some(true) => Self::Oom,
@@ -94,6 +97,20 @@ impl Trouble {
             Self::None => Severity::Quiet,
             Self::Starting | Self::Stale => Severity::Attention,
             Self::Exited | Self::Unhealthy | Self::CrashLooping | Self::Oom | Self::HostLost => Severity::Bad,
+        }
+    }
+
+    /// The word in JSON: `crash-looping`, `host-lost`, …; `none` for none.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Starting => "starting",
+            Self::Stale => "stale",
+            Self::Exited => "exited",
+            Self::Unhealthy => "unhealthy",
+            Self::CrashLooping => "crash-looping",
+            Self::Oom => "oom",
+            Self::HostLost => "host-lost",
         }
     }
 
