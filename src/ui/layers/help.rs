@@ -203,3 +203,22 @@ fn row(line: &Line, at: Rect, buf: &mut Buffer, theme: &Theme) {
         }
     }
 }
+
+impl Layer for Help {
+    fn context(&self) -> Context {
+        Help::context(self)
+    }
+
+    fn act(&mut self, action: Action, _: &View<'_>) -> LayerOutcome {
+        Help::act(self, action)
+    }
+
+    fn type_key(&mut self, event: KeyEvent, _: &View<'_>) -> LayerOutcome {
+        Help::type_key(self, event)
+    }
+
+    fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
+        Help::render(self, area, buffer, view.theme, view.keymap);
+    }
+}
+

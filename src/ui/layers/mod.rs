@@ -1,13 +1,18 @@
-//! What opens above a panel: state that answers keys with a [`LayerOutcome`], and a `render` that only reads it.
+//! What opens above a panel: state that answers keys with a [`LayerOutcome`], and a `render`. A new layer is a file here and the
+//! [`Layer`] seam.
 
+pub mod column_chooser;
+pub mod filter_line;
 pub mod frame;
 pub mod help;
 mod input;
+pub mod inspect;
 mod outcome;
 pub mod palette;
 #[cfg(test)]
 mod tests;
+pub mod theme_picker;
 pub mod which_key;
 
 pub use input::InputLine;
-pub use outcome::{Destination, LayerOutcome};
+pub use outcome::{Destination, Layer, LayerOutcome};

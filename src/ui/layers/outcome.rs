@@ -1,8 +1,12 @@
-//! What a layer makes of a key press.
+//! The seam between the screen and what opens above a panel.
+
+use crossterm::event::KeyEvent;
+use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
-    action::Action,
+    action::{Action, Answer, Context},
     fleet::{HostId, ServiceKey},
+    ui::{screen::Request, view::View},
 };
 
 /// What a layer made of an input.
@@ -18,6 +22,12 @@ pub enum LayerOutcome {
     Run(Action),
     /// It is done; go there.
     Go(Destination),
+    /// Taken, and this is asked; the layer stays.
+    Ask(Request),
+    /// It is done, and this is asked.
+    Finish(Request),
+    /// It is done; the panel in front shows these columns from now on.
+    Columns(Vec<&'static str>),
 }
 
 /// A place in the fleet that the palette can lead to.
@@ -27,4 +37,32 @@ pub enum Destination {
     Host(HostId),
     /// A service's row.
     Service(ServiceKey),
+}
+
+/// Something opened above a panel. `esc` closes it, always without effect.
+pub trait Layer {
+    /// Where its keys are bound.
+    fn context(&self) -> Context;
+
+    /// An action bound to a key here.
+    fn act(&mut self, action: Action, view: &View<'_>) -> LayerOutcome;
+
+    /// A key that no binding claims: typed text, in layers that take text.
+    fn type_key(&mut self, event: KeyEvent, view: &View<'_>) -> LayerOutcome;
+
+    /// Pasted text; only layers that take text want it.
+    fn paste(&mut self, _text: &str, _view: &View<'_>) -> LayerOutcome {
+        LayerOutcome::Pass
+    }
+
+    /// Whether it covers the whole panel, which then need not be painted.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// An answer arrived that it may have asked for.
+    fn answer(&mut self, _answer: &Answer) {}
+
+    /// Paints it over the panel; `area` is everything between tabs and lower edge.
+    fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>);
 }

@@ -233,3 +233,45 @@ impl Palette {
 fn is_inside(action: Action) -> bool {
     action.row().repeatable || matches!(action, Action::GlobalOpenPalette | Action::LayerClose)
 }
+
+impl Palette {
+    /// Opens it where the cursor is, with every host and service of the fleet to go to.
+    pub fn over(panel: Context, selected: Selected, view: &View<'_>) -> Self {
+        let hosts = view.fleet.hosts().map(|host| Place {
+            name: host.spec.id.to_string(),
+            detail: format!("host, {}", host.link),
+            to: Destination::Host(host.spec.id.clone()),
+        });
+        let services = view.matrix.rows().iter().map(|row| Place {
+            name: row.service.to_string(),
+            detail: "service".to_owned(),
+            to: Destination::Service(row.service.clone()),
+        });
+        let read_only = matches!(view.rights, Rights::View { .. });
+        Self::open(Opened { panel, read_only, selected }, hosts.chain(services).collect())
+    }
+}
+
+impl Layer for Palette {
+    fn context(&self) -> Context {
+        Context::Palette
+    }
+
+    fn act(&mut self, action: Action, _: &View<'_>) -> LayerOutcome {
+        Palette::act(self, action)
+    }
+
+    fn type_key(&mut self, event: KeyEvent, _: &View<'_>) -> LayerOutcome {
+        Palette::type_key(self, event)
+    }
+
+    fn paste(&mut self, text: &str, _: &View<'_>) -> LayerOutcome {
+        Palette::paste(self, text);
+        LayerOutcome::Stay
+    }
+
+    fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
+        Palette::render(self, area, buffer, view.theme, view.keymap);
+    }
+}
+
