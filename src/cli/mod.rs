@@ -1,1 +1,6 @@
 //! The command line: one file per verb.
+
+pub mod args;
+mod time_spec;
+
+pub use time_spec::{TimeSpec, TimeSpecError};

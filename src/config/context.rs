@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The Docker CLI's own configuration, as far as it says where engines are.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct DockerCli {
     /// `$DOCKER_CONFIG`, else `~/.docker`.
     pub dir: Option<PathBuf>,

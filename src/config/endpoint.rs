@@ -257,9 +257,7 @@ fn user_ok(user: &str) -> Result<(), &'static str> {
         () if user.is_empty() => Err("there is no user before the @"),
         () if user.contains(':') => Err("a password in a URL is not used: use an SSH key or agent"),
         () if user.starts_with('-') => Err("a user does not begin with a dash: ssh would read it as an option"),
-        () if !user.chars().all(|c| c.is_ascii_alphanumeric() || "._+$-".contains(c)) => {
-            Err("a user is letters, digits and . _ + $ -")
-        }
+        () if !user.chars().all(|c| c.is_ascii_alphanumeric() || "._+$-".contains(c)) => Err("a user is letters, digits and . _ + $ -"),
         () => Ok(()),
     }
 }
@@ -323,10 +321,35 @@ mod tests {
     #[test]
     fn wrong_urls_are_refused() {
         for url in [
-            "", "app-03", "unix://", "unix://x.sock", "unix:///", "tcp://", "tcp://:2375", "tcp://a:0", "tcp://a:70000", "tcp://a:+1",
-            "tcp://::1", "tcp://[::1", "tcp://[x]", "tcp://[::1]x", "tcp://u@h", "tcp://h/x", "ssh://-oProxyCommand=x", "ssh://-x@h",
-            "ssh://u:p@h", "ssh://@h", "ssh://u@-h", "ssh://h/a%2fb", "ssh://h h", "shs://h", "https://h", "context://", "context://a/b",
-            "context://../x", "ssh://a$(x)",
+            "",
+            "app-03",
+            "unix://",
+            "unix://x.sock",
+            "unix:///",
+            "tcp://",
+            "tcp://:2375",
+            "tcp://a:0",
+            "tcp://a:70000",
+            "tcp://a:+1",
+            "tcp://::1",
+            "tcp://[::1",
+            "tcp://[x]",
+            "tcp://[::1]x",
+            "tcp://u@h",
+            "tcp://h/x",
+            "ssh://-oProxyCommand=x",
+            "ssh://-x@h",
+            "ssh://u:p@h",
+            "ssh://@h",
+            "ssh://u@-h",
+            "ssh://h/a%2fb",
+            "ssh://h h",
+            "shs://h",
+            "https://h",
+            "context://",
+            "context://a/b",
+            "context://../x",
+            "ssh://a$(x)",
         ] {
             assert!(Address::parse(url).is_err(), "{url}");
         }

@@ -28,12 +28,27 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Everything that is wrong with the configuration, one line each, in the order of the layers.
+/// Everything that is wrong with the configuration, one line each, in the order of files and lines.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{}", lines(.faults))]
 pub struct ConfigError {
     /// At least one.
     pub faults: Vec<Fault>,
+}
+
+impl ConfigError {
+    pub(super) fn new(mut faults: Vec<Fault>) -> Self {
+        faults.sort_by_cached_key(|fault| match &fault.origin {
+            Origin::File { path, line, column } => (Some(path.clone()), *line, *column),
+            Origin::Default
+            | Origin::Whole(_)
+            | Origin::Variable(_)
+            | Origin::Flag(_)
+            | Origin::Context { .. }
+            | Origin::LocalSocket { .. } => (None, 0, 0),
+        });
+        Self { faults }
+    }
 }
 
 fn lines(faults: &[Fault]) -> String {

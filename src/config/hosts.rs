@@ -183,9 +183,10 @@ fn dotted(section: &mut Section, name: &str) -> Option<(Origin, String)> {
     let mut whole = format!("{name}.{key}");
     let mut value = &entry.node.value;
     while let Value::Table(table) = value {
-        let Some((key, inner)) = table.first().filter(|(key, inner)| {
-            table.len() == 1 && !known.contains(&key.as_str()) && matches!(inner.node.value, Value::Table(_))
-        }) else {
+        let Some((key, inner)) = table
+            .first()
+            .filter(|(key, inner)| table.len() == 1 && !known.contains(&key.as_str()) && matches!(inner.node.value, Value::Table(_)))
+        else {
             break;
         };
         whole = format!("{whole}.{key}");

@@ -59,6 +59,7 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<IdentityRule> {
         reader.fault(&origin, "identity: match is missing: for example match = { name = \"^(?<service>.+)-v[0-9]+$\" }");
         return None;
     };
+    let faults = reader.faults.len();
     let mut groups = false;
     let name = matching.text(reader, "name").and_then(|said| match Regex::new(&said.value) {
         Ok(regex) => {
@@ -66,7 +67,10 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<IdentityRule> {
             Some(said.value)
         }
         Err(error) => {
-            reader.fault(&said.origin, format!("identity.match.name: {error}"));
+            // The last line is the reason; those before draw the place in fixed-width text.
+            let text = error.to_string();
+            let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            reader.fault(&said.origin, format!("identity.match.name: {:?}: {reason}", said.value));
             None
         }
     });
@@ -78,12 +82,11 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<IdentityRule> {
         Some(said.value)
     };
     let (image, label, host) = (glob(reader, "image"), glob(reader, "label"), glob(reader, "host"));
-    let faults = reader.faults.len();
     matching.finish(reader);
     if faults == reader.faults.len() && [&name, &image, &label, &host].iter().all(|field| field.is_none()) {
         reader.fault(&at, "identity.match: is empty: it takes name, image, label and host");
     }
-    if !groups && app.is_none() && service.is_none() && environment.is_none() {
+    if faults == reader.faults.len() && !groups && app.is_none() && service.is_none() && environment.is_none() {
         reader.fault(&origin, "identity: the rule names nothing: give app, service or environment, or a group (?<service>…) in match.name");
     }
     Some(IdentityRule { name, image, label, host, app, service, environment, origin })

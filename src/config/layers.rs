@@ -1,11 +1,6 @@
 //! The layers, read once and merged: defaults < /etc < the user's file < environment < flags.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
 
 use super::{
     Config,
@@ -33,7 +28,9 @@ pub struct Flags {
 }
 
 /// Everything the configuration is made of, explicit, so that tests need no process environment.
-#[derive(Clone, Debug, Default)]
+///
+/// It has no `Debug`: the environment may hold secrets.
+#[derive(Clone, Default)]
 pub struct Layers {
     /// The machine's file, always read when it exists.
     pub etc: PathBuf,
@@ -119,13 +116,12 @@ impl Layers {
         let config = self.decode(&mut reader, merged, files);
         match (reader.faults.is_empty(), config) {
             (true, Some(config)) => Ok(config),
-            (_, _) => Err(ConfigError { faults: reader.faults }),
+            (_, _) => Err(ConfigError::new(reader.faults)),
         }
     }
 
     fn decode(&self, reader: &mut Reader<'_>, merged: Table, files: Vec<PathBuf>) -> Option<Config> {
-        let docker =
-            DockerCli { dir: self.docker_config_dir.clone(), env: self.env.clone(), sockets: self.sockets.clone() };
+        let docker = DockerCli { dir: self.docker_config_dir.clone(), env: self.env.clone(), sockets: self.sockets.clone() };
         let mut top = Section::new("", merged);
         let theme = top.text(reader, "theme").map_or_else(|| "harbor".to_owned(), |said| said.value);
         let keymap = top.text(reader, "keymap").map_or_else(|| "default".to_owned(), |said| said.value);
@@ -151,7 +147,19 @@ impl Layers {
             reader.fault(&Origin::Default, "state: neither XDG_STATE_HOME nor HOME is set: say state = \"/path\" or --state");
             return None;
         };
-        Some(Config { theme, keymap, read_only: read_only.is_some(), read_only_origin: read_only, state, clock, mouse, hosts, identity, delivery, files })
+        Some(Config {
+            theme,
+            keymap,
+            read_only: read_only.is_some(),
+            read_only_origin: read_only,
+            state,
+            clock,
+            mouse,
+            hosts,
+            identity,
+            delivery,
+            files,
+        })
     }
 
     fn default_state(&self) -> Option<PathBuf> {

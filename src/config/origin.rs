@@ -49,12 +49,9 @@ impl Origin {
     pub fn short(&self) -> String {
         match self {
             Self::File { path, line, .. } => format!("{}:{line}", path.display()),
-            Self::Default
-            | Self::Whole(_)
-            | Self::Variable(_)
-            | Self::Flag(_)
-            | Self::Context { .. }
-            | Self::LocalSocket { .. } => self.to_string(),
+            Self::Default | Self::Whole(_) | Self::Variable(_) | Self::Flag(_) | Self::Context { .. } | Self::LocalSocket { .. } => {
+                self.to_string()
+            }
         }
     }
 }

@@ -98,7 +98,11 @@ impl Section {
     }
 
     fn typed<T>(
-        &mut self, reader: &mut Reader<'_>, key: &'static str, expected: &str, read: impl Fn(&Value) -> Option<T>,
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        expected: &str,
+        read: impl Fn(&Value) -> Option<T>,
     ) -> Option<Said<T>> {
         let entry = self.take(key)?;
         match read(&entry.node.value) {

@@ -81,8 +81,14 @@ fn the_documented_file_is_accepted_whole() {
 fn upper_layers_win_and_tables_merge() {
     let dir = TempDir::new().unwrap();
     let mut layers = layers(&dir);
-    put(&layers.etc, "theme = \"etc\"\nkeymap = \"etc\"\n[hosts.a]\nurl = \"unix:///a\"\ntags = [\"x\", \"y\"]\n[policy.production]\napprove = 2\n");
-    put(layers.user.as_deref().unwrap(), "theme = \"user\"\n[hosts.a]\ntags = [\"z\"]\nenvironment = \"testing\"\n[policy.production]\napprove = 1\n");
+    put(
+        &layers.etc,
+        "theme = \"etc\"\nkeymap = \"etc\"\n[hosts.a]\nurl = \"unix:///a\"\ntags = [\"x\", \"y\"]\n[policy.production]\napprove = 2\n",
+    );
+    put(
+        layers.user.as_deref().unwrap(),
+        "theme = \"user\"\n[hosts.a]\ntags = [\"z\"]\nenvironment = \"testing\"\n[policy.production]\napprove = 1\n",
+    );
     layers.env = env(&[("QUARTERDECK_KEYMAP", "vim"), ("QUARTERDECK_CLOCK", "0")]);
     layers.flags.state = Some("/srv/state".into());
     let config = layers.load().unwrap();

@@ -64,7 +64,9 @@ pub(super) fn parse(path: &Arc<PathBuf>, text: &str, faults: &mut Vec<Fault>) ->
     }
     for error in errors {
         let origin = error.span().map_or_else(|| Origin::Whole(path.clone()), |span| source.origin(&span));
-        faults.push(Fault::new(&origin, error.message()));
+        let key = error.span().and_then(|span| text.get(span)).filter(|_| error.message() == "duplicate key");
+        let key = key.map_or_else(String::new, |key| format!(" {key:?}: it stands above already"));
+        faults.push(Fault::new(&origin, format!("{}{key}", error.message())));
     }
     None
 }
@@ -87,10 +89,7 @@ impl Source<'_> {
         for (key, value) in table {
             let origin = self.origin(&key.span());
             let at = self.origin(&value.span());
-            out.insert(
-                key.into_inner().into_owned(),
-                Entry { key: origin, node: self.node(at, value.into_inner(), faults) },
-            );
+            out.insert(key.into_inner().into_owned(), Entry { key: origin, node: self.node(at, value.into_inner(), faults) });
         }
         out
     }

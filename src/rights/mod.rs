@@ -14,8 +14,7 @@ use thiserror::Error;
 pub const DIAL_STDIO: &str = "docker system dial-stdio";
 
 /// The fixed read of a host's own figures, by SSH: processor, memory, load and the disk of the engine.
-pub const HOST_METRICS: &str =
-    "cat /proc/stat /proc/meminfo /proc/loadavg /proc/uptime; df -Pk /var/lib/docker 2>/dev/null || df -Pk /";
+pub const HOST_METRICS: &str = "cat /proc/stat /proc/meminfo /proc/loadavg /proc/uptime; df -Pk /var/lib/docker 2>/dev/null || df -Pk /";
 
 /// What a person or a screen may do.
 #[derive(Clone, Debug, PartialEq, Eq)]

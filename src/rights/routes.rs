@@ -89,8 +89,7 @@ fn is_version(segment: &str) -> bool {
 
 /// Begins with a letter or digit, so neither `.` nor `..`; no escape, so nothing hides.
 fn is_name(segment: &str, signs: &str) -> bool {
-    segment.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && segment.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
+    segment.starts_with(|c: char| c.is_ascii_alphanumeric()) && segment.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
 }
 
 fn plain_query(query: &str, keys: &[&str]) -> bool {
