@@ -1,0 +1,4 @@
+//! The integration tests: one binary, one module for each seam.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod terminal;
