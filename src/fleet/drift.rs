@@ -174,3 +174,141 @@ fn hosts(camp: &Camp<'_>) -> String {
         [one, two, rest @ ..] => format!("{one}, {two} and {} more", rest.len()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::{
+        ContainerState, Delta, HostSpec, ImageFact, ImageId,
+        delta::ContainerSummary,
+        fixture::{self, labels, now, spec},
+    };
+
+    fn hosts() -> Vec<HostSpec> {
+        vec![spec("a", Some("production")), spec("b", Some("production")), spec("c", Some("production")), spec("t", Some("testing"))]
+    }
+
+    /// host, name, image, bits: `d:xxxxxx` a digest, `i:x` an image id, `l:x` layers under an id of the host's own.
+    type Placed = (&'static str, &'static str, &'static str, &'static str);
+
+    fn fleet(placed: &[Placed], change: impl Fn(&mut ContainerSummary)) -> Fleet {
+        let mut fleet = Fleet::new(hosts(), vec![]);
+        for spec in hosts() {
+            let mut engine = fixture_engine();
+            engine.containerd_store = spec.id.as_str() == "c";
+            fleet.apply(Delta::Engine { host: spec.id.clone(), info: engine });
+            let here = placed.iter().filter(|(host, ..)| *host == spec.id.as_str());
+            let mut list = Vec::new();
+            for (host, name, image, bits) in here {
+                let mut summary = fixture::container(host, name, image);
+                summary.labels = labels(&[("com.docker.compose.project", "shop"), ("com.docker.compose.service", "web")]);
+                summary.image_id = match bits.split_once(':') {
+                    Some(("i", id)) => ImageId::new(id),
+                    _ => ImageId::new(format!("{host}-{bits}")),
+                };
+                let fact = ImageFact {
+                    id: summary.image_id.clone(),
+                    repo_digests: bits.strip_prefix("d:").map(|digest| format!("r/web@sha256:{digest}").into()).into_iter().collect(),
+                    repo_tags: vec![],
+                    layers: bits.strip_prefix("l:").map(Into::into).into_iter().collect(),
+                };
+                fleet.apply(Delta::Images { host: spec.id.clone(), images: vec![fact] });
+                change(&mut summary);
+                list.push(summary);
+            }
+            fleet.apply(Delta::List { host: spec.id, containers: list, asked: now(), at: now() });
+        }
+        fleet
+    }
+
+    fn fixture_engine() -> crate::fleet::EngineInfo {
+        let engine = fixture::fleet().hosts().find_map(|host| host.engine.clone());
+        engine.unwrap()
+    }
+
+    fn why(fleet: &Fleet) -> Vec<String> {
+        let services: Vec<_> = fleet.services().cloned().collect();
+        services.iter().flat_map(|service| of_service(fleet, service)).map(|drift| drift.why.to_string()).collect()
+    }
+
+    #[test]
+    fn the_odd_one_out_is_named() {
+        let cases: [(&[Placed], &[&str]); 11] = [
+            (&[("a", "w", "r/web:1", "d:aaaaaa1"), ("b", "w", "r/web:1", "d:aaaaaa1")], &[]),
+            (
+                &[("a", "w", "r/web:1", "d:aaaaaa1"), ("a", "w2", "r/web:1", "d:aaaaaa1"), ("b", "w", "r/web:2", "d:bbbbbb1")],
+                &["b runs 2, the other 2 run 1"],
+            ),
+            (&[("a", "w", "r/web:1", "d:aaaaaa1"), ("t", "w", "r/web:2", "d:bbbbbb1")], &[]),
+            (
+                &[("a", "w", "r/web:1", "d:aaaaaa1"), ("b", "w", "r/web:1", "d:bbbbbb1"), ("b", "w2", "r/web:1", "d:bbbbbb1")],
+                &["tag 1 is sha256:aaaaaa… on a but sha256:bbbbbb… on b"],
+            ),
+            // Across environments too.
+            (
+                &[("t", "w", "r/web:1", "d:aaaaaa1"), ("a", "w", "r/web:1", "d:bbbbbb1"), ("b", "w", "r/web:1", "d:bbbbbb1")],
+                &["tag 1 is sha256:aaaaaa… on t but sha256:bbbbbb… on a and b"],
+            ),
+            // A moving tag's disagreement is told once.
+            (
+                &[("a", "w", "r/web", "d:aaaaaa1"), ("b", "w", "r/web", "d:bbbbbb1"), ("c", "w", "r/web", "d:bbbbbb1")],
+                &["tag latest is sha256:aaaaaa… on a but sha256:bbbbbb… on b and c"],
+            ),
+            // Image ids: a difference between engines of one kind, nothing between a and c, which are not.
+            (
+                &[("a", "w", "r/web:1", "i:1"), ("b", "w", "r/web:1", "i:2"), ("b", "w2", "r/web:1", "i:2")],
+                &["tag 1 is sha256:1… on a but sha256:2… on b"],
+            ),
+            (&[("a", "w", "r/web:1", "i:1"), ("c", "w", "r/web:1", "i:2")], &[]),
+            (&[("a", "w", "r/web", "i:1"), ("c", "w", "r/web", "i:2")], &[]),
+            // Layers: unequal is different, equal is not the same.
+            (&[("a", "w", "r/web:1", "l:1"), ("c", "w", "r/web:1", "l:1")], &[]),
+            (&[("a", "w", "r/web:1", "l:1"), ("c", "w", "r/web:1", "l:2")], &["tag 1 is sha256:2… on c but sha256:1… on a"]),
+        ];
+        for (placed, expected) in cases {
+            assert_eq!(why(&fleet(placed, |_| {})), expected, "{placed:?}");
+        }
+    }
+
+    #[test]
+    fn what_takes_no_part() {
+        let placed: [Placed; 2] = [("a", "w", "r/web:1", "d:aaaaaa1"), ("b", "w", "r/web:2", "d:bbbbbb1")];
+        let on_b = |summary: &ContainerSummary| summary.image.tag.as_deref() == Some("2");
+        assert_eq!(why(&fleet(&placed, |_| {})).len(), 1);
+        let stopped = fleet(&placed, |c| c.state = if on_b(c) { ContainerState::Exited } else { c.state });
+        assert_eq!(why(&stopped).len(), 0);
+        let kept = fleet(&placed, |c| {
+            if on_b(c) {
+                c.name = "w-kept".into();
+                c.labels = labels(&[("quarterdeck.app", "shop"), ("quarterdeck.service", "web")]);
+            }
+        });
+        assert_eq!(why(&kept).len(), 0);
+        let oneoff = fleet(&placed, |c| {
+            let mut all = (*c.labels).clone();
+            if on_b(c) {
+                all.insert("com.docker.compose.oneoff".into(), "True".into());
+            }
+            c.labels = all.into();
+        });
+        assert_eq!(why(&oneoff).len(), 0);
+    }
+
+    #[test]
+    fn a_tie_blames_the_one_left_behind() {
+        let placed: [Placed; 2] = [("a", "w", "r/web:2", "d:aaaaaa1"), ("b", "w", "r/web:1", "d:bbbbbb1")];
+        let older = fleet(&placed, |c| {
+            if c.image.tag.as_deref() == Some("1") {
+                c.created -= chrono::TimeDelta::days(3);
+            }
+        });
+        assert_eq!(why(&older), ["b runs 1, a runs 2"]);
+    }
+
+    #[test]
+    fn a_name_alone_does_not_join_two_products() {
+        let placed: [Placed; 2] = [("a", "db", "postgres:15", "d:aaaaaa1"), ("b", "db", "mysql:8", "d:bbbbbb1")];
+        assert_eq!(why(&fleet(&placed, |c| c.labels = labels(&[]))).len(), 0);
+        assert_eq!(why(&fleet(&placed, |_| {})).len(), 1);
+    }
+}

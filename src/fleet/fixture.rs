@@ -36,13 +36,13 @@ pub fn specs() -> Vec<HostSpec> {
     hosts.map(|(prefix, environment, n)| spec(&format!("{prefix}-{n:02}"), Some(environment))).collect()
 }
 
-/// A host reached over SSH.
+/// A host reached over SSH; tagged `web` in production.
 pub fn spec(name: &str, environment: Option<&str>) -> HostSpec {
     HostSpec {
         id: HostId::new(name),
         url: format!("ssh://ops@{name}.internal").into(),
         environment: environment.map(Into::into),
-        tags: vec!["web".into()],
+        tags: if environment == Some("production") { vec!["web".into()] } else { Vec::new() },
         unprotected: false,
     }
 }

@@ -306,3 +306,105 @@ fn cell(lane: &[(&Container, &LinkState)], drift: &[Arc<Drift>], now: DateTime<U
     let concerned = drift.iter().find(concerns).cloned();
     Cell { versions, running, wanted, kept, worst, troubled, since, drift: concerned }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::fleet::{Delta, LinkCause, Summary, fixture};
+
+    /// The matrix as text: one line per service, `column: version running` per cell, `!` for odd.
+    fn text(matrix: &Matrix) -> Vec<String> {
+        let cell = |(column, cell): (&Column, &Cell)| {
+            let versions = cell.versions.iter().map(|v| format!("{}{} {}", if v.odd { "!" } else { "" }, v.version.text, v.running));
+            let column = match column {
+                Column::Environment(environment) => environment.as_ref().map_or("–", EnvironmentId::as_str),
+                Column::Host(host) => host.as_str(),
+            };
+            format!("{column}: {}", versions.collect::<Vec<_>>().join(", "))
+        };
+        let rows = matrix.rows().iter();
+        rows.map(|row| format!("{} [{}] {}", row.service, row.worst, row.cells.iter().map(cell).collect::<Vec<_>>().join(" | "))).collect()
+    }
+
+    #[test]
+    fn the_drawn_fleet() {
+        let fleet = fixture::fleet();
+        let matrix = Matrix::build(&fleet, MatrixBy::Environment, None, fixture::now());
+        assert_eq!(
+            text(&matrix),
+            [
+                "billing/worker [unhealthy] production: 2.3.0-87-90ccf11 6 | testing: 2.3.0-88-51be0aa 1",
+                "edge/proxy [] production: latest@3f9a12 3, !latest@77c0de 1 | staging: latest@3f9a12 2 | testing: latest@3f9a12 1",
+                "shop/api [] production: 1.0.1-22-7e56158 3, !1.0.1-19-04bd1c9 1 | staging: 1.0.1-22-7e56158 2 | testing: 1.0.1-24-a91c2f3 1",
+                "shop/db [] production: 15.4 1 | staging: 15.4 1 | testing: 15.4 1",
+                "shop/web [] production: 1.0.1-22-7e56158 4 | staging: 1.0.1-22-7e56158 2 | testing: 1.0.1-24-a91c2f3 1",
+            ]
+        );
+        let columns: Vec<_> = ["testing", "staging", "production"].map(|name| Column::Environment(Some(name.into()))).into();
+        assert_eq!(matrix.columns(), columns);
+        let cell = &matrix.rows()[0].cells[&columns[2]];
+        assert_eq!(cell.troubled.iter().map(|key| key.host.as_str()).collect::<Vec<_>>(), ["app-03"]);
+        assert_eq!(cell.versions[0].healthy, 5);
+        let summary = Summary::of(&fleet, &matrix, fixture::now());
+        let expected = Summary { live: 12, hosts: 12, containers: 31, running: 31, unhealthy: 1, drift: 2, ..Summary::default() };
+        assert_eq!(summary, expected);
+    }
+
+    #[test]
+    fn by_host_and_filtered() {
+        let fleet = fixture::fleet();
+        let filter = Selector::parse("host:app-07").ok();
+        let matrix = Matrix::build(&fleet, MatrixBy::Host, filter, fixture::now());
+        assert_eq!(text(&matrix), ["shop/api [] app-07: !1.0.1-19-04bd1c9 1", "shop/web [] app-07: 1.0.1-22-7e56158 1"]);
+        assert_eq!(&*matrix.rows()[0].drift[0].why, "app-07 runs 1.0.1-19-04bd1c9, the other 3 run 1.0.1-22-7e56158");
+        let all = Matrix::build(&fleet, MatrixBy::Host, None, fixture::now());
+        assert_eq!(all.columns().len(), 12);
+        assert_eq!(all.columns()[0], Column::Host("test-01".into()));
+    }
+
+    #[test]
+    fn touched_services_are_enough() {
+        let mut fleet = fixture::fleet();
+        let mut matrix = Matrix::build(&fleet, MatrixBy::Environment, None, fixture::now());
+        let now = fixture::now() + TimeDelta::seconds(5);
+        let lost = LinkState::Retrying { since: now, cause: LinkCause::Closed, error: "closed".into(), next: now };
+        let app_07 = HostId::new("app-07");
+        let gone = fleet.containers_on(&"app-01".into()).next().map(|c| c.key.clone()).unwrap();
+        let deltas =
+            [Delta::Link { host: app_07, link: lost, at: now }, Delta::Gone { host: gone.host.clone(), id: gone.id.clone(), at: now }];
+        for delta in deltas {
+            let change = fleet.apply(delta);
+            matrix.update(&fleet, &change.services, now);
+            let whole = Matrix::build(&fleet, MatrixBy::Environment, None, now);
+            assert_eq!(matrix.rows(), whole.rows());
+            assert_eq!(matrix.columns(), whole.columns());
+        }
+        let row = matrix.row(&ServiceKey { app: Some("shop".into()), service: "api".into() }).unwrap();
+        assert_eq!(row.worst, Trouble::HostLost);
+        let production = &row.cells[&Column::Environment(Some("production".into()))];
+        assert!(production.versions.iter().all(|version| version.stale == version.odd));
+        assert_eq!(Summary::of(&fleet, &matrix, now).lost, 1);
+    }
+
+    #[test]
+    fn a_crash_loop_settles_by_time() {
+        let mut fleet = fixture::fleet();
+        let key = fleet.containers_on(&"app-09".into()).next().map(|c| c.key.clone()).unwrap();
+        let mut event = fleet.events().iter().find(|event| event.kind == crate::fleet::EventKind::Container).unwrap().as_ref().clone();
+        let now = fixture::now();
+        (event.host, event.id, event.exit_code) = (key.host.clone(), key.id.clone(), Some(1));
+        for second in 0..6 {
+            event.action = if second % 2 == 0 { "die" } else { "start" }.into();
+            event.at = now + TimeDelta::seconds(second);
+            fleet.apply(Delta::Event { event: event.clone(), live: true, at: event.at });
+        }
+        let mut matrix = Matrix::build(&fleet, MatrixBy::Environment, None, now + TimeDelta::seconds(6));
+        let service = ServiceKey { app: Some("shop".into()), service: "db".into() };
+        assert_eq!(matrix.row(&service).unwrap().worst, Trouble::CrashLooping);
+        assert!(!matrix.settle(&fleet, now + TimeDelta::minutes(9)));
+        assert!(matrix.settle(&fleet, now + TimeDelta::minutes(11)));
+        assert_eq!(matrix.row(&service).unwrap().worst, Trouble::None);
+    }
+}

@@ -318,7 +318,7 @@ mod tests {
         found.sort_unstable();
         assert_eq!(found, sorted("name, url, status, error, engine, api, os, cpus, memory, containers, latency_ms"));
         assert_eq!(rows[0]["status"], json!("live"));
-        let event = fleet.events().iter().next_back().unwrap();
+        let event = fleet.events().iter().rfind(|event| event.kind == crate::fleet::EventKind::Container).unwrap();
         let row = serde_json::to_value(EventRow::new(&fleet, event)).unwrap();
         let mut found = keys(&row);
         found.sort_unstable();

@@ -22,7 +22,7 @@ fn terms_select() {
         ("04BD1*9", &["app-07/api-1"]),
         ("health:unhealthy", &["app-03/worker-1"]),
         ("name:/^WORKER/ host:app-03", &[]),
-        ("name:/^worker/ host:app-03", &["app-03/worker-1"]),
+        ("name:/^worker-1/ host:app-03", &["app-03/worker-1"]),
         ("env:testing service:db", &["test-01/db"]),
         ("env:testing service:db !state:running", &[]),
     ];

@@ -357,9 +357,12 @@ impl Fleet {
         let Some(room) = self.rooms.get_mut(id) else { return };
         if room.host.heard < Some(at) {
             room.host.heard = Some(at);
-            if !room.host.link.is_live() {
-                // "As of" stands beside the rows of a host that is not live.
-                change.hosts.insert(id.clone());
+            match room.host.link {
+                LinkState::Connecting | LinkState::Live { .. } => {}
+                // "As of" stands beside the rows of such a host.
+                LinkState::Stale { .. } | LinkState::Retrying { .. } | LinkState::Refused { .. } => {
+                    change.hosts.insert(id.clone());
+                }
             }
         }
     }
@@ -491,3 +494,6 @@ fn shorten(container: &mut Container, siblings: bool) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
