@@ -4,3 +4,6 @@ pub mod datafile;
 pub mod keymap;
 pub mod layers;
 pub mod theme;
+
+#[cfg(test)]
+mod bad_files;
