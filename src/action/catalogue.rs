@@ -81,7 +81,7 @@ macro_rules! catalogue {
 catalogue! {
     // variant               id                         where          confirm need  held  on                                      doc
     AppQuit                  "app.quit"                 Global         Never   View  once  []                                      "Leave the console.";
-    AppSuspend               "app.suspend"              Global         Never   View  once  []                                      "Put the console into the background of the shell.";
+    AppSuspend               "app.suspend"              Global         Never   View  once  []                                      "Put the console into the shell's background.";
     GlobalOpenPalette        "global.open-palette"      Global         Never   View  once  []                                      "Find an action, a host or a service by name.";
     GlobalOpenHelp           "global.open-help"         Global         Never   View  once  []                                      "Show the keys that hold here.";
     LayerClose               "layer.close"              Global         Never   View  once  []                                      "Step out, back to where you came from.";
@@ -110,7 +110,7 @@ catalogue! {
     RowClearMarks            "row.clear-marks"          Global         Never   View  once  []                                      "Unmark every row.";
     GroupFold                "group.fold"               Global         Never   View  once  [Group Service Container]               "Fold or unfold the group.";
     VersionsTurn             "view.turn"                Versions       Never   View  once  []                                      "Turn the columns: environments or hosts.";
-    ContainersGroup          "containers.group"         Containers     Never   View  once  []                                      "Group by the next of host, service, environment, none.";
+    ContainersGroup          "containers.group"         Containers     Never   View  once  []                                      "Group by host, service or environment.";
     ContainersSort           "containers.sort"          Containers     Never   View  once  []                                      "Sort by the next column.";
     ContainersReverseSort    "containers.reverse-sort"  Containers     Never   View  once  []                                      "Turn the order of the sort around.";
     ContainersSortByName     "containers.sort-by-name"  Containers     Never   View  once  []                                      "Sort by name.";
@@ -121,7 +121,7 @@ catalogue! {
     ContainersSortByMemory   "containers.sort-by-memory" Containers    Never   View  once  []                                      "Sort by memory use, the highest first.";
     ContainersChooseColumns  "containers.choose-columns" Containers    Never   View  once  []                                      "Choose the columns.";
     LinkRetry                "link.retry"               Global         Never   View  once  [Container Host]                        "Try its host again now.";
-    MouseToggle              "mouse.toggle"             Global         Never   View  once  []                                      "Give the mouse to the console, or back to the terminal.";
+    MouseToggle              "mouse.toggle"             Global         Never   View  once  []                                      "Toggle who has the mouse: console or terminal.";
     ThemePick                "theme.pick"               Global         Never   View  once  []                                      "Choose a theme.";
     ScreenSave               "screen.save"              Global         Never   View  once  []                                      "Save this screen as text and as a picture.";
     ScreenRedraw             "screen.redraw"            Global         Never   View  once  []                                      "Draw the whole screen again.";
@@ -191,7 +191,8 @@ mod tests {
             let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
             assert!(plain(area) && plain(verb), "{}: not area.verb-noun", row.id);
             assert!(row.doc.ends_with('.') && row.doc.starts_with(|c: char| c.is_ascii_uppercase()), "{}: {:?}", row.id, row.doc);
-            assert!(row.doc.len() <= 60, "{}: its doc must fit a line of 80 beside the key", row.id);
+            assert!(row.doc.len() <= 46, "{}: the palette must show its doc whole at 80 columns", row.id);
+            assert!(row.id.len() <= 25, "{}: longer than the palette's column", row.id);
             assert!(row.need == Need::View || row.confirm != Confirm::Never, "{}: acts without a question", row.id);
         }
     }

@@ -170,16 +170,21 @@ impl Console {
         match effect {
             Effect::Engine(command) => self.ask(command),
             Effect::Copy(text) => {
-                let sent = osc52::sequence(&text).map_err(|error| error.to_string()).and_then(|bytes| {
-                    self.terminal.writer().aside(bytes.as_bytes()).map_err(|error| error.to_string())
-                });
+                let sent = osc52::copy(&text)
+                    .map_err(|error| error.to_string())
+                    .and_then(|bytes| self.terminal.writer().aside(&bytes).map_err(|error| format!("not copied: {error}")));
                 if let Err(error) = sent {
-                    self.screen.say(format!("not copied: {error}"));
+                    self.screen.say(error);
                 }
             }
             Effect::SaveScreen => {
                 let note = self.save_screen().unwrap_or_else(|error| format!("not saved: {error}"));
                 self.screen.say(note);
+            }
+            Effect::OpenThemes => {
+                let themes = theme::listing(self.theme_dir.as_deref()).into_iter().filter(|row| row.error.is_none());
+                let picker = ThemePicker::open(themes.map(|row| (row.name, row.description)).collect(), &self.state.view());
+                self.screen.open(Box::new(picker));
             }
             Effect::Mouse(on) => self.terminal.set_mouse(on),
             Effect::Suspend => match self.terminal.suspend()? {

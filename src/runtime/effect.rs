@@ -11,6 +11,8 @@ pub enum Effect {
     Copy(String),
     /// Write the screen to files in the current directory.
     SaveScreen,
+    /// Read which themes there are and let a person choose.
+    OpenThemes,
     /// Take or give back the mouse.
     Mouse(bool),
     /// Stop the process until the shell continues it.

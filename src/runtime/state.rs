@@ -37,7 +37,7 @@ pub struct Settings {
     /// Whether the fleet is simulated.
     pub simulated: bool,
     /// Loads a theme by name; an error is one line for the foot.
-    pub load_theme: fn(&str) -> Result<Theme, String>,
+    pub load_theme: Box<dyn Fn(&str) -> Result<Theme, String>>,
 }
 
 /// The state.
@@ -130,6 +130,7 @@ impl State {
             Request::ClearMarks => self.marks.clear(),
             Request::Copy(text) => return vec![Effect::Copy(text)],
             Request::SaveScreen => return vec![Effect::SaveScreen],
+            Request::OpenThemes => return vec![Effect::OpenThemes],
             Request::Theme { name, .. } => match (self.settings.load_theme)(&name) {
                 Ok(theme) => self.settings.theme = theme,
                 Err(error) => return vec![Effect::Say(error)],

@@ -15,3 +15,6 @@ pub mod svg;
 pub mod theme;
 pub mod view;
 pub mod widgets;
+
+#[cfg(test)]
+mod bad_files;

@@ -7,10 +7,12 @@ use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
+    copy::copied_text,
     frame,
     keymap::{Key, MenuEntry, Pending, Press},
-    layer::{Layer, LayerOutcome},
-    layers,
+    layers::{
+        Destination, Layer, LayerOutcome, column_chooser::ColumnChooser, filter_line::FilterLine, help::Help, inspect::Inspect, palette::Palette, which_key,
+    },
     panel::{Outcome, Panel, PanelId, Refresh, Selection},
     panels,
     theme::Role,
@@ -40,6 +42,8 @@ pub enum Request {
     Copy(String),
     /// Write the screen to files.
     SaveScreen,
+    /// Open the theme picker: which themes there are stands in files.
+    OpenThemes,
     /// Use this theme from now on (`keep`), or only try it.
     Theme {
         /// Its name.
@@ -109,6 +113,11 @@ impl Screen {
     /// One line at the foot until the next key.
     pub fn say(&mut self, note: impl Into<String>) {
         self.note = Some(note.into());
+    }
+
+    /// Opens a layer that needs what only the runtime can read.
+    pub fn open(&mut self, layer: Box<dyn Layer>) {
+        self.layers.push(layer);
     }
 
     /// Hands an answer to what asked for it.
@@ -186,7 +195,7 @@ impl Screen {
     pub fn act(&mut self, action: Action, view: &View<'_>) -> Vec<Request> {
         if let Some(layer) = self.layers.last_mut() {
             let outcome = layer.act(action, view);
-            if outcome != LayerOutcome::Ignored {
+            if outcome != LayerOutcome::Pass {
                 return self.follow(outcome, view);
             }
             if !matches!(action, Action::AppQuit | Action::AppSuspend | Action::ScreenRedraw | Action::ScreenSave | Action::MouseToggle | Action::LayerClose) {
@@ -218,10 +227,10 @@ impl Screen {
             Action::RowClearMarks => return vec![Request::ClearMarks],
             Action::FilterClear => return vec![Request::Filter(String::new())],
             Action::LayerClose => return self.step_out(view),
-            Action::GlobalOpenPalette => self.layers.push(layers::palette(self.panel().id(), selection.kind(), view)),
-            Action::GlobalOpenHelp => self.layers.push(layers::help(self.contexts(), view)),
-            Action::FilterEdit => self.layers.push(layers::filter_line(view)),
-            Action::ThemePick => self.layers.push(layers::theme_picker(view)),
+            Action::GlobalOpenPalette => self.layers.push(Box::new(Palette::over(self.panel().id().context(), selection.kind(), view))),
+            Action::GlobalOpenHelp => self.layers.push(Box::new(Help::open(view.keymap, self.panel().id().context(), None))),
+            Action::FilterEdit => self.layers.push(Box::new(FilterLine::open(view))),
+            Action::ThemePick => return vec![Request::OpenThemes],
             Action::LinkRetry => return selection.host().map_or_else(Vec::new, |host| vec![Request::Ask(Command::RetryLink(host.clone()))]),
             Action::SelectionCopyName | Action::SelectionCopyId | Action::SelectionCopyVersion => return self.copy(action, &selection, view),
             Action::PanelVersions => return self.go(PanelId::Versions),
@@ -253,7 +262,7 @@ impl Screen {
     }
 
     fn copy(&mut self, action: Action, selection: &Selection, view: &View<'_>) -> Vec<Request> {
-        match layers::copied_text(action, selection, view) {
+        match copied_text(action, selection, view) {
             Some(text) => {
                 self.say(format!("copied {text}"));
                 vec![Request::Copy(text)]
@@ -291,11 +300,11 @@ impl Screen {
             Outcome::Inspect(container) => {
                 self.questions += 1;
                 let request = crate::action::RequestId(self.questions);
-                self.layers.push(layers::inspect(request, container.clone(), view));
+                self.layers.push(Box::new(Inspect::open(request, container.clone())));
                 vec![Request::Ask(Command::ReadInspect { request, container })]
             }
             Outcome::ChooseColumns(columns) => {
-                self.layers.push(layers::column_chooser(columns));
+                self.layers.push(Box::new(ColumnChooser::open(columns)));
                 Vec::new()
             }
             Outcome::Mark(keys) => vec![Request::Mark(keys)],
@@ -309,13 +318,13 @@ impl Screen {
     /// What a layer's outcome means for the screen.
     fn follow(&mut self, outcome: LayerOutcome, view: &View<'_>) -> Vec<Request> {
         match outcome {
-            LayerOutcome::Ignored | LayerOutcome::Done => Vec::new(),
+            LayerOutcome::Stay | LayerOutcome::Pass => Vec::new(),
             LayerOutcome::Close => {
                 self.layers.pop();
                 Vec::new()
             }
             LayerOutcome::Ask(request) => vec![request],
-            LayerOutcome::CloseWith(request) => {
+            LayerOutcome::Finish(request) => {
                 self.layers.pop();
                 vec![request]
             }
@@ -323,6 +332,18 @@ impl Screen {
                 self.layers.pop();
                 self.panels[self.current].choose_columns(&shown);
                 Vec::new()
+            }
+            LayerOutcome::Go(destination) => {
+                self.layers.pop();
+                let (panel, filter) = match destination {
+                    Destination::Host(host) => (PanelId::Containers, format!("host:{host}")),
+                    Destination::Service(service) => {
+                        let app = service.app.as_ref().map_or(String::new(), |app| format!("app:{app} "));
+                        (PanelId::Versions, format!("{app}service:{}", service.service))
+                    }
+                };
+                self.go(panel);
+                vec![Request::Filter(filter)]
             }
             LayerOutcome::Run(action) => {
                 self.layers.pop();
@@ -369,7 +390,7 @@ impl Screen {
             Pen::new(buffer, row(area.height - 1, 1), 0).skip(1).text(note, style);
         }
         if !self.menu.is_empty() {
-            layers::which_key(buffer, row(2, area.height - 2), &self.pending, &self.menu, view);
+            which_key::render(&self.pending, &self.menu, row(2, area.height - 2), buffer, view.theme);
         }
     }
 }

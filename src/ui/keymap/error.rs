@@ -22,7 +22,7 @@ pub struct KeymapError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum KeymapFault {
     /// No file and no built-in keymap of that name.
-    #[error("there is no keymap {name:?}{}: known are {known}", nearest.as_ref().map(|n| format!(" (did you mean {n:?}?)")).unwrap_or_default())]
+    #[error("there is no keymap {name:?}{}", nearest.as_ref().map_or_else(|| format!(": known are {known}"), |n| format!(" (did you mean {n:?}?)")))]
     Missing {
         /// As written.
         name: String,

@@ -117,7 +117,9 @@ fn with_an_error_comes_the_default_keymap() {
     assert!(error.is_some_and(|error| error.ends_with("mine.toml:2: unknown action \"app.quitt\" (did you mean \"app.quit\"?)")));
     let (keymap, error) = load("vimm", None);
     assert_eq!(keymap.name(), "default");
-    assert_eq!(error.unwrap().to_string(), "keymap: there is no keymap \"vimm\" (did you mean \"vim\"?): known are default, vim, k9s");
+    assert_eq!(error.unwrap().to_string(), "keymap: there is no keymap \"vimm\" (did you mean \"vim\"?)");
+    let (_, error) = load("zzz", None);
+    assert_eq!(error.unwrap().to_string(), "keymap: there is no keymap \"zzz\": known are default, vim, k9s");
     let (_, error) = load("../default", Some(dir.path()));
     assert!(error.is_some(), "a name is no path");
 }

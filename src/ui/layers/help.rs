@@ -5,13 +5,14 @@
 use crossterm::event::KeyEvent;
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{frame, input::InputLine, outcome::LayerOutcome};
+use super::{frame, input::InputLine, outcome::{Layer, LayerOutcome}};
 use crate::{
     action::{Action, Context},
     text::{fit, width},
     ui::{
         keymap::Keymap,
         theme::{Role, Theme},
+        view::View,
     },
 };
 

@@ -6,21 +6,23 @@
 use crossterm::event::KeyEvent;
 use nucleo_matcher::{
     Config, Matcher, Utf32Str,
-    pattern::{CaseMatching, Normalization, Pattern},
+    pattern::{AtomKind, CaseMatching, Normalization, Pattern},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
     frame,
     input::InputLine,
-    outcome::{Destination, LayerOutcome},
+    outcome::{Destination, Layer, LayerOutcome},
 };
 use crate::{
     action::{Action, Availability, Context, Denial, Selected, availability},
+    rights::Rights,
     text::{fit, width},
     ui::{
         keymap::Keymap,
         theme::{Role, Symbol, Theme},
+        view::View,
     },
 };
 
@@ -122,8 +124,11 @@ impl Palette {
 
     fn search(&mut self) {
         self.cursor = 0;
-        // Dots and dashes are how ids are written, not how they are remembered: "copy name" finds selection.copy-name.
-        let pattern = Pattern::parse(self.input.text(), CaseMatching::Ignore, Normalization::Smart);
+        // Words in any order, so that "copy name" finds selection.copy-name. A name matches by scattered letters, a
+        // sentence only by whole pieces: nearly every sentence holds any four letters somewhere.
+        let (ignore, smart) = (CaseMatching::Ignore, Normalization::Smart);
+        let by_letters = Pattern::new(self.input.text(), ignore, smart, AtomKind::Fuzzy);
+        let by_pieces = Pattern::new(self.input.text(), ignore, smart, AtomKind::Substring);
         let mut buffer = Vec::new();
         let mut scored: Vec<(u32, usize, Vec<u32>)> = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
@@ -136,11 +141,11 @@ impl Palette {
             };
             let mut marks = Vec::new();
             // A match within the name counts double: who types letters of a name means the name.
-            let in_name = pattern.indices(Utf32Str::new(name, &mut buffer), &mut self.matcher, &mut marks).map(|score| 2 * score);
+            let in_name = by_letters.indices(Utf32Str::new(name, &mut buffer), &mut self.matcher, &mut marks).map(|score| 2 * score);
             let both = format!("{name} {detail}");
             let score = in_name.or_else(|| {
                 marks.clear();
-                pattern.score(Utf32Str::new(&both, &mut buffer), &mut self.matcher)
+                by_pieces.score(Utf32Str::new(&both, &mut buffer), &mut self.matcher)
             });
             if let Some(score) = score {
                 marks.sort_unstable();
@@ -203,7 +208,7 @@ impl Palette {
             (false, false) => theme.style(Role::Text),
         };
         let cells = usize::from(at.width);
-        let name_cells = 27.min(cells.saturating_sub(2));
+        let name_cells = 25.min(cells.saturating_sub(2));
         for (index, c) in fit(name, name_cells).chars().enumerate() {
             let hit = !denied && marks.iter().any(|mark| usize::try_from(*mark) == Ok(index));
             let style = if hit { theme.style(Role::MatchText) } else { plain };

@@ -18,7 +18,7 @@ pub struct ThemeError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ThemeFault {
     /// No file and no built-in theme of that name.
-    #[error("there is no theme {name:?}{}: known are {known}", hint(nearest))]
+    #[error("there is no theme {name:?}{}", hint(nearest, known))]
     Missing {
         /// As written.
         name: String,
@@ -40,7 +40,7 @@ pub enum ThemeFault {
         reason: String,
     },
     /// A section, role, symbol, colour, field or modifier nobody knows.
-    #[error("unknown {what} {name:?}{}", hint(nearest))]
+    #[error("unknown {what} {name:?}{}", hint(nearest, known))]
     Unknown {
         /// What it should have been.
         what: &'static str,
@@ -48,6 +48,14 @@ pub enum ThemeFault {
         name: String,
         /// The known name most like it.
         nearest: Option<String>,
+        /// All known names.
+        known: String,
+    },
+    /// A role's name without quotes, which TOML reads as a table within a table.
+    #[error("write the name of the role in quotes: {role:?}")]
+    Unquoted {
+        /// The role.
+        role: String,
     },
     /// A colour that is not `#rrggbb`.
     #[error(
@@ -85,6 +93,6 @@ pub enum ThemeFault {
     },
 }
 
-fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|name| format!(" (did you mean {name:?}?)")).unwrap_or_default()
+fn hint(nearest: &Option<String>, known: &str) -> String {
+    nearest.as_ref().map_or_else(|| format!(": known are {known}"), |name| format!(" (did you mean {name:?}?)"))
 }

@@ -110,7 +110,11 @@ impl Sheet {
                         "fg" => style.fg(self.look_up(text("fg", value.get_ref(), "a colour")?)?),
                         "bg" => style.bg(self.look_up(text("bg", value.get_ref(), "a colour")?)?),
                         "modifiers" => style.add_modifier(modifiers(value.get_ref())?),
-                        other => return Err(unknown("field", other, FIELDS)),
+                        other => {
+                            let dotted = format!("{name}.{other}");
+                            let meant = Role::ALL.iter().any(|role| role.id().starts_with(&dotted));
+                            return Err(if meant { ThemeFault::Unquoted { role: dotted } } else { unknown("field", other, FIELDS) });
+                        }
                     };
                 }
                 style
@@ -182,5 +186,7 @@ fn modifiers(value: &DeValue<'_>) -> Result<Modifier, ThemeFault> {
 }
 
 fn unknown<'a>(what: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> ThemeFault {
-    ThemeFault::Unknown { what, name: name.to_owned(), nearest: nearest(name, known).map(str::to_owned) }
+    let known: Vec<&str> = known.into_iter().collect();
+    let nearest = nearest(name, known.iter().copied()).map(str::to_owned);
+    ThemeFault::Unknown { what, name: clean_line(name), nearest, known: known.join(", ") }
 }
