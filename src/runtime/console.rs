@@ -2,7 +2,8 @@
 //! differently by time alone; sleeps otherwise.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -18,7 +19,15 @@ use crate::{
     action::Command,
     engine::{Engine, HostCommand, Question, Report},
     fleet::{ContainerKey, HostId},
-    ui::{backend::ScreenBackend, osc52, panel::Refresh, screen::Screen, svg},
+    ui::{
+        backend::ScreenBackend,
+        layers::theme_picker::ThemePicker,
+        osc52,
+        panel::Refresh,
+        screen::Screen,
+        svg::{self, SvgOptions},
+        theme,
+    },
 };
 
 /// Between two frames that nobody's key asked for. Keys are answered at once.
@@ -29,6 +38,22 @@ const BATCH: usize = 512;
 
 /// How often the loop asks for what only inspect knows of the rows on screen.
 const INSPECT_REST: Duration = Duration::from_millis(200);
+
+/// What a console is opened with.
+pub struct Opening {
+    /// What it knows at the start.
+    pub state: State,
+    /// The engine side.
+    pub engine: Engine,
+    /// What comes from there.
+    pub reports: mpsc::Receiver<Report>,
+    /// Whether the mouse is ours from the start.
+    pub mouse: bool,
+    /// One line for the foot until the first key: what was wrong with theme or keymap.
+    pub note: Option<String>,
+    /// Where a person's own themes are.
+    pub theme_dir: Option<PathBuf>,
+}
 
 /// The console, opened.
 pub struct Console {
@@ -44,6 +69,7 @@ pub struct Console {
     painted: Instant,
     asked: HashSet<ContainerKey>,
     asked_at: Option<Instant>,
+    theme_dir: Option<PathBuf>,
 }
 
 impl Console {
@@ -52,7 +78,8 @@ impl Console {
     ///
     /// # Errors
     /// When standard input or output is no terminal, or it cannot be set up.
-    pub fn run(state: State, engine: Engine, reports: mpsc::Receiver<Report>, mouse: bool, first_note: Option<String>) -> Result<i32, TerminalError> {
+    pub fn run(opening: Opening) -> Result<i32, TerminalError> {
+        let Opening { state, engine, reports, mouse, note, theme_dir } = opening;
         let (terminal, events) = terminal::open(terminal::Modes { mouse, kitty_keys: false })?;
         let size = terminal::window_size().map_err(|source| TerminalError::Setup { what: "reading its size", source })?;
         let backend = ScreenBackend::new(size, terminal.writer().clone());
@@ -69,8 +96,9 @@ impl Console {
             painted: Instant::now(),
             asked: HashSet::new(),
             asked_at: None,
+            theme_dir,
         };
-        if let Some(note) = first_note {
+        if let Some(note) = note {
             console.screen.say(note);
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -218,7 +246,7 @@ impl Console {
     }
 
     fn inspect_rows(&mut self, rows: Vec<ContainerKey>) {
-        let mut by_host: std::collections::HashMap<HostId, Vec<ContainerKey>> = std::collections::HashMap::new();
+        let mut by_host: HashMap<HostId, Vec<ContainerKey>> = HashMap::new();
         for key in rows {
             by_host.entry(key.host.clone()).or_default().push(key);
         }
@@ -306,8 +334,8 @@ impl Console {
         let area = Rect::new(0, 0, size.width, size.height);
         let mut buffer = ratatui::buffer::Buffer::empty(area);
         self.screen.render(&mut buffer, area, &view);
-        std::fs::write(format!("{name}.svg"), svg::svg(&buffer, &svg::Options::from_theme(view.theme)))?;
-        std::fs::write(format!("{name}.txt"), svg::text(&buffer))?;
+        std::fs::write(format!("{name}.svg"), svg::svg(&buffer, &SvgOptions::of(view.theme)))?;
+        std::fs::write(format!("{name}.txt"), svg::plain(&buffer))?;
         Ok(format!("saved {name}.txt and {name}.svg"))
     }
 }

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 
+use super::theme::{Role, Theme};
 use crate::text;
 
 /// Size of a cell and of the frame around the grid, in pixels. 0.6 em is the advance of the common monospaced fonts.
@@ -31,6 +32,41 @@ impl Default for SvgOptions {
     fn default() -> Self {
         Self { foreground: (0xc0, 0xca, 0xf5), background: (0x1a, 0x1b, 0x26), title: "quarterdeck".to_owned() }
     }
+}
+
+impl SvgOptions {
+    /// The default colours of a theme; those of [`SvgOptions::default`] where it leaves them to the terminal.
+    pub fn of(theme: &Theme) -> Self {
+        let usual = Self::default();
+        let screen = theme.style(Role::Screen);
+        let rgb = |color: Option<Color>, usual| match color {
+            Some(Color::Rgb(r, g, b)) => (r, g, b),
+            Some(_) | None => usual,
+        };
+        let text = theme.style(Role::Text).fg.or(screen.fg);
+        Self { foreground: rgb(text, usual.foreground), background: rgb(screen.bg, usual.background), title: usual.title }
+    }
+}
+
+/// The screen as text, a line per row, without trailing blanks.
+pub fn plain(buffer: &Buffer) -> String {
+    let width = usize::from(buffer.area.width).max(1);
+    let mut out = String::with_capacity(buffer.content.len() + usize::from(buffer.area.height));
+    for row in buffer.content.chunks(width) {
+        let mut line = String::with_capacity(width);
+        let mut wide = 0;
+        for cell in row {
+            if wide == 0 {
+                line.push_str(cell.symbol());
+                wide = text::width(cell.symbol()).saturating_sub(1);
+            } else {
+                wide -= 1;
+            }
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
 }
 
 /// The picture of `buffer`. Glyphs pass the same filter as everything foreign, and are escaped.

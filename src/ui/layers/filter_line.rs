@@ -6,7 +6,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::{InputLine, Layer, LayerOutcome};
 use crate::{
     action::{Action, Context},
-    fleet::selector::completions,
+    fleet::selector::Selector,
     ui::{screen::Request, theme::Role, view::View, widgets::Pen},
 };
 
@@ -32,7 +32,7 @@ impl FilterLine {
     /// Takes the first completion of the term at the end of the line.
     fn complete(&mut self, view: &View<'_>) -> LayerOutcome {
         let text = self.input.text().to_owned();
-        match completions(&text, text.len(), view.fleet).first() {
+        match Selector::completions(&text, text.len(), view.fleet).first() {
             Some(completed) => {
                 self.input = InputLine::new(completed);
                 self.typed()
@@ -89,7 +89,7 @@ impl Layer for FilterLine {
             return;
         }
         let text = self.input.text();
-        let offered = completions(text, text.len(), view.fleet);
+        let offered = Selector::completions(text, text.len(), view.fleet);
         if text.is_empty() || offered.is_empty() {
             return;
         }
