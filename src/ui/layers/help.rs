@@ -197,7 +197,7 @@ fn row(line: &Line, at: Rect, buf: &mut Buffer, theme: &Theme) {
             buf.set_string(at.x + 1, at.y, theme.fit(keys, 14.min(cells.saturating_sub(1))), key_style);
             let doc = match hidden_by {
                 None => doc.clone(),
-                Some(context) if context.takes_text() => format!("typed as text in {context}"),
+                Some(context) if context.takes_text() => format!("edits the text in {context}"),
                 Some(context) => format!("hidden here by {context}: {doc}"),
             };
             let room = cells.saturating_sub(17);
