@@ -80,15 +80,13 @@ macro_rules! catalogue {
 
 catalogue! {
     // variant               id                         where          confirm need  held  on                                      doc
-    AppQuit                  "app.quit"                 Global         Never   View  once  []                                      "Leave the console.";
-    AppSuspend               "app.suspend"              Global         Never   View  once  []                                      "Put the console into the shell's background.";
-    GlobalOpenPalette        "global.open-palette"      Global         Never   View  once  []                                      "Find an action, a host or a service by name.";
-    GlobalOpenHelp           "global.open-help"         Global         Never   View  once  []                                      "Show the keys that hold here.";
-    LayerClose               "layer.close"              Global         Never   View  once  []                                      "Step out, back to where you came from.";
     PanelVersions            "panel.versions"           Global         Never   View  once  []                                      "Show which version runs where.";
     PanelContainers          "panel.containers"         Global         Never   View  once  []                                      "Show every container of every host.";
     PanelHosts               "panel.hosts"              Global         Never   View  once  []                                      "Show the hosts and their links.";
     PanelEvents              "panel.events"             Global         Never   View  once  []                                      "Show what the engines report.";
+    GlobalOpenPalette        "global.open-palette"      Global         Never   View  once  []                                      "Find an action, a host or a service by name.";
+    GlobalOpenHelp           "global.open-help"         Global         Never   View  once  []                                      "Show the keys that hold here.";
+    LayerClose               "layer.close"              Global         Never   View  once  []                                      "Step out, back to where you came from.";
     PaneNext                 "pane.next"                Global         Never   View  once  []                                      "Go to the next pane.";
     PanePrevious             "pane.previous"            Global         Never   View  once  []                                      "Go to the previous pane.";
     ListMoveDown             "list.move-down"           Global         Never   View  held  []                                      "Move the cursor down.";
@@ -125,6 +123,8 @@ catalogue! {
     ThemePick                "theme.pick"               Global         Never   View  once  []                                      "Choose a theme.";
     ScreenSave               "screen.save"              Global         Never   View  once  []                                      "Save this screen as text and as a picture.";
     ScreenRedraw             "screen.redraw"            Global         Never   View  once  []                                      "Draw the whole screen again.";
+    AppQuit                  "app.quit"                 Global         Never   View  once  []                                      "Leave the console.";
+    AppSuspend               "app.suspend"              Global         Never   View  once  []                                      "Put the console into the shell's background.";
 }
 
 /// A name that is no action.

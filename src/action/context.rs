@@ -45,7 +45,7 @@ macro_rules! contexts {
                 match self { $(Context::$variant => ContextKind::$kind,)+ }
             }
 
-            /// Whether plain characters are typed text here: no binding of a lone character can hold.
+            /// Whether a line of text is typed here: plain characters are text, and no binding of one can hold.
             pub const fn takes_text(self) -> bool {
                 match self { $(Context::$variant => $text,)+ }
             }

@@ -6,8 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use proptest::prelude::*;
+
 use super::{
-    keymap,
+    keymap::{self, Key},
     theme::{self, Capabilities, Depth, SymbolSet},
 };
 
@@ -42,4 +44,29 @@ fn keymaps() {
 fn themes() {
     let can = Capabilities { depth: Depth::True, symbols: SymbolSet::Unicode };
     check("themes", |name, dir| theme::load(name, Some(dir), can).1.map(|error| error.to_string()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever a person's file says, there is a keymap and a theme to start with.
+    #[test]
+    fn no_file_stops_the_console(
+        text in "((inherits = \"(default|harbor|x)\"|\\[(global|roles|palette|symbols)\\]|\"?[a-z.-]{1,9}( g)?\"? = (\"[#a-z0-9.-]{0,9}\"|false|\\{\\}|7))\n){0,6}|\\PC{0,60}",
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("x.toml"), text).unwrap();
+        let (keymap, error) = keymap::load("x", Some(dir.path()));
+        prop_assert_eq!(error.is_some(), keymap.name() == "default");
+        let (theme, error) = theme::load("x", Some(dir.path()), Capabilities { depth: Depth::True, symbols: SymbolSet::Unicode });
+        prop_assert_eq!(error.is_some(), theme.name() == "harbor");
+    }
+
+    #[test]
+    fn a_key_shown_is_a_key_that_can_be_written(text in "(ctrl-|alt-|shift-){0,2}([a-zA-Z0-9?/:;!-]|space|enter|f5|pgup)") {
+        let key = Key::parse(&text).unwrap();
+        let shown = key.to_string();
+        let written = shown.find('^').map_or(shown.clone(), |at| format!("{}ctrl-{}", &shown[..at], &shown[at + 1..]));
+        prop_assert_eq!(Key::parse(&written).unwrap(), key, "{} is shown as {}", text, shown);
+    }
 }

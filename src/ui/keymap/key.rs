@@ -128,6 +128,17 @@ impl Key {
     pub fn is_plain_character(self) -> bool {
         matches!(self.code, KeyCode::Char(_)) && !self.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
     }
+
+    /// Whether a line of text wants it: plain characters, the cursor keys along the line, and the shell's ctrl and alt
+    /// keys for editing. Moving up and down, enter, esc and tab are not the line's.
+    pub fn edits_text(self) -> bool {
+        match self.code {
+            KeyCode::Backspace | KeyCode::Delete | KeyCode::Left | KeyCode::Right | KeyCode::Home | KeyCode::End => true,
+            KeyCode::Char(c) if self.modifiers == KeyModifiers::CONTROL => matches!(c, 'a' | 'b' | 'd' | 'e' | 'f' | 'h' | 'k' | 'u' | 'w'),
+            KeyCode::Char(c) if self.modifiers == KeyModifiers::ALT => matches!(c, 'b' | 'd' | 'f'),
+            _ => self.is_plain_character(),
+        }
+    }
 }
 
 impl From<KeyEvent> for Key {

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use super::{Keymap, trie::Binding};
 use crate::action::{Action, Confirm, Context, Need};
 
 /// One row of `quarterdeck keys`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyRow {
     /// The context that binds it.
     pub context: &'static str,

@@ -94,12 +94,14 @@ impl Keymap {
     /// What `key` means in `contexts`, nearest first (see [`Context::focus`]).
     ///
     /// A nearer context's binding hides a farther one's; menus of a chord that several contexts continue are shown as
-    /// one. In a context that takes text, a plain character outside a chord is text, whoever binds it.
+    /// one. In a context that takes text, a key that [edits text](Key::edits_text) is the line's, unless that very
+    /// context binds it: the farther ones are not asked, so that backspace never runs what it means in a table.
     pub fn press(&self, pending: &mut Pending, contexts: &[Context], key: Key) -> Press {
         let fresh = !pending.is_open();
-        if fresh && key.is_plain_character() && contexts.first().is_some_and(|nearest| nearest.takes_text()) {
-            return Press::Unbound;
-        }
+        let contexts = match contexts {
+            [nearest, ..] if fresh && nearest.takes_text() && key.edits_text() => &contexts[..1],
+            all => all,
+        };
         pending.keys.push(key);
         let mut menu: Vec<MenuEntry> = Vec::new();
         for node in contexts.iter().filter_map(|context| self.contexts.get(context)?.find(&pending.keys)) {
@@ -157,8 +159,8 @@ impl Keymap {
     }
 
     fn hidden_by(&self, binding: &Binding, contexts: &[Context], distance: usize) -> Option<Context> {
-        let typed = binding.keys.first().is_some_and(|key| key.is_plain_character());
-        if let Some(nearest) = contexts.first().filter(|nearest| typed && nearest.takes_text()) {
+        let typed = binding.keys.first().is_some_and(|key| key.edits_text());
+        if let Some(nearest) = contexts.first().filter(|nearest| distance > 0 && typed && nearest.takes_text()) {
             return Some(*nearest);
         }
         contexts.iter().take(distance).copied().find(|nearer| self.contexts.get(nearer).is_some_and(|trie| trie.hides(&binding.keys)))

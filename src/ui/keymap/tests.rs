@@ -77,12 +77,16 @@ fn a_chord_that_two_contexts_continue_is_one_menu() {
 fn in_a_text_layer_plain_characters_are_text_and_the_rest_still_works() {
     let keymap = loaded("default");
     let mut pending = Pending::default();
-    for text in ["q", "?", "space", "1", "T"] {
+    for text in ["q", "?", "space", "1", "T", "backspace", "left", "home", "ctrl-u"] {
         assert_eq!(press(&keymap, &mut pending, &[Filter, Global], text), Press::Unbound, "{text}");
     }
     assert_eq!(press(&keymap, &mut pending, &[Filter, Global], "ctrl-c"), Press::Action(A::AppQuit));
     assert_eq!(press(&keymap, &mut pending, &[Palette, Global], "ctrl-p"), Press::Action(A::ListMoveUp));
     assert_eq!(keymap.reverse(A::AppQuit, &[Filter, Global]), Some("^C"));
+    assert_eq!(keymap.reverse(A::FilterClear, &[Filter, Global]), None);
+    let vim = loaded("vim");
+    assert_eq!(press(&vim, &mut pending, &[Palette, Global], "ctrl-k"), Press::Action(A::ListMoveUp), "the layer's own binding holds");
+    assert_eq!(press(&vim, &mut pending, &[Filter, Global], "ctrl-d"), Press::Unbound, "delete, not page down");
 }
 
 #[test]

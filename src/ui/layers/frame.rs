@@ -3,7 +3,7 @@
 use ratatui::{buffer::Buffer, layout::Rect, widgets::Clear, widgets::Widget};
 
 use crate::{
-    text::{fit, width},
+    text::width,
     ui::theme::{Role, Theme},
 };
 
@@ -38,7 +38,7 @@ pub fn paint(area: Rect, buf: &mut Buffer, theme: &Theme, title: &str, foot: &st
     let room = usize::from(area.width) - 4;
     let mut label = |y: u16, text: &str, role: Role| {
         if !text.is_empty() && width(text) > 0 {
-            buf.set_string(left + 1, y, format!(" {} ", fit(text, room)), theme.style(role));
+            buf.set_string(left + 1, y, format!(" {} ", theme.fit(text, room)), theme.style(role));
         }
     };
     label(top, title, Role::LayerTitle);

@@ -8,7 +8,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::{frame, input::InputLine, outcome::{Layer, LayerOutcome}};
 use crate::{
     action::{Action, Context},
-    text::{fit, width},
+    text::width,
     ui::{
         keymap::Keymap,
         theme::{Role, Theme},
@@ -97,6 +97,7 @@ impl Help {
             Action::ListPageUp => self.top = self.top.saturating_sub(10),
             Action::ListMoveFirst => self.top = 0,
             Action::ListMoveLast => self.top = last,
+            // Whatever else there is or will be is the console's to decide.
             _ => return LayerOutcome::Pass,
         }
         LayerOutcome::Stay
@@ -111,6 +112,14 @@ impl Help {
             self.find();
         }
         LayerOutcome::Stay
+    }
+
+    /// Takes pasted text, while a search is typed.
+    pub fn paste(&mut self, text: &str) {
+        if self.searching {
+            self.search.paste(text);
+            self.find();
+        }
     }
 
     fn find(&mut self) {
@@ -186,17 +195,17 @@ fn row(line: &Line, at: Rect, buf: &mut Buffer, theme: &Theme) {
                 None => (theme.style(Role::HintKey), theme.style(Role::Text)),
                 Some(_) => (theme.style(Role::HintDenied), theme.style(Role::HintDenied)),
             };
-            buf.set_string(at.x + 1, at.y, fit(keys, 14.min(cells.saturating_sub(1))), key_style);
+            buf.set_string(at.x + 1, at.y, theme.fit(keys, 14.min(cells.saturating_sub(1))), key_style);
             let doc = match hidden_by {
                 None => doc.clone(),
-                Some(context) if context.takes_text() => format!("typed as text in {context}"),
+                Some(context) if context.takes_text() => format!("edits the text in {context}"),
                 Some(context) => format!("hidden here by {context}: {doc}"),
             };
             let room = cells.saturating_sub(17);
             // The id, where there is room for both: it is what a keymap file says.
             let id = action.id();
             let with_id = room > width(&doc) + width(id) + 2;
-            buf.set_string(at.x + 17.min(at.width), at.y, fit(&doc, room), doc_style);
+            buf.set_string(at.x + 17.min(at.width), at.y, theme.fit(&doc, room), doc_style);
             if with_id {
                 let x = at.right().saturating_sub(u16::try_from(width(id)).unwrap_or(0));
                 buf.set_string(x, at.y, id, theme.style(Role::TextDim));

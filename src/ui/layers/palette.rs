@@ -9,6 +9,7 @@ use nucleo_matcher::{
     pattern::{AtomKind, CaseMatching, Normalization, Pattern},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::{
     frame,
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     action::{Action, Availability, Context, Denial, Selected, availability},
     rights::Rights,
-    text::{fit, width},
+    text::width,
     ui::{
         keymap::Keymap,
         theme::{Role, Symbol, Theme},
@@ -94,6 +95,7 @@ impl Palette {
             Action::ListMoveUp => self.cursor = self.cursor.checked_sub(1).unwrap_or(last),
             Action::ListPageDown => self.cursor = (self.cursor + 10).min(last),
             Action::ListPageUp => self.cursor = self.cursor.saturating_sub(10),
+            // Whatever else there is or will be is the console's to decide.
             _ => return LayerOutcome::Pass,
         }
         LayerOutcome::Stay
@@ -182,7 +184,7 @@ impl Palette {
             }
         }
         if self.found.is_empty() {
-            buf.set_stringn(list.x + 2, list.y, "nothing matches", rows.min(80), theme.style(Role::TextDim));
+            buf.set_stringn(list.x + 2, list.y, "nothing matches", usize::from(list.width), theme.style(Role::TextDim));
         }
     }
 
@@ -209,18 +211,19 @@ impl Palette {
         };
         let cells = usize::from(at.width);
         let name_cells = 25.min(cells.saturating_sub(2));
-        for (index, c) in fit(name, name_cells).chars().enumerate() {
+        // The matcher counts graphemes, and so must the marks.
+        let mut x = at.x + 2;
+        for (index, grapheme) in theme.fit(name, name_cells).graphemes(true).enumerate() {
             let hit = !denied && marks.iter().any(|mark| usize::try_from(*mark) == Ok(index));
             let style = if hit { theme.style(Role::MatchText) } else { plain };
-            let x = at.x + 2 + u16::try_from(index).unwrap_or(0);
-            buf.set_stringn(x, at.y, c.to_string(), 1, style);
+            x = buf.set_stringn(x, at.y, grapheme, width(grapheme), style).0;
         }
         let key_cells = width(key);
         let room = cells.saturating_sub(name_cells + 4 + key_cells);
         let dim = if denied { theme.style(Role::HintDenied) } else { theme.style(Role::TextDim) };
         let x = at.x + u16::try_from(name_cells + 3).unwrap_or(0);
         if room > 0 {
-            buf.set_string(x, at.y, fit(&detail, room), dim);
+            buf.set_string(x, at.y, theme.fit(&detail, room), dim);
             let x = at.right().saturating_sub(u16::try_from(key_cells).unwrap_or(0));
             buf.set_string(x, at.y, key, theme.style(Role::HintKey));
         }

@@ -82,6 +82,26 @@ fn the_palette_does_not_run_what_it_greys_and_wraps_around() {
     assert_eq!(palette.act(Action::SelectionOpen), LayerOutcome::Go(Destination::Host(HostId::new("app-03"))));
 }
 
+/// The way every key takes: the keymap first, and what it does not want is typed.
+#[test]
+fn keys_reach_the_palette_through_the_keymap() {
+    let keymap = keys("default");
+    let contexts = Context::focus(Context::Containers, Some(Context::Palette));
+    let mut open = palette(Context::Containers, Selected::Container, "");
+    let mut pending = Pending::default();
+    let mut outcome = LayerOutcome::Stay;
+    let typed = "qcopyidx".chars().map(KeyCode::Char);
+    let typed = typed.chain([KeyCode::Backspace, KeyCode::Home, KeyCode::Delete, KeyCode::Enter]);
+    for event in typed.map(|code| KeyEvent::new(code, KeyModifiers::NONE)) {
+        outcome = match keymap.press(&mut pending, &contexts, Key::from(event)) {
+            Press::Action(action) => open.act(action),
+            Press::Unbound => open.type_key(event),
+            Press::Pending(_) | Press::Aborted => panic!("{event:?} began a chord"),
+        };
+    }
+    assert_eq!(outcome, LayerOutcome::Run(Action::SelectionCopyId));
+}
+
 #[test]
 fn palette_screens() {
     let keymap = keys("default");

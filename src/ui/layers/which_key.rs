@@ -5,7 +5,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::frame;
 use crate::{
-    text::{fit, width},
+    text::width,
     ui::{
         keymap::{MenuEntry, Pending},
         theme::{Role, Theme},
@@ -35,7 +35,7 @@ pub fn render(pending: &Pending, menu: &[MenuEntry], area: Rect, buf: &mut Buffe
         let doc_x = x + u16::try_from(key_cells + 2).unwrap_or(0);
         let style = if entry.action.is_some() { theme.style(Role::Text) } else { theme.style(Role::TextDim) };
         if doc_x < inside.right() {
-            buf.set_string(doc_x, y, fit(&entry.doc, usize::from(inside.right() - doc_x)), style);
+            buf.set_string(doc_x, y, theme.fit(&entry.doc, usize::from(inside.right() - doc_x)), style);
         }
     }
 }

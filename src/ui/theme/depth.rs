@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn the_environment_decides() {
         use {Depth as D, SymbolSet as S};
-        let cases: &[(&[(&str, &str)], D, S)] = &[
+        type Environment = &'static [(&'static str, &'static str)];
+        let cases: &[(Environment, D, S)] = &[
             (&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("LANG", "en_US.UTF-8")], D::True, S::Unicode),
             (&[("TERM", "xterm-256color"), ("LANG", "C.utf8")], D::Indexed256, S::Unicode),
             (&[("TERM", "tmux-256color"), ("LANG", "C")], D::Indexed256, S::Ascii),

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::ui::datafile::Place;
+use crate::{text::nearest, ui::datafile::Place};
 
 /// A theme that could not be used, with the place in its file.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -18,14 +18,12 @@ pub struct ThemeError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ThemeFault {
     /// No file and no built-in theme of that name.
-    #[error("there is no theme {name:?}{}", hint(nearest, known))]
+    #[error("there is no theme {name:?}{hint}")]
     Missing {
         /// As written.
         name: String,
-        /// The known name most like it.
-        nearest: Option<String>,
-        /// All known names.
-        known: String,
+        /// ` (did you mean "…"?)`, or what is known.
+        hint: String,
     },
     /// The file is there but cannot be read.
     #[error("cannot be read: {reason}")]
@@ -40,16 +38,14 @@ pub enum ThemeFault {
         reason: String,
     },
     /// A section, role, symbol, colour, field or modifier nobody knows.
-    #[error("unknown {what} {name:?}{}", hint(nearest, known))]
+    #[error("unknown {what} {name:?}{hint}")]
     Unknown {
         /// What it should have been.
         what: &'static str,
         /// As written.
         name: String,
-        /// The known name most like it.
-        nearest: Option<String>,
-        /// All known names.
-        known: String,
+        /// ` (did you mean "…"?)`, or what is known.
+        hint: String,
     },
     /// A role's name without quotes, which TOML reads as a table within a table.
     #[error("write the name of the role in quotes: {role:?}")]
@@ -93,6 +89,11 @@ pub enum ThemeFault {
     },
 }
 
-fn hint(nearest: &Option<String>, known: &str) -> String {
-    nearest.as_ref().map_or_else(|| format!(": known are {known}"), |name| format!(" (did you mean {name:?}?)"))
+/// What an error adds to an unknown name: the nearest known one, or, when none is near, all of them.
+pub(super) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    match nearest(name, known.iter().copied()) {
+        Some(nearest) => format!(" (did you mean {nearest:?}?)"),
+        None => format!(": known are {}", known.join(", ")),
+    }
 }

@@ -6,12 +6,12 @@ use ratatui::style::{Color, Modifier, Style};
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    error::{ThemeError, ThemeFault},
+    error::{ThemeError, ThemeFault, hint},
     role::Role,
     symbol::{Symbol, SymbolSet},
 };
 use crate::{
-    text::{clean_line, nearest, width},
+    text::{clean_line, width},
     ui::datafile::{DataFile, kind},
 };
 
@@ -186,7 +186,5 @@ fn modifiers(value: &DeValue<'_>) -> Result<Modifier, ThemeFault> {
 }
 
 fn unknown<'a>(what: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> ThemeFault {
-    let known: Vec<&str> = known.into_iter().collect();
-    let nearest = nearest(name, known.iter().copied()).map(str::to_owned);
-    ThemeFault::Unknown { what, name: clean_line(name), nearest, known: known.join(", ") }
+    ThemeFault::Unknown { what, name: clean_line(name), hint: hint(name, known) }
 }

@@ -3,20 +3,18 @@
 use std::{ops::Range, path::Path};
 
 use ratatui::style::{Color, Style};
+use serde::Serialize;
 use toml::de::DeValue;
 
 use super::{
     Theme,
     depth::{Capabilities, Depth},
-    error::{ThemeError, ThemeFault},
+    error::{ThemeError, ThemeFault, hint},
     file::Sheet,
     role::Role,
     symbol::{Symbol, SymbolSet},
 };
-use crate::{
-    text::nearest,
-    ui::datafile::{DataFile, Place, Shelf},
-};
+use crate::ui::datafile::{DataFile, Place, Shelf};
 
 /// The themes inside the program: name and text. A new one is a file and a row here.
 pub const BUILT_IN: &[(&str, &str)] = &[
@@ -63,7 +61,7 @@ pub fn load(name: &str, dir: Option<&Path>, can: Capabilities) -> (Theme, Option
 }
 
 /// One row of `quarterdeck themes` and of the theme picker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ThemeRow {
     /// Its name.
     pub name: String,
@@ -71,8 +69,8 @@ pub struct ThemeRow {
     pub built_in: bool,
     /// One line about it.
     pub description: String,
-    /// What is wrong with it, if it cannot be used.
-    pub error: Option<ThemeError>,
+    /// What is wrong with it, with file and line, if it cannot be used.
+    pub error: Option<String>,
 }
 
 /// Every theme that [`load`] knows; each one's file is read, so this is for menus, not for the start.
@@ -81,9 +79,9 @@ pub fn listing(dir: Option<&Path>) -> Vec<ThemeRow> {
     let row = |name: String| match find(&shelf, &name, None) {
         Ok(file) => match sheet(&shelf, &file, &mut Vec::new()) {
             Ok(sheet) => ThemeRow { name, built_in: file.built_in, description: sheet.description, error: None },
-            Err(error) => ThemeRow { name, built_in: file.built_in, description: String::new(), error: Some(error) },
+            Err(error) => ThemeRow { name, built_in: file.built_in, description: String::new(), error: Some(error.to_string()) },
         },
-        Err(error) => ThemeRow { name, built_in: false, description: String::new(), error: Some(error) },
+        Err(error) => ThemeRow { name, built_in: false, description: String::new(), error: Some(error.to_string()) },
     };
     shelf.names().into_iter().map(row).collect()
 }
@@ -97,9 +95,9 @@ fn find(shelf: &Shelf<'_>, name: &str, child: Option<(&DataFile, &Range<usize>)>
         Ok(Some(file)) => Ok(file),
         Ok(None) => {
             let known = shelf.names();
-            let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+            let hint = hint(name, known.iter().map(String::as_str));
             let at = child.map_or_else(|| Place { file: "theme".to_owned(), line: None }, |(file, span)| file.at(span));
-            Err(ThemeError { at, fault: ThemeFault::Missing { name: name.to_owned(), nearest, known: known.join(", ") } })
+            Err(ThemeError { at, fault: ThemeFault::Missing { name: name.to_owned(), hint } })
         }
         Err((path, error)) => Err(ThemeError {
             at: Place { file: path.display().to_string(), line: None },

@@ -10,12 +10,16 @@ mod load;
 mod role;
 mod symbol;
 
+use std::borrow::Cow;
+
 pub use depth::{Capabilities, Depth};
 pub use error::{ThemeError, ThemeFault};
 pub use load::{BUILT_IN, DEFAULT, ThemeRow, listing, load};
 use ratatui::style::Style;
 pub use role::Role;
 pub use symbol::{Symbol, SymbolSet};
+
+use crate::text;
 
 /// A loaded theme, fitted to the terminal.
 #[derive(Clone, Debug)]
@@ -48,6 +52,14 @@ impl Theme {
     /// The character of a sign, one cell wide.
     pub fn symbol(&self, symbol: Symbol) -> &str {
         self.symbols.get(symbol as usize).map_or("?", String::as_str)
+    }
+
+    /// [`fit`](crate::text::fit) with this theme's sign for what was cut: screens cut with this one.
+    pub fn fit<'t>(&self, text: &'t str, cells: usize) -> Cow<'t, str> {
+        match (text::fit(text, cells), self.symbol(Symbol::Cut)) {
+            (Cow::Owned(cut), sign) if sign != "…" => Cow::Owned(cut.replace('…', sign)),
+            (fitting, _) => fitting,
+        }
     }
 
     /// Whether borders and other drawing must keep to ASCII.

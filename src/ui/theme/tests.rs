@@ -155,6 +155,7 @@ fn roles_fall_back_by_dots_and_a_file_extends_its_namesake() {
     let (theme, _) = load("harbor", Some(dir.path()), Capabilities { symbols: SymbolSet::Ascii, ..TRUE });
     assert_eq!((theme.symbol(Symbol::Bad), theme.symbol(Symbol::Odd)), ("x", "!"));
     assert!(theme.is_ascii());
+    assert_eq!((theme.fit("1.0.1-22", 4).as_ref(), theme.fit("web", 4).as_ref()), ("1.0>", "web"));
 }
 
 #[test]
