@@ -1,0 +1,49 @@
+//! No verb: the console.
+
+use chrono::Utc;
+
+use super::{
+    args::Global,
+    exit::{Exit, Failure},
+    fleet::Sources,
+};
+use crate::{
+    runtime::{
+        Settings, State,
+        console::{Console, Opening},
+    },
+    ui::{
+        keymap,
+        theme::{self, Capabilities},
+    },
+};
+
+/// Opens the console and stays until it is left.
+pub fn run(global: &Global) -> Result<Exit, Failure> {
+    let sources = Sources::load(global)?;
+    // First the links: they come up while themes and keys are read.
+    let (engine, reports) = sources.start()?;
+    let dir = |name: &str| sources.config_dir.as_ref().map(|dir| dir.join(name));
+    let (theme_dir, keymap_dir) = (dir("themes"), dir("keymaps"));
+    let can = Capabilities::detect(|name| std::env::var(name).ok());
+    let (theme, theme_error) = theme::load(&sources.config.theme, theme_dir.as_deref(), can);
+    let (keymap, keymap_error) = keymap::load(&sources.config.keymap, keymap_dir.as_deref());
+    let wrong: Vec<String> = theme_error.iter().map(ToString::to_string).chain(keymap_error.iter().map(ToString::to_string)).collect();
+    let note = (!wrong.is_empty()).then(|| format!("{} · the default is in use", wrong.join(" · ")));
+    let themes = theme_dir.clone();
+    let settings = Settings {
+        theme,
+        keymap,
+        clock: sources.config.clock,
+        mouse: sources.config.mouse,
+        simulated: false,
+        load_theme: Box::new(move |name| match theme::load(name, themes.as_deref(), can) {
+            (theme, None) => Ok(theme),
+            (_, Some(error)) => Err(error.to_string()),
+        }),
+    };
+    let mouse = settings.mouse;
+    let state = State::new(sources.specs(), sources.rules, sources.rights, settings, Utc::now());
+    let code = Console::run(Opening { state, engine, reports, mouse, note, theme_dir }).map_err(Failure::failed)?;
+    Ok(Exit(code))
+}

@@ -1,0 +1,43 @@
+//! How a run of the program ends: its exit code, and the sentence for standard error.
+
+use std::fmt::Display;
+
+/// An exit code with a meaning (design: Command line).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit(pub i32);
+
+impl Exit {
+    /// Done.
+    pub const DONE: Self = Self(0);
+    /// Failed.
+    pub const FAILED: Self = Self(1);
+    /// Wrong usage or configuration.
+    pub const USAGE: Self = Self(2);
+    /// Done, but some hosts could not be reached.
+    pub const INCOMPLETE: Self = Self(3);
+}
+
+/// Why a verb could not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    code: Exit,
+    message: String,
+}
+
+impl Failure {
+    /// Wrong usage or configuration.
+    pub fn usage(message: impl Display) -> Self {
+        Self { code: Exit::USAGE, message: message.to_string() }
+    }
+
+    /// Everything else.
+    pub fn failed(message: impl Display) -> Self {
+        Self { code: Exit::FAILED, message: message.to_string() }
+    }
+
+    /// Says it on standard error.
+    pub fn report(self) -> Exit {
+        eprintln!("quarterdeck: {}", self.message);
+        self.code
+    }
+}

@@ -1,0 +1,88 @@
+//! From flags to a running engine side: the configuration, the hosts (configured, named on the command line, or simulated) and
+//! the rights, put together once for console and verbs alike.
+
+use std::path::PathBuf;
+
+use tokio::sync::mpsc;
+
+use super::{args::Global, exit::Failure};
+use crate::{
+    config::{Config, Endpoint, HostConfig, Layers},
+    engine::{Engine, Report, Target},
+    fleet::{
+        HostSpec,
+        identity::{IdentityMatch, IdentityRule, IdentityRuleSpec},
+    },
+    rights::Rights,
+    text::clean,
+};
+
+/// Where everything of one run comes from.
+pub struct Sources {
+    /// The configuration.
+    pub config: Config,
+    /// What may leave the process.
+    pub rights: Rights,
+    /// The hosts.
+    pub targets: Vec<Target>,
+    /// The rules that name what others started.
+    pub rules: Vec<IdentityRule>,
+    /// Where a person's own themes and keymaps are.
+    pub config_dir: Option<PathBuf>,
+}
+
+impl Sources {
+    /// Reads the configuration and resolves the hosts.
+    ///
+    /// # Errors
+    /// Every mistake in the configuration, each with file and line.
+    pub fn load(global: &Global) -> Result<Self, Failure> {
+        let layers = Layers::from_process(global.flags());
+        let config_dir = layers.config_dir();
+        let config = layers.load().map_err(Failure::usage)?;
+        let rules = config.identity.iter().map(rule).collect::<Result<_, _>>()?;
+        let targets = config.hosts.iter().map(target).collect();
+        Ok(Self { rights: config.rights(), targets, rules, config_dir, config })
+    }
+
+    /// The model's view of the hosts.
+    pub fn specs(&self) -> Vec<HostSpec> {
+        self.targets.iter().map(|target| target.spec.clone()).collect()
+    }
+
+    /// Starts the engine side.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn start(&self) -> Result<(Engine, mpsc::Receiver<Report>), Failure> {
+        Engine::start(self.targets.clone(), self.rights.clone()).map_err(|error| Failure::failed(format!("cannot start: {error}")))
+    }
+}
+
+fn target(host: &HostConfig) -> Target {
+    let text = |raw: &str| -> std::sync::Arc<str> { clean(raw).as_ref().into() };
+    Target {
+        spec: HostSpec {
+            id: host.id.clone(),
+            url: text(&host.url),
+            environment: host.environment.clone(),
+            tags: host.tags.iter().map(|tag| text(tag)).collect(),
+            unprotected: matches!(host.endpoint, Endpoint::Tcp { .. }) && host.endpoint.unprotected(),
+        },
+        endpoint: host.endpoint.clone(),
+    }
+}
+
+fn rule(rule: &crate::config::IdentityRule) -> Result<IdentityRule, Failure> {
+    let label = rule.label.iter().map(|label| {
+        let (key, value) = label.split_once('=').unwrap_or((label, "*"));
+        (key.to_owned(), value.to_owned())
+    });
+    let spec = IdentityRuleSpec {
+        matching: IdentityMatch { name: rule.name.clone(), image: rule.image.clone(), label: label.collect(), host: rule.host.clone() },
+        app: rule.app.clone(),
+        service: rule.service.clone(),
+        environment: rule.environment.clone(),
+    };
+    IdentityRule::new(&spec).map_err(|error| Failure::usage(format!("{}: {error}", rule.origin)))
+}
