@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -255,6 +255,15 @@ impl Container {
     /// Whether a deployment keeps it for a fast way back: one of ours, renamed `…-kept`. No drift and no trouble.
     pub fn is_kept(&self) -> bool {
         self.name.ends_with("-kept") && self.labels.keys().any(|key| key.starts_with("quarterdeck."))
+    }
+
+    /// Whether its last end was one that nobody asked for, as far as we saw it happen. An inspect and the event of one end differ by
+    /// moments, so near is enough.
+    pub fn ended_by_itself(&self) -> bool {
+        match (self.deaths.last(), self.finished) {
+            (Some(death), Some(finished)) => (*death - finished).abs() <= TimeDelta::seconds(2),
+            (Some(_) | None, _) => false,
+        }
     }
 
     /// How many containers of its service should run in its environment, where a label says it; engines do not.

@@ -290,7 +290,9 @@ mod tests {
         let own = [("quarterdeck.app", "a"), ("quarterdeck.service", "s"), ("quarterdeck.environment", "e")];
         let all: Vec<_> = own.iter().chain(&compose).chain(&swarm).copied().collect();
         let others: Vec<_> = compose.iter().chain(&swarm).copied().collect();
-        let cases: [(&str, &[(&str, &str)], bool, &str, Option<&str>, IdentityOrigin); 8] = [
+        // name, labels, whether it has a sibling; service, environment, origin.
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], bool, &'a str, Option<&'a str>, IdentityOrigin);
+        let cases: [Case<'_>; 8] = [
             ("x-v1", &all, false, "a/s", Some("e"), IdentityOrigin::Label),
             ("x-v1", &others, false, "legacy/x", Some("production"), IdentityOrigin::Rule(1)),
             ("x", &others, false, "shop/web", Some("testing"), IdentityOrigin::Compose),

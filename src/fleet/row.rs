@@ -193,7 +193,7 @@ impl Row {
             "stop" => {
                 // Comes after the end it asked for; engines that tell no `kill` before it leave only this to know it by.
                 row.stop_asked = Some(event.at);
-                if row.finished.is_some() && row.deaths.last() == row.finished.as_ref() {
+                if row.ended_by_itself() {
                     row.deaths.pop();
                 }
                 if row.is_running() {

@@ -151,10 +151,8 @@ fn ended_badly(container: &Container) -> bool {
     if container.stop_asked.is_some() {
         return false;
     }
-    let seen = container.finished.is_some() && container.deaths.last() == container.finished.as_ref();
     match container.exit_code {
-        None | Some(0) => seen,
-        Some(137 | 143) => seen,
+        None | Some(0 | 137 | 143) => container.ended_by_itself(),
         Some(_) => true,
     }
 }

@@ -124,7 +124,9 @@ mod tests {
     fn order_of_facts() {
         let digest = "sha256:3f9a12aaaaaaaaaa";
         let id = ImageId::new("sha256:77c0debbbb");
-        let cases: [(&[(&str, &str)], &str, Option<&str>, &str, VersionOrigin); 12] = [
+        // labels, image, digest; version, origin.
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, Option<&'a str>, &'a str, VersionOrigin);
+        let cases: [Case<'_>; 12] = [
             (&[("quarterdeck.version", "9-1-7e56158")], "r/web:1.0.1-22-7e56158", None, "9-1-7e56158", VersionOrigin::Label),
             (&[("org.opencontainers.image.version", "22.04")], "r/web:1.0.1-22-7e56158", None, "1.0.1-22-7e56158", VersionOrigin::BuildTag),
             (&[("org.opencontainers.image.version", "1.2")], "r/web:blue", None, "1.2", VersionOrigin::Oci),

@@ -3,7 +3,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fleet::{
-    ContainerState, Health, LinkCause, fixture,
+    ContainerState, Health, LinkCause,
+    delta::{ContainerDetail, ContainerSummary, Delta},
+    fixture,
     trouble::{self, Trouble},
 };
 
@@ -56,7 +58,8 @@ fn row(fleet: &Fleet) -> &Container {
 fn events_change_the_row_at_once() {
     use ContainerState::{Exited, Paused, Running};
     // Events in order, one a second; state, health, exit code, unexpected ends, trouble.
-    let cases: [(&[&str], ContainerState, Health, Option<i64>, usize, Trouble); 16] = [
+    type Case<'a> = (&'a [&'a str], ContainerState, Health, Option<i64>, usize, Trouble);
+    let cases: [Case<'_>; 16] = [
         (&[], Running, Health::None, None, 0, Trouble::None),
         (&["pause"], Paused, Health::None, None, 0, Trouble::None),
         (&["pause", "unpause"], Running, Health::None, None, 0, Trouble::None),
@@ -86,6 +89,23 @@ fn events_change_the_row_at_once() {
         let link = &fleet.host(&HOST.into()).unwrap().link;
         assert_eq!(Trouble::of(row, link, at(0) - TimeDelta::minutes(50)), trouble, "{words:?}");
     }
+}
+
+#[test]
+fn an_inspect_does_not_excuse_an_end_nobody_asked_for() {
+    let mut fleet = one_host();
+    fleet.apply(list(HOST, vec![web()], 0));
+    fleet.apply(event("die 137", 1));
+    let died = row(&fleet).finished;
+    let summary = ContainerSummary { state: ContainerState::Exited, exit_code: Some(137), ..web() };
+    // The engine notes the end a moment before it reports it.
+    let finished = died.map(|at| at - TimeDelta::milliseconds(80));
+    let container = Box::new(ContainerDetail { finished, ..detail(summary) });
+    fleet.apply(Delta::Inspected { host: HOST.into(), container, at: at(2) });
+    assert_eq!(row(&fleet).finished, finished);
+    assert_eq!(Trouble::of_container(row(&fleet), at(3)), Trouble::Exited);
+    fleet.apply(event("stop", 4));
+    assert_eq!(Trouble::of_container(row(&fleet), at(5)), Trouble::None);
 }
 
 #[test]

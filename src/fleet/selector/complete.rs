@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, ops::Range};
 
 use super::{Field, parse::known_words, quoted};
-use crate::fleet::{container::Container, model::Fleet};
+use crate::fleet::model::Fleet;
 
 /// How many completions are worth showing.
 const LIMIT: usize = 50;
@@ -53,38 +53,21 @@ fn values(field: Field, wanted: &str, fleet: &Fleet) -> BTreeSet<String> {
         }
         found.len() < LIMIT
     };
-    let mut of_rows = |each: &mut dyn FnMut(&Container, &mut dyn FnMut(&str) -> bool) -> bool| {
-        for container in fleet.containers() {
-            if !each(container, &mut offer) {
-                return;
-            }
-        }
+    let mut rows = fleet.containers();
+    // Each walk ends with the first value too many; whether it did does not matter.
+    let _all_seen = match field {
+        Field::Version => rows.all(|c| offer(&c.version.text)),
+        Field::Name => rows.all(|c| offer(&c.name)),
+        Field::Image => rows.all(|c| offer(&c.image.to_string())),
+        Field::Id => rows.all(|c| offer(c.key.id.short())),
+        Field::Environment => rows.all(|c| c.identity.environment.as_ref().is_none_or(|e| offer(e.as_str()))),
+        Field::Label if wanted.contains('=') => rows.all(|c| c.labels.iter().all(|(key, value)| offer(&format!("{key}={value}")))),
+        Field::Label => rows.all(|c| c.labels.keys().all(|key| offer(key))),
+        Field::Host => fleet.hosts().all(|host| offer(host.spec.id.as_str())),
+        Field::Tag => fleet.hosts().flat_map(|host| &host.spec.tags).all(|tag| offer(tag)),
+        Field::App => fleet.services().filter_map(|key| key.app.as_ref()).all(|app| offer(app.as_str())),
+        Field::Service => fleet.services().all(|key| offer(key.service.as_str())),
+        Field::State | Field::Health => known_words(field).into_iter().all(offer),
     };
-    match field {
-        Field::Version => of_rows(&mut |c, offer| offer(&c.version.text)),
-        Field::Name => of_rows(&mut |c, offer| offer(&c.name)),
-        Field::Image => of_rows(&mut |c, offer| offer(&c.image.to_string())),
-        Field::Id => of_rows(&mut |c, offer| offer(c.key.id.short())),
-        Field::Environment => of_rows(&mut |c, offer| c.identity.environment.as_ref().is_none_or(|e| offer(e.as_str()))),
-        Field::Label => of_rows(&mut |c, offer| match wanted.contains('=') {
-            true => c.labels.iter().all(|(key, value)| offer(&format!("{key}={value}"))),
-            false => c.labels.keys().all(|key| offer(key)),
-        }),
-        Field::Host => fleet.hosts().for_each(|host| {
-            offer(host.spec.id.as_str());
-        }),
-        Field::Tag => fleet.hosts().flat_map(|host| &host.spec.tags).for_each(|tag| {
-            offer(tag);
-        }),
-        Field::App => fleet.services().filter_map(|key| key.app.as_ref()).for_each(|app| {
-            offer(app.as_str());
-        }),
-        Field::Service => fleet.services().for_each(|key| {
-            offer(key.service.as_str());
-        }),
-        Field::State | Field::Health => known_words(field).into_iter().for_each(|word| {
-            offer(word);
-        }),
-    }
     found
 }
