@@ -12,7 +12,7 @@ use clap::Parser;
 pub use exit::Exit;
 pub use time_spec::{TimeSpec, TimeSpecError};
 
-use args::{Cli, Verb};
+use args::Cli;
 
 /// Runs what the command line asks for; the process should end with this code.
 pub fn run() -> Exit {

@@ -94,6 +94,11 @@ impl Layers {
         }
     }
 
+    /// The directory of a person's own files: where their `config.toml` is, or would be.
+    pub fn config_dir(&self) -> Option<PathBuf> {
+        self.user.as_ref().and_then(|file| file.parent()).map(PathBuf::from)
+    }
+
     /// Reads and merges everything; all faults at once.
     pub fn load(&self) -> Result<Config, ConfigError> {
         let mut faults = Vec::new();
