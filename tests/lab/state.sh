@@ -92,12 +92,34 @@ first_child() {
 }
 has_child() { first_child "$1" >/dev/null; }
 
+proc_names() { ls "$LAB/state/procs" 2>/dev/null || true; }
+
 lab_is_alive() {
-    local record
-    for record in "$LAB"/state/procs/*; do
-        [[ -e $record ]] && proc_pid "$(basename "$record")" >/dev/null && return 0
+    local name
+    for name in $(proc_names); do
+        proc_pid "$name" >/dev/null && return 0
     done
     return 1
+}
+
+# One verb at a time per lab. Background jobs inherit the lock, so `down` after a killed `up` waits for the last of them.
+state_lock() {
+    exec 9>"$LAB/state/lock"
+    flock -w 180 9 || die 1 "$LAB: another lab.sh has worked on it for three minutes"
+}
+state_lock_if_up() { [[ ! -d $LAB/state ]] || state_lock; }
+
+# in_parallel FUNCTION "WORDS": one background job per word; fails when any of them does.
+in_parallel() {
+    local word job jobs=() failed=0
+    for word in $2; do
+        "$1" "$word" &
+        jobs+=($!)
+    done
+    for job in "${jobs[@]}"; do
+        wait "$job" || failed=$?
+    done
+    return "$failed"
 }
 
 lab_id() { cat "$LAB/state/id"; }
