@@ -46,7 +46,7 @@ compose_labels() { # PROJECT SERVICE NUMBER
 run_compose() { # HOST PROJECT SERVICE NUMBER IMAGE ARGS…
     local labels
     mapfile -t labels < <(compose_labels "$2" "$3" "$4")
-    run_as "$1" "$2-$3-$4" "$(image_ref "$5")" "${labels[@]}" "${@:6}"
+    run_as "$1" "$2-$3-$4" "$(image_ref "$5")" --restart unless-stopped "${labels[@]}" "${@:6}"
 }
 
 deck_labels() { # APP SERVICE ENVIRONMENT VERSION
@@ -56,7 +56,7 @@ deck_labels() { # APP SERVICE ENVIRONMENT VERSION
 run_deck() { # HOST APP SERVICE ENVIRONMENT IMAGE ARGS…
     local labels
     mapfile -t labels < <(deck_labels "$2" "$3" "$4" "${5##*:}")
-    run_as "$1" "$2-$3" "$(image_ref "$5")" "${labels[@]}" "${@:6}"
+    run_as "$1" "$2-$3" "$(image_ref "$5")" --restart always "${labels[@]}" "${@:6}"
 }
 
 seed_pull() { # HOST IMAGE…
