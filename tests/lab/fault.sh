@@ -49,18 +49,42 @@ fault_cont() {
 fault_link_down() { ip link set "$(net_veth "$1")" down; }
 fault_link_up() { ip link set "$(net_veth "$1")" up; }
 
+# Delay needs the kernel's netem (exit 6 where it was left out); loss alone also goes by the packet filter, in both directions.
 fault_netem() { # HOST WORDS
     local words
     [[ -n $2 ]] || die 2 "netem needs its words, such as 'delay 200ms loss 2%'"
     read -ra words <<<"$2"
-    tc -n "$(net_ns "$1")" qdisc replace dev eth0 root netem "${words[@]}"
+    fault_netem_clear "$1"
+    tc -n "$(net_ns "$1")" qdisc replace dev eth0 root netem "${words[@]}" 2>"$LAB/log/netem.err" && return
+    if [[ ${words[0]} == loss && ${words[1]:-} =~ ^([0-9]{1,2})(\.[0-9]+)?%$ ]] && ((${#words[@]} == 2)); then
+        fault_loss "$1" "$(awk -v p="${words[1]%\%}" 'BEGIN { print p / 100 }')"
+        return
+    fi
+    die 6 "netem '$2' cannot be had here: $(tail -n 1 "$LAB/log/netem.err")"
 }
-fault_netem_clear() { tc -n "$(net_ns "$1")" qdisc del dev eth0 root 2>/dev/null || true; }
+
+fault_loss() { # HOST PROBABILITY
+    local chain direction
+    for chain in INPUT:-i OUTPUT:-o; do
+        direction=${chain#*:}
+        host_run "$1" iptables -w 10 -I "${chain%:*}" "$direction" eth0 -m statistic --mode random --probability "$2" \
+            -m comment --comment lab-loss -j DROP
+    done
+}
+
+fault_netem_clear() {
+    local rule
+    tc -n "$(net_ns "$1")" qdisc del dev eth0 root 2>/dev/null || true
+    host_run "$1" iptables -S | sed -n '/lab-loss/s/^-A/-D/p' | while read -ra rule; do
+        host_run "$1" iptables -w 10 "${rule[@]}" </dev/null
+    done
+}
 
 # A power cut: every process of the host ends at once, its disk stays.
 fault_off() {
     local name
     proc_kill "$1.init" KILL
+    cgroups_thaw "$1"
     for name in $(proc_names | grep -F "$1." || true) $(edges_of "$1"); do
         proc_gone "$name"
     done

@@ -179,6 +179,15 @@ edge_start() { # NAME
     until_true 30 "the sshd of $1" tcp_open "$address" 22
 }
 
+# Under the first version of control groups a paused process does not even die of SIGKILL until it is thawed.
+cgroups_thaw() { # [HOST]
+    local state
+    [[ -s $LAB/state/id ]] || return 0
+    while read -r state; do
+        echo THAWED >"$state" 2>/dev/null || true
+    done < <(find "/sys/fs/cgroup/freezer/qdl$(lab_id)${1:+/$1}" -name freezer.state 2>/dev/null)
+}
+
 # A host that was cut leaves its empty control groups behind.
 cgroups_remove() {
     local top

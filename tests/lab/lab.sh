@@ -36,7 +36,7 @@ usage: lab.sh up DIR [--hosts N] [--sshds M] [--modern] [--podman]
        lab.sh fault DIR sshd-kill|sshd-start|sshd-drop|hostkey-change HOST
        lab.sh fault DIR registry-kill|registry-start
        lab.sh down DIR
-exit: 0 done · 1 failed · 2 usage · 3 this machine cannot run a lab · 4 --modern · 5 --podman cannot be had
+exit: 0 done · 1 failed · 2 usage · 3 this machine cannot run a lab · 4 --modern · 5 --podman · 6 netem cannot be had
 TEXT
 }
 
@@ -132,10 +132,11 @@ lab_remove() {
     local name left=()
     for name in $(proc_names); do proc_kill "$name" KILL; done
     net_processes_kill
+    cgroups_thaw
     for name in $(proc_names); do proc_gone "$name" || left+=("$name"); done
+    ((${#left[@]} == 0)) || die 1 "still running after SIGKILL: ${left[*]}; their records stay in $LAB/state/procs"
     cgroups_remove
     net_down
-    ((${#left[@]} == 0)) || die 1 "still running after SIGKILL: ${left[*]}; their records stay in $LAB/state/procs"
     for name in $(host_list); do rm -rf "${LAB:?}/$name"; done
     rm -rf "$LAB"/{lab.json,lab.json.tmp,log,tls,ssh,registry,images,failed-up.log}
     rm -rf "$LAB/state"
