@@ -9,7 +9,7 @@ fault() { # WHAT [HOST [WORDS]]
         sshd-kill | sshd-start | sshd-drop | hostkey-change)
             host_exists "$host" || edge_exists "$host" || die 2 "no host or SSH server $host"
             "fault_${what//-/_}" "$host" ;;
-        kill9 | restart | stop | cont | link-down | link-up | netem | netem-clear | off | on)
+        kill9 | restart | stop | cont | link-down | link-up | netem | netem-clear | slow | off | on)
             host_exists "$host" || die 2 "no host $host; there are $(host_list | tr '\n' ' ')"
             "fault_${what//-/_}" "$host" "${3:-}" ;;
         *) usage >&2; die 2 "unknown fault $what" ;;
@@ -61,6 +61,13 @@ fault_netem() { # HOST WORDS
         return
     fi
     die 6 "netem '$2' cannot be had here: $(tail -n 1 "$LAB/log/netem.err")"
+}
+
+# A thin line: what the host sends is held to a rate, such as 256kbit, and queues up.
+fault_slow() { # HOST RATE
+    [[ -n $2 ]] || die 2 "slow needs a rate, such as 256kbit"
+    fault_netem_clear "$1"
+    tc -n "$(net_ns "$1")" qdisc replace dev eth0 root tbf rate "$2" burst 4kb latency 800ms
 }
 
 fault_loss() { # HOST PROBABILITY

@@ -109,8 +109,15 @@ engine_start() { # HOST
     # A killed dockerd leaves its pid file, and another process may have that pid by now.
     host_run "$1" rm -f /run/docker.pid
     proc_start_in "$1" "$1.dockerd" dockerd "${args[@]}"
-    until_true 60 "the engine of $1" engine_answers "$1"
+    engine_wait "$1"
 }
+
+# A dead engine is not waited for.
+engine_wait() { # HOST
+    until_true 60 "the engine of $1" engine_settled "$1"
+    proc_pid "$1.dockerd" >/dev/null || { say "the engine of $1 ended at once: $(tail -n 1 "$LAB/log/$1.dockerd.enter.log")"; return 1; }
+}
+engine_settled() { proc_ended "$1.dockerd" || engine_answers "$1"; }
 
 # Podman answers on Docker's API without a daemon of its own; it is recorded under the engine's name all the same.
 podman_start() { # HOST
@@ -123,7 +130,7 @@ TOML
     proc_start_in "$1" "$1.dockerd" env CONTAINERS_REGISTRIES_CONF="$dir/registries.conf" \
         podman --root "$dir/storage" --runroot /run/containers --tmpdir /run/libpod --cgroup-manager cgroupfs --events-backend file \
         system service --time 0 "unix://$dir/docker.sock"
-    until_true 60 "the engine of $1" engine_answers "$1"
+    engine_wait "$1"
     host_run "$1" sh -c "chgrp docker $dir/docker.sock && chmod 0660 $dir/docker.sock && ln -sf $dir/docker.sock /run/docker.sock"
 }
 

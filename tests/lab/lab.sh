@@ -32,7 +32,7 @@ usage: lab.sh up DIR [--hosts N] [--sshds M] [--modern] [--podman]
        lab.sh docker DIR HOST ARG…            docker against that host's engine
        lab.sh run DIR HOST COMMAND…           a command inside that host, as root
        lab.sh fault DIR kill9|restart|stop|cont|link-down|link-up|netem-clear|off|on HOST
-       lab.sh fault DIR netem HOST 'delay 200ms loss 2%'
+       lab.sh fault DIR netem HOST 'delay 200ms loss 2%' | slow HOST 256kbit
        lab.sh fault DIR sshd-kill|sshd-start|sshd-drop|hostkey-change HOST
        lab.sh fault DIR registry-kill|registry-start
        lab.sh down DIR
@@ -99,11 +99,11 @@ up() {
 
 # A lab that came up half is worth nothing: say why, take it down, keep the ends of its logs.
 up_failed() {
-    local code=$1 command=$2 log kept=$LAB/failed-up.log
+    local code=$1 failing=$2 log kept=$LAB/failed-up.log
     trap - EXIT
     trap '' INT TERM
     set +e
-    say "up failed (exit $code): $command"
+    say "up failed (exit $code): $failing"
     # shellcheck disable=SC2046
     kill $(jobs -p) 2>/dev/null
     wait
