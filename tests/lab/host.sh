@@ -15,7 +15,8 @@ storage: { filesystem: { rootdirectory: $LAB/registry/data }, delete: { enabled:
 http: { addr: "$(registry_address)", secret: lab }
 YAML
     proc_start registry docker-registry serve "$LAB/registry/config.yml"
-    until_true 20 "the registry's answer" curl -fsS --noproxy '*' "http://$(registry_address)/v2/"
+    cp "$LAB/state/procs/registry" "$LEDGER/$(lab_id)/procs/"
+    until_up 20 registry curl -fsS --max-time 2 --noproxy '*' "http://$(registry_address)/v2/"
 }
 
 host_create() { # HOST
@@ -109,15 +110,8 @@ engine_start() { # HOST
     # A killed dockerd leaves its pid file, and another process may have that pid by now.
     host_run "$1" rm -f /run/docker.pid
     proc_start_in "$1" "$1.dockerd" dockerd "${args[@]}"
-    engine_wait "$1"
+    until_up 60 "$1.dockerd" engine_answers "$1"
 }
-
-# A dead engine is not waited for.
-engine_wait() { # HOST
-    until_true 60 "the engine of $1" engine_settled "$1"
-    proc_pid "$1.dockerd" >/dev/null || { say "the engine of $1 ended at once: $(tail -n 1 "$LAB/log/$1.dockerd.enter.log")"; return 1; }
-}
-engine_settled() { proc_ended "$1.dockerd" || engine_answers "$1"; }
 
 # Podman answers on Docker's API without a daemon of its own; it is recorded under the engine's name all the same.
 podman_start() { # HOST
@@ -130,7 +124,7 @@ TOML
     proc_start_in "$1" "$1.dockerd" env CONTAINERS_REGISTRIES_CONF="$dir/registries.conf" \
         podman --root "$dir/storage" --runroot /run/containers --tmpdir /run/libpod --cgroup-manager cgroupfs --events-backend file \
         system service --time 0 "unix://$dir/docker.sock"
-    engine_wait "$1"
+    until_up 60 "$1.dockerd" engine_answers "$1"
     host_run "$1" sh -c "chgrp docker $dir/docker.sock && chmod 0660 $dir/docker.sock && ln -sf $dir/docker.sock /run/docker.sock"
 }
 
@@ -148,8 +142,8 @@ sshd_start() { # HOST
     printf 'AllowStreamLocalForwarding no\n' >>"$LAB/$1/sshd_config-noforward"
     proc_start_in "$1" "$1.sshd" /usr/sbin/sshd -D -e -f "$LAB/$1/sshd_config"
     proc_start_in "$1" "$1.sshd-noforward" /usr/sbin/sshd -D -e -f "$LAB/$1/sshd_config-noforward"
-    until_true 10 "the sshd of $1" tcp_open "$(host_address "$1")" 22
-    until_true 10 "the second sshd of $1" tcp_open "$(host_address "$1")" 2222
+    until_up 10 "$1.sshd" tcp_open "$(host_address "$1")" 22
+    until_up 10 "$1.sshd-noforward" tcp_open "$(host_address "$1")" 2222
 }
 
 tcp_open() { timeout 1 bash -c ": </dev/tcp/$1/$2"; }
@@ -183,7 +177,7 @@ edge_start() { # NAME
     ip -n "$(net_ns "$host")" addr replace "$address/24" dev eth0
     sshd_config "$1" "$address" 22 >"$LAB/ssh/sshd_config-$1"
     proc_start_in "$host" "$1.sshd" /usr/sbin/sshd -D -e -f "$LAB/ssh/sshd_config-$1"
-    until_true 30 "the sshd of $1" tcp_open "$address" 22
+    until_up 30 "$1.sshd" tcp_open "$address" 22
 }
 
 # Under the first version of control groups a paused process does not even die of SIGKILL until it is thawed.
@@ -201,7 +195,7 @@ cgroups_remove() {
     [[ -s $LAB/state/id ]] || return 0
     for top in /sys/fs/cgroup/"qdl$(lab_id)" /sys/fs/cgroup/*/"qdl$(lab_id)"; do
         [[ -d $top ]] || continue
-        until_true 5 "empty control groups in $top" cgroup_remove "$top"
+        until_true 15 "empty control groups in $top" cgroup_remove "$top"
     done
 }
 cgroup_remove() { find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; [[ ! -d $1 ]]; }

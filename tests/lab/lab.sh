@@ -36,6 +36,7 @@ usage: lab.sh up DIR [--hosts N] [--sshds M] [--modern] [--podman]
        lab.sh fault DIR sshd-kill|sshd-start|sshd-drop|hostkey-change HOST
        lab.sh fault DIR registry-kill|registry-start
        lab.sh down DIR
+       lab.sh sweep                           ends labs whose DIR was deleted under them
 exit: 0 done · 1 failed · 2 usage · 3 this machine cannot run a lab · 4 --modern · 5 --podman · 6 netem cannot be had
 TEXT
 }
@@ -75,6 +76,7 @@ up() {
     # The longest socket path must fit sun_path (108 bytes with its NUL).
     ((${#LAB} + 20 <= 107)) || die 2 "$LAB: too long a path for Unix sockets below it; take one of at most 87 characters"
     down
+    rm -f "$LAB/failed-up.log"
     mkdir -p "$LAB"/{state/procs,log,tls,ssh,registry,images}
     state_lock
     trap 'up_failed $? "$BASH_COMMAND"' EXIT
@@ -137,6 +139,7 @@ lab_remove() {
     ((${#left[@]} == 0)) || die 1 "still running after SIGKILL: ${left[*]}; their records stay in $LAB/state/procs"
     cgroups_remove
     net_down
+    ledger_remove
     for name in $(host_list); do rm -rf "${LAB:?}/$name"; done
     rm -rf "$LAB"/{lab.json,lab.json.tmp,log,tls,ssh,registry,images,failed-up.log}
     rm -rf "$LAB/state"
@@ -155,6 +158,11 @@ on_lab() { # VERB NEEDED-ARGS ARGS…
 
 main() {
     local verb=${1:-} dir=${2:-}
+    if [[ $verb == sweep && -z $dir ]]; then
+        require_machine
+        sweep
+        return
+    fi
     [[ -n $verb && -n $dir ]] || { usage >&2; exit 2; }
     shift 2
     LAB=$(realpath -m -- "$dir")

@@ -45,7 +45,7 @@ private_apt() {
 
 private_apt apt-get update >"$root/update.log" 2>&1 || refuse "the later suites cannot be read: $(tail -n 1 "$root/update.log")"
 (cd "$root/debs" && private_apt apt-get download "${PACKAGES[@]}") >"$root/download.log" 2>&1 ||
-    refuse "the packages cannot be fetched: $(tail -n 1 "$root/download.log")"
+    refuse "the packages cannot be fetched: $(grep -hE '^(Err|E:|W:)' "$root/update.log" "$root/download.log" | head -n 1)"
 mkdir "$CACHE/modern.tmp"
 for deb in "$root"/debs/*.deb; do
     dpkg-deb -x "$deb" "$CACHE/modern.tmp"

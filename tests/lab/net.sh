@@ -20,7 +20,8 @@ prefix_is_free() {
 net_up() {
     local id prefix third bridge
     # Two labs must not choose the same subnet: the choice is made under a lock of the machine.
-    exec 8>/run/quarterdeck-lab.lock
+    mkdir -p "$LEDGER"
+    exec 8>"$LEDGER/lock"
     flock 8
     id=$(od -An -N3 -tx1 /dev/urandom | tr -d ' \n')
     for third in $(seq 0 255); do
@@ -31,6 +32,7 @@ net_up() {
     [[ -n $prefix ]] || { say "no free subnet in 10.77.0.0/16"; return 1; }
     printf '%s\n' "$id" >"$LAB/state/id"
     printf '%s\n' "$prefix" >"$LAB/state/prefix"
+    ledger_add
     bridge=$(net_bridge)
     ip link add "$bridge" type bridge forward_delay 0 stp_state 0
     ip addr add "$prefix.1/24" dev "$bridge"
