@@ -33,6 +33,10 @@ certs_create() { # HOSTS
 ssh_create() {
     ssh-keygen -q -t ed25519 -N '' -C lab-client -f "$LAB/ssh/id_ed25519"
     ssh-keygen -q -t ed25519 -N '' -C lab-stranger -f "$LAB/ssh/stranger"
+    # The same key again, asking for its passphrase "lab".
+    cp "$LAB/ssh/id_ed25519" "$LAB/ssh/locked"
+    cp "$LAB/ssh/id_ed25519.pub" "$LAB/ssh/locked.pub"
+    ssh-keygen -q -p -P '' -N lab -f "$LAB/ssh/locked" >/dev/null
     : >"$LAB/ssh/known_hosts"
 }
 
@@ -40,6 +44,7 @@ ssh_create() {
 host_key() {
     local name=$1 address=$2 port line
     shift 2
+    ssh_alias "$name" "$address"
     ssh-keygen -q -t ed25519 -N '' -C "$name" -f "$LAB/ssh/host-$name"
     line=$(cut -d' ' -f1,2 "$LAB/ssh/host-$name.pub")
     for port in "$@"; do
@@ -49,4 +54,25 @@ host_key() {
             printf '[%s]:%s,[%s]:%s %s\n' "$address" "$port" "$name" "$port" "$line"
         fi
     done >>"$LAB/ssh/known_hosts"
+}
+
+# The same servers for those who read an ssh_config; every host is also there behind the first one as a bastion.
+ssh_alias() { # NAME ADDRESS
+    cat >>"$LAB/ssh/config" <<CONF
+Host $1
+  HostName $2
+  HostKeyAlias $1
+  User ops
+  IdentityFile $LAB/ssh/id_ed25519
+  IdentitiesOnly yes
+  UserKnownHostsFile $LAB/ssh/known_hosts
+Host $1-via-app-01
+  HostName $2
+  HostKeyAlias $1
+  User ops
+  IdentityFile $LAB/ssh/id_ed25519
+  IdentitiesOnly yes
+  UserKnownHostsFile $LAB/ssh/known_hosts
+  ProxyJump app-01
+CONF
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The first process of a lab host, already in its own namespaces: lays out a private /run and /etc, then only reaps.
 set -euo pipefail
-lab=$1 name=$2 dir=$1/$2
+lab=$1 name=$2 modern=${3:-} dir=$1/$2
 
 hostname "$name"
 authorized=$(cat "$lab/ssh/id_ed25519.pub")
@@ -13,6 +13,10 @@ printf '%s\n' "$authorized" >/run/lab/authorized_keys
 for file in passwd group shadow hosts resolv.conf hostname; do
     [[ ! -e /etc/$file ]] || mount --bind "$dir/etc/$file" "/etc/$file"
 done
+# A newer engine: its files and its C library lie over the machine's /usr, in this namespace only.
+if [[ -n $modern ]]; then
+    mount -t overlay -o "ro,lowerdir=$modern/usr:/usr" overlay /usr
+fi
 : >"$dir/ready"
 # Bash waits for any child, so what daemons leave behind is reaped.
 while :; do

@@ -15,7 +15,8 @@ storage: { filesystem: { rootdirectory: $LAB/registry/data }, delete: { enabled:
 http: { addr: "$(registry_address)", secret: lab }
 YAML
     proc_start registry docker-registry serve "$LAB/registry/config.yml"
-    until_true 20 "the registry's answer" curl -fsS --noproxy '*' "http://$(registry_address)/v2/"
+    cp "$LAB/state/procs/registry" "$LEDGER/$(lab_id)/procs/"
+    until_up 20 registry curl -fsS --max-time 2 --noproxy '*' "http://$(registry_address)/v2/"
 }
 
 host_create() { # HOST
@@ -50,15 +51,40 @@ TOML
 host_start() { # HOST
     host_init_start "$1"
     sshd_start "$1"
-    containerd_start "$1"
-    dockerd_start "$1"
+    if [[ $(host_kind "$1") == podman ]]; then
+        podman_start "$1"
+    else
+        containerd_start "$1"
+        engine_start "$1"
+        [[ $1 != app-02 ]] || wrong_name_start
+    fi
+}
+
+host_kind() { if [[ $1 == pod-* ]]; then echo podman; else echo docker; fi; }
+
+host_exists() { [[ -n $1 && $(host_list) =~ (^|$'\n')"$1"($|$'\n') ]]; }
+
+# Inside a host, as root: host_run HOST COMMAND…
+host_run() {
+    local init
+    host_exists "$1" || die 2 "no host $1; there are $(host_list | tr '\n' ' ')"
+    init=$(proc_pid "$1.init") || die 1 "host $1 is off"
+    shift
+    nsenter --target "$init" --mount --uts --net --pid -- "$@"
+}
+
+# A second TLS port on app-02 that shows a certificate of the right CA for another name.
+wrong_name_start() {
+    proc_start_in app-02 app-02.wrong-name openssl s_server -accept 2377 -www -quiet \
+        -cert "$LAB/tls/wrong-name.pem" -key "$LAB/tls/wrong-name-key.pem"
 }
 
 host_init_start() { # HOST
     local parent
     rm -f "$LAB/$1/ready"
     proc_start "$1.unshare" nsenter --net="/run/netns/$(net_ns "$1")" \
-        unshare --mount --uts --pid --fork --kill-child --mount-proc bash "$HERE/host-init.sh" "$LAB" "$1"
+        unshare --mount --uts --pid --fork --kill-child --mount-proc bash "$HERE/host-init.sh" "$LAB" "$1" \
+        "$([[ $1 != new-* ]] || cat "$LAB/state/modern")"
     until_true 20 "the namespaces of $1" test -e "$LAB/$1/ready"
     parent=$(proc_pid "$1.unshare")
     proc_record "$1.init" "$(first_child "$parent")"
@@ -68,7 +94,7 @@ containerd_start() { # HOST
     proc_start_in "$1" "$1.containerd" containerd --config "$LAB/$1/containerd.toml" --log-level warn
 }
 
-dockerd_start() { # HOST
+engine_start() { # HOST
     local dir=$LAB/$1 args
     args=(--data-root "$dir/docker" --exec-root /run/docker --pidfile /run/docker.pid
         --containerd /run/containerd/containerd.sock
@@ -82,9 +108,24 @@ dockerd_start() { # HOST
             --tlscert "$LAB/tls/server.pem" --tlskey "$LAB/tls/server-key.pem") ;;
     esac
     # A killed dockerd leaves its pid file, and another process may have that pid by now.
-    nsenter --target "$(proc_pid "$1.init")" --mount -- rm -f /run/docker.pid
+    host_run "$1" rm -f /run/docker.pid
     proc_start_in "$1" "$1.dockerd" dockerd "${args[@]}"
-    until_true 60 "the engine of $1" engine_answers "$1"
+    until_up 60 "$1.dockerd" engine_answers "$1"
+}
+
+# Podman answers on Docker's API without a daemon of its own; it is recorded under the engine's name all the same.
+podman_start() { # HOST
+    local dir=$LAB/$1
+    cat >"$dir/registries.conf" <<TOML
+[[registry]]
+location = "$(registry_address)"
+insecure = true
+TOML
+    proc_start_in "$1" "$1.dockerd" env CONTAINERS_REGISTRIES_CONF="$dir/registries.conf" \
+        podman --root "$dir/storage" --runroot /run/containers --tmpdir /run/libpod --cgroup-manager cgroupfs --events-backend file \
+        system service --time 0 "unix://$dir/docker.sock"
+    until_up 60 "$1.dockerd" engine_answers "$1"
+    host_run "$1" sh -c "chgrp docker $dir/docker.sock && chmod 0660 $dir/docker.sock && ln -sf $dir/docker.sock /run/docker.sock"
 }
 
 engine() { # HOST CURL-ARGS… PATH
@@ -101,8 +142,8 @@ sshd_start() { # HOST
     printf 'AllowStreamLocalForwarding no\n' >>"$LAB/$1/sshd_config-noforward"
     proc_start_in "$1" "$1.sshd" /usr/sbin/sshd -D -e -f "$LAB/$1/sshd_config"
     proc_start_in "$1" "$1.sshd-noforward" /usr/sbin/sshd -D -e -f "$LAB/$1/sshd_config-noforward"
-    until_true 10 "the sshd of $1" tcp_open "$(host_address "$1")" 22
-    until_true 10 "the second sshd of $1" tcp_open "$(host_address "$1")" 2222
+    until_up 10 "$1.sshd" tcp_open "$(host_address "$1")" 22
+    until_up 10 "$1.sshd-noforward" tcp_open "$(host_address "$1")" 2222
 }
 
 tcp_open() { timeout 1 bash -c ": </dev/tcp/$1/$2"; }
@@ -118,23 +159,34 @@ Subsystem sftp internal-sftp
 CONF
 }
 
-# Extra SSH servers, each with its own address and key, in front of the hosts' engines in turn.
-sshds_start() { # HOSTS COUNT
-    local i name host address names
-    mapfile -t names < <(host_names "$1")
-    for ((i = 1; i <= $2; i++)); do
-        name=$(printf 'edge-%03d' "$i")
-        host=${names[$(((i - 1) % $1))]}
-        address=$(net_prefix).$((100 + i))
-        host_key "$name" "$address" 22
-        ip -n "$(net_ns "$host")" addr add "$address/24" dev eth0
-        sshd_config "$name" "$address" 22 >"$LAB/ssh/sshd_config-$name"
-        proc_start_in "$host" "$name.sshd" /usr/sbin/sshd -D -e -f "$LAB/ssh/sshd_config-$name"
-        printf '%s %s %s\n' "$name" "$host" "$address" >>"$LAB/state/sshds"
-    done
-    for ((i = 1; i <= $2; i++)); do
-        until_true 10 "the extra sshd $i" tcp_open "$(net_prefix).$((100 + i))" 22
-    done
+# Extra SSH servers, each with its own address and key, in front of the app hosts' engines in turn.
+sshds_start() { # COUNT
+    local i hosts
+    mapfile -t hosts < <(host_list | grep '^app-')
+    : >"$LAB/state/sshds"
+    for ((i = 1; i <= $1; i++)); do
+        printf 'edge-%03d %s %s.%d\n' "$i" "${hosts[$(((i - 1) % ${#hosts[@]}))]}" "$(net_prefix)" $((100 + i))
+    done >"$LAB/state/sshds"
+    in_parallel edge_start "$(cut -d' ' -f1 "$LAB/state/sshds")"
+}
+
+edge_start() { # NAME
+    local host address
+    read -r _ host address < <(grep "^$1 " "$LAB/state/sshds")
+    [[ -e $LAB/ssh/host-$1 ]] || host_key "$1" "$address" 22
+    ip -n "$(net_ns "$host")" addr replace "$address/24" dev eth0
+    sshd_config "$1" "$address" 22 >"$LAB/ssh/sshd_config-$1"
+    proc_start_in "$host" "$1.sshd" /usr/sbin/sshd -D -e -f "$LAB/ssh/sshd_config-$1"
+    until_up 30 "$1.sshd" tcp_open "$address" 22
+}
+
+# Under the first version of control groups a paused process does not even die of SIGKILL until it is thawed.
+cgroups_thaw() { # [HOST]
+    local state
+    [[ -s $LAB/state/id ]] || return 0
+    while read -r state; do
+        echo THAWED >"$state" 2>/dev/null || true
+    done < <(find "/sys/fs/cgroup/freezer/qdl$(lab_id)${1:+/$1}" -name freezer.state 2>/dev/null)
 }
 
 # A host that was cut leaves its empty control groups behind.
@@ -143,7 +195,7 @@ cgroups_remove() {
     [[ -s $LAB/state/id ]] || return 0
     for top in /sys/fs/cgroup/"qdl$(lab_id)" /sys/fs/cgroup/*/"qdl$(lab_id)"; do
         [[ -d $top ]] || continue
-        until_true 5 "empty control groups in $top" cgroup_remove "$top"
+        until_true 15 "empty control groups in $top" cgroup_remove "$top"
     done
 }
 cgroup_remove() { find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; [[ ! -d $1 ]]; }

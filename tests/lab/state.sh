@@ -56,8 +56,19 @@ proc_kill() { # NAME SIGNAL
 
 proc_ended() { ! proc_pid "$1" >/dev/null; }
 
+# Waits for a process's service, and not for one that has ended: until_up SECONDS NAME COMMAND…
+until_up() {
+    local limit=$1 name=$2
+    shift 2
+    until_true "$limit" "the service of $name" ended_or "$name" "$@" || return 1
+    proc_ended "$name" || return 0
+    say "$name ended at once: $(tail -q -n 1 "$LAB/log/$name.log" "$LAB/log/$name.enter.log" 2>/dev/null || true)"
+    return 1
+}
+ended_or() { proc_ended "$1" || "${@:2}"; }
+
 proc_gone() {
-    until_true 10 "the end of process $1" proc_ended "$1"
+    until_true 20 "the end of process $1" proc_ended "$1"
     rm -f "$LAB/state/procs/$1"
 }
 
@@ -92,12 +103,58 @@ first_child() {
 }
 has_child() { first_child "$1" >/dev/null; }
 
+proc_names() { ls "$LAB/state/procs" 2>/dev/null || true; }
+
 lab_is_alive() {
-    local record
-    for record in "$LAB"/state/procs/*; do
-        [[ -e $record ]] && proc_pid "$(basename "$record")" >/dev/null && return 0
+    local name
+    for name in $(proc_names); do
+        proc_pid "$name" >/dev/null && return 0
     done
     return 1
 }
 
+# One verb at a time per lab. Background jobs inherit the lock, so `down` after a killed `up` waits for the last of them.
+state_lock() {
+    exec 9>"$LAB/state/lock"
+    flock -w 180 9 || die 1 "$LAB: another lab.sh has worked on it for three minutes"
+}
+state_lock_if_up() { [[ ! -d $LAB/state ]] || state_lock; }
+
+# in_parallel FUNCTION "WORDS": one background job per word; fails when any of them does.
+in_parallel() {
+    local word job jobs=() failed=0
+    for word in $2; do
+        "$1" "$word" &
+        jobs+=($!)
+    done
+    for job in "${jobs[@]}"; do
+        wait "$job" || failed=$?
+    done
+    return "$failed"
+}
+
 lab_id() { cat "$LAB/state/id"; }
+
+# A second, tiny record outside DIR, for the lab whose DIR was deleted under it.
+readonly LEDGER=/run/quarterdeck-lab
+
+ledger_add() {
+    mkdir -p "$LEDGER/$(lab_id)/procs"
+    cp "$LAB/state/id" "$LAB/state/prefix" "$LEDGER/$(lab_id)/"
+    printf '%s\n' "$LAB" >"$LEDGER/$(lab_id)/dir"
+}
+ledger_remove() { [[ ! -s $LAB/state/id ]] || rm -rf "${LEDGER:?}/$(lab_id)"; }
+
+# Ends labs whose DIR is gone or holds another lab by now. All but the registry is found by the lab's own network namespaces.
+sweep() {
+    local record dir
+    for record in "$LEDGER"/*/; do
+        [[ -s $record/dir ]] || continue
+        dir=$(cat "$record/dir")
+        [[ $(cat "$dir/state/id" 2>/dev/null) != "$(cat "$record/id")" ]] || continue
+        say "ending lab $(cat "$record/id"), whose directory $dir is gone"
+        LAB=$(mktemp -d)
+        cp -r "$record" "$LAB/state"
+        down
+    done
+}
