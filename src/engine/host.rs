@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     HostCommand, Report, Shared, Target, backoff,
     docker::{Client, Meter},
-    session::Session,
+    session::{Memory, Session},
     transport::ConnectError,
 };
 use crate::action::Answer;
@@ -28,8 +28,7 @@ pub(super) struct HostTask {
     out: mpsc::Sender<Report>,
     commands: mpsc::Receiver<HostCommand>,
     meter: Arc<Meter>,
-    /// The engine's time of the last event seen: a new stream starts right after it.
-    last_event: Option<DateTime<Utc>>,
+    memory: Memory,
     /// When the link was lost; `None` while it is live.
     lost: Option<DateTime<Utc>>,
     failures: u32,
@@ -41,7 +40,7 @@ pub(super) struct BusClosed;
 
 impl HostTask {
     pub(super) fn new(target: Target, shared: Arc<Shared>, out: mpsc::Sender<Report>, commands: mpsc::Receiver<HostCommand>) -> Self {
-        Self { target, shared, out, commands, meter: Arc::new(Meter::new()), last_event: None, lost: None, failures: 0 }
+        Self { target, shared, out, commands, meter: Arc::new(Meter::new()), memory: Memory::default(), lost: None, failures: 0 }
     }
 
     /// Runs until the bus or the command channel closes, or the task is aborted. Everything it opened is dropped with it.
@@ -71,7 +70,7 @@ impl HostTask {
         };
         let client = Client::new(Arc::clone(&link), Arc::clone(&self.meter), self.shared.rights.clone());
         let local = matches!(self.target.endpoint, Endpoint::Unix { .. });
-        let mut session = Session::new(&self.target.spec.id, &self.shared, client, local, &self.out, &mut self.last_event);
+        let mut session = Session::new(&self.target.spec.id, &self.shared, client, local, &self.out, &mut self.memory);
         let end = match session.open().await {
             Ok(Ok(lines)) => {
                 self.lost = None;

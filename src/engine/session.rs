@@ -48,7 +48,7 @@ pub(super) struct Session<'a> {
     shared: &'a Shared,
     client: Client,
     out: &'a mpsc::Sender<Report>,
-    last_event: &'a mut Option<DateTime<Utc>>,
+    memory: &'a mut Memory,
     /// Requests under way; dropping the session ends them.
     work: FuturesUnordered<BoxFuture<'static, Done>>,
     /// Rows to inspect, and not before when.
@@ -60,6 +60,15 @@ pub(super) struct Session<'a> {
     listing: bool,
     watchdog: Watchdog,
     since: DateTime<Utc>,
+}
+
+/// What outlives a link: the next one goes on from here.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// The engine's time of the last event seen: a new stream starts right after it.
+    last_event: Option<DateTime<Utc>>,
+    /// Rows of which more than the list was learned: after a gap that is learned again.
+    detailed: HashSet<ContainerId>,
 }
 
 /// A request that came to its end.
@@ -83,14 +92,14 @@ impl<'a> Session<'a> {
         client: Client,
         local: bool,
         out: &'a mpsc::Sender<Report>,
-        last_event: &'a mut Option<DateTime<Utc>>,
+        memory: &'a mut Memory,
     ) -> Self {
         Self {
             host,
             shared,
             client,
             out,
-            last_event,
+            memory,
             work: FuturesUnordered::new(),
             dirty: IndexMap::new(),
             inspecting: HashSet::new(),
@@ -111,6 +120,11 @@ impl<'a> Session<'a> {
         };
         self.since = Utc::now();
         self.send(Delta::Link { host: self.host.clone(), link: LinkState::Live { since: self.since }, at: self.since }).await?;
+        for container in &containers {
+            if self.memory.detailed.contains(&container.id) {
+                self.mark(container.id.clone(), Duration::ZERO);
+            }
+        }
         self.listed(asked, containers).await?;
         let client = self.client.clone();
         self.work.push(Box::pin(async move { Done::Info(client.info(&handshake).await) }));
@@ -120,7 +134,7 @@ impl<'a> Session<'a> {
 
     async fn first_answers(&mut self) -> Result<(Handshake, Lines, DateTime<Utc>, Vec<ContainerSummary>), EngineError> {
         let handshake = self.client.handshake().await?;
-        let after_last = self.last_event.map(|at| at + chrono::TimeDelta::nanoseconds(1));
+        let after_last = self.memory.last_event.map(|at| at + chrono::TimeDelta::nanoseconds(1));
         let lines = self.client.events(after_last).await?;
         let turn = timeout(TURN, self.shared.lists.acquire()).await;
         let asked = Utc::now();
@@ -170,11 +184,14 @@ impl<'a> Session<'a> {
             Ok(None) => return Ok(None),
             Err(error) => return Ok(Some(error.into_connect())),
         };
-        *self.last_event = (*self.last_event).max(Some(event.at));
+        self.memory.last_event = self.memory.last_event.max(Some(event.at));
         match event.kind {
             EventKind::Container if !is_news(event.verb()) => return Ok(None),
             EventKind::Container => {
-                if event.verb() != "destroy" {
+                if event.verb() == "destroy" {
+                    self.dirty.swap_remove(&event.id);
+                    self.memory.detailed.remove(&event.id);
+                } else {
                     self.mark(event.id.clone(), SETTLE);
                 }
             }
@@ -202,12 +219,16 @@ impl<'a> Session<'a> {
                 self.inspecting.remove(&id);
                 match result {
                     // Something happened since it was asked: that answer is old, the next one is on its way.
-                    Ok(_) if self.dirty.get(&id).is_some_and(|due| *due <= Instant::now() + SETTLE) => {}
+                    Ok(_) if self.dirty.contains_key(&id) => {}
                     Ok(container) => {
+                        self.memory.detailed.insert(id);
                         self.expect_image(&container.summary.image_id);
                         self.send(Delta::Inspected { host, container: Box::new(container), at }).await?;
                     }
-                    Err(error) if error.is_not_found() => self.send(Delta::Gone { host, id, at }).await?,
+                    Err(error) if error.is_not_found() => {
+                        self.memory.detailed.remove(&id);
+                        self.send(Delta::Gone { host, id, at }).await?;
+                    }
                     Err(EngineError::Status { status, message }) => {
                         tracing::warn!(host = %self.host, container = id.short(), status, %message, "inspect refused");
                     }

@@ -1,0 +1,52 @@
+# quarterdeck: `make run` and `make test` need nothing but Debian and cargo; they install the rest.
+SHELL := /bin/bash
+BIN   := target/release/quarterdeck
+SUDO  := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+BUILD_PACKAGES := gcc make pkg-config libssl-dev
+
+.PHONY: run test prove bench screenshots setup-build setup-test lint
+
+## Build in release mode and open the console: on the engines that answer, else on the simulated fleet.
+run: $(BIN)
+	@if $(BIN) hosts >/dev/null 2>&1; then exec $(BIN); \
+	else echo "No Docker engine answers here: opening the simulated fleet (try: $(BIN) doctor)"; exec $(BIN) --sim; fi
+
+$(BIN): setup-build FORCE
+	@cargo build --release --locked
+
+FORCE:
+
+## What building needs: a C compiler and OpenSSL's headers for libssh2.
+setup-build:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust first"; exit 2; }
+	@if [ "$$(uname)" = Linux ] && command -v apt-get >/dev/null && ! dpkg -s $(BUILD_PACKAGES) >/dev/null 2>&1; then \
+	  echo "installing $(BUILD_PACKAGES)"; $(SUDO) apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $(BUILD_PACKAGES) >/dev/null; fi
+
+## What the tests on real engines need. Without root or Linux those tests are skipped, loudly.
+setup-test: setup-build
+	@tests/lab/install.sh || echo "the real lab is not available here: its tests will say SKIPPED"
+
+## Unit, snapshot, simulator, and one pass of every scenario on the real lab.
+test: setup-test
+	cargo test --locked
+
+## Every point of the promises at full length, with its figures.
+prove: setup-test
+	cargo build --release --locked
+	cargo test --release --locked --test prove
+
+## The figures, beside the peers that are installed (make bench PEERS=1 installs them below target/).
+bench: setup-test
+	cargo build --release --locked
+	cargo test --release --locked --test bench
+
+## screenshots/*.svg (and .png where rsvg-convert is there) from the real renderer.
+screenshots: setup-build
+	cargo run --release --locked --example screenshots
+	@if command -v rsvg-convert >/dev/null; then for f in screenshots/*.svg; do rsvg-convert -o "$${f%.svg}.png" "$$f"; done; \
+	else echo "no rsvg-convert (package librsvg2-bin): no .png"; fi
+
+lint:
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt --check
