@@ -31,7 +31,13 @@ async fn main() {
                 let area = frame.area();
                 frame.buffer_mut().set_stringn(0, 0, &text, usize::from(area.width), Style::new().fg(Color::Rgb(1, 2, 3)));
                 for y in 1..if stream > 0 { area.height } else { 1 } {
-                    frame.buffer_mut().set_stringn(0, y, format!("{:x}", stream.wrapping_mul(2_654_435_761)).repeat(30), usize::from(area.width), Style::new());
+                    frame.buffer_mut().set_stringn(
+                        0,
+                        y,
+                        format!("{:x}", stream.wrapping_mul(2_654_435_761)).repeat(30),
+                        usize::from(area.width),
+                        Style::new(),
+                    );
                 }
             });
             dirty = drawn == Drawn::Busy;
@@ -76,7 +82,8 @@ async fn main() {
                 KeyCode::Char('t') => drop(std::thread::spawn(|| panic!("paint spilled elsewhere"))),
                 KeyCode::Char('x') => {
                     terminal.release();
-                    let status = std::process::Command::new("sh").args(["-c", "echo child runs; read line; echo child read $line"]).status();
+                    let status =
+                        std::process::Command::new("sh").args(["-c", "echo child runs; read line; echo child read $line"]).status();
                     note = format!("child {}", status.is_ok_and(|status| status.success()));
                     repaint = Some(terminal.reclaim());
                 }

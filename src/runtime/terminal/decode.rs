@@ -131,9 +131,7 @@ fn step(bytes: &[u8]) -> Step {
         // A second ESC begins anew: the first was a key.
         [0x1b, 0x1b, ..] => Step::Read(1, Some(key(KeyCode::Esc, KeyModifiers::NONE))),
         [0x1b, rest @ ..] => match plain(rest) {
-            Step::Read(count, Some(Event::Key(event))) => {
-                Step::Read(count + 1, Some(key(event.code, event.modifiers | KeyModifiers::ALT)))
-            }
+            Step::Read(count, Some(Event::Key(event))) => Step::Read(count + 1, Some(key(event.code, event.modifiers | KeyModifiers::ALT))),
             Step::Read(count, other) => Step::Read(count + 1, other),
             Step::Need => Step::Need,
             Step::Paste(count) => Step::Paste(count + 1),
@@ -433,7 +431,16 @@ mod tests {
 
     #[test]
     fn what_nobody_asked_for_is_no_key() {
-        for bytes in [&b"\x1b[12;40R"[..], b"\x1b[?62;22c", b"\x1b[?1u", b"\x1b[201~", b"\x1b[99999999999~", b"\x1b[<0;0;0M", b"\xff\xfe", b"\x1b[1;2"] {
+        for bytes in [
+            &b"\x1b[12;40R"[..],
+            b"\x1b[?62;22c",
+            b"\x1b[?1u",
+            b"\x1b[201~",
+            b"\x1b[99999999999~",
+            b"\x1b[<0;0;0M",
+            b"\xff\xfe",
+            b"\x1b[1;2",
+        ] {
             assert_eq!(told(bytes), "", "{bytes:?}");
         }
     }

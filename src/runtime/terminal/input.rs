@@ -142,7 +142,8 @@ impl Reader {
                 () => None,
             };
             let interest = if reading { PollFlags::IN } else { PollFlags::empty() };
-            let mut fds = [PollFd::from_borrowed_fd(self.terminal.as_fd(), interest), PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN)];
+            let mut fds =
+                [PollFd::from_borrowed_fd(self.terminal.as_fd(), interest), PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN)];
             let found = match poll(&mut fds, limit.map(timespec).as_ref()) {
                 Ok(count) => count,
                 Err(Errno::INTR) => continue,
