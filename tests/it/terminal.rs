@@ -105,6 +105,29 @@ fn signals_end_it_and_restore_the_terminal() {
 }
 
 #[test]
+fn a_second_signal_ends_a_loop_that_hangs() {
+    let mut console = start();
+    console.send(b"h");
+    let start = Instant::now();
+    while console.exit(Duration::from_millis(100)).is_none() {
+        assert!(start.elapsed() < LIMIT, "it cannot be ended");
+        console.signal(Signal::TERM);
+    }
+    assert_eq!(console.exit(LIMIT), Some(143));
+    assert_restored(&console, "forced");
+}
+
+#[test]
+fn a_long_paste_arrives_whole_and_keys_after_it_at_once() {
+    let mut console = start();
+    let text = format!("\x1b[200~{}\x1b[201~", "x".repeat(5000));
+    console.send(text.as_bytes());
+    console.expect("last Paste(\"xxx");
+    console.send(b"j");
+    console.expect("last Char('j')");
+}
+
+#[test]
 fn a_panic_is_readable_on_a_restored_terminal() {
     for (key, text) in [(b"p", "paint spilled"), (b"t", "paint spilled elsewhere")] {
         let mut console = start();

@@ -1,8 +1,8 @@
 //! The smallest program on the terminal layer: what the tests through a real pty drive.
 //!
 //! Keys: `q` quit, `d` draw fifty unchanged frames, `s` a long stream of frames, `z` suspend, `m` mouse, `p` panic, `t` panic
-//! on another thread, `x` run a child program, `c` copy. Any other event is shown.
-#![allow(missing_docs)]
+//! on another thread, `x` run a child program, `c` copy, `h` hang. Any other event is shown.
+#![allow(missing_docs, clippy::panic)]
 
 use std::process::exit;
 
@@ -78,6 +78,7 @@ async fn main() {
                     mouse = !mouse;
                     terminal.set_mouse(mouse);
                 }
+                KeyCode::Char('h') => std::thread::sleep(std::time::Duration::from_secs(3600)),
                 KeyCode::Char('p') => panic!("paint spilled"),
                 KeyCode::Char('t') => drop(std::thread::spawn(|| panic!("paint spilled elsewhere"))),
                 KeyCode::Char('x') => {

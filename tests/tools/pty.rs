@@ -47,7 +47,9 @@ impl Console {
     pub fn start(command: &[&str], columns: u16, rows: u16, term: &str) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pty");
-        let mut builder = CommandBuilder::new(command[0]);
+        // portable-pty looks for relative paths in $PATH.
+        let program = if command[0].contains('/') { std::fs::canonicalize(command[0]).ok() } else { None };
+        let mut builder = CommandBuilder::new(program.unwrap_or_else(|| command[0].into()));
         builder.args(&command[1..]);
         builder.cwd(std::env::current_dir().expect("a directory"));
         builder.env("TERM", term);
