@@ -233,8 +233,8 @@ mod tests {
 
     #[tokio::test]
     async fn more_than_the_channel_holds_waits_and_nothing_is_lost() {
-        let (_input, keyboard, mut events, _) = rig(2);
-        let text: Vec<u8> = (0..3000).map(|n| b'a' + (n % 26) as u8).collect();
+        let (_input, keyboard, mut events, _) = rig(16);
+        let text: Vec<u8> = (0..600).map(|n| b'a' + (n % 26) as u8).collect();
         typed(&keyboard, &text);
         for expected in text {
             assert_eq!(next(&mut events).await, KeyCode::Char(char::from(expected)));
