@@ -152,7 +152,8 @@ impl Run {
             return;
         }
         // Leading and trailing blanks carry no ink; the text starts where it shows.
-        let (text, skipped) = if lines { (self.text.as_str(), 0) } else { (self.text.trim(), text::width(&self.text) - text::width(self.text.trim_start())) };
+        let (text, skipped) =
+            if lines { (self.text.as_str(), 0) } else { (self.text.trim(), text::width(&self.text) - text::width(self.text.trim_start())) };
         let columns = text::width(text).max(1);
         let _ = write!(
             out,
@@ -162,11 +163,9 @@ impl Run {
             columns as f32 * CELL.0,
             hex(self.look.foreground)
         );
-        for (modifier, attribute) in [
-            (Modifier::BOLD, " font-weight=\"bold\""),
-            (Modifier::DIM, " opacity=\"0.6\""),
-            (Modifier::ITALIC, " font-style=\"italic\""),
-        ] {
+        for (modifier, attribute) in
+            [(Modifier::BOLD, " font-weight=\"bold\""), (Modifier::DIM, " opacity=\"0.6\""), (Modifier::ITALIC, " font-style=\"italic\"")]
+        {
             if self.look.modifier.contains(modifier) {
                 out.push_str(attribute);
             }
@@ -328,8 +327,15 @@ mod tests {
             buffer.set_string(4, 0, "ef", Style::new().add_modifier(Modifier::REVERSED | Modifier::ITALIC));
         });
         assert!(out.contains("fill=\"#010203\" font-weight=\"bold\" text-decoration=\"underline\">ab<"), "{out}");
-        assert!(out.contains("opacity=\"0.6\">cd<") && out.contains("<rect x=\"30.8\" y=\"14.0\" width=\"16.8\" height=\"18.0\" fill=\"#ff0000\""), "{out}");
-        assert!(out.contains("fill=\"#1a1b26\" font-style=\"italic\">ef<") && out.contains("width=\"16.8\" height=\"18.0\" fill=\"#c0caf5\""), "{out}");
+        assert!(
+            out.contains("opacity=\"0.6\">cd<")
+                && out.contains("<rect x=\"30.8\" y=\"14.0\" width=\"16.8\" height=\"18.0\" fill=\"#ff0000\""),
+            "{out}"
+        );
+        assert!(
+            out.contains("fill=\"#1a1b26\" font-style=\"italic\">ef<") && out.contains("width=\"16.8\" height=\"18.0\" fill=\"#c0caf5\""),
+            "{out}"
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The smallest program on the terminal layer: what the tests through a real pty drive.
 //!
 //! Keys: `q` quit, `d` draw fifty unchanged frames, `s` a long stream of frames, `z` suspend, `m` mouse, `p` panic, `t` panic
-//! on another thread, `x` run a child program, `c` copy. Any other event is shown.
-#![allow(missing_docs)]
+//! on another thread, `x` run a child program, `c` copy, `h` hang. Any other event is shown.
+#![allow(missing_docs, clippy::panic)]
 
 use std::process::exit;
 
@@ -31,7 +31,13 @@ async fn main() {
                 let area = frame.area();
                 frame.buffer_mut().set_stringn(0, 0, &text, usize::from(area.width), Style::new().fg(Color::Rgb(1, 2, 3)));
                 for y in 1..if stream > 0 { area.height } else { 1 } {
-                    frame.buffer_mut().set_stringn(0, y, format!("{:x}", stream.wrapping_mul(2_654_435_761)).repeat(30), usize::from(area.width), Style::new());
+                    frame.buffer_mut().set_stringn(
+                        0,
+                        y,
+                        format!("{:x}", stream.wrapping_mul(2_654_435_761)).repeat(30),
+                        usize::from(area.width),
+                        Style::new(),
+                    );
                 }
             });
             dirty = drawn == Drawn::Busy;
@@ -72,11 +78,13 @@ async fn main() {
                     mouse = !mouse;
                     terminal.set_mouse(mouse);
                 }
+                KeyCode::Char('h') => std::thread::sleep(std::time::Duration::from_secs(3600)),
                 KeyCode::Char('p') => panic!("paint spilled"),
                 KeyCode::Char('t') => drop(std::thread::spawn(|| panic!("paint spilled elsewhere"))),
                 KeyCode::Char('x') => {
                     terminal.release();
-                    let status = std::process::Command::new("sh").args(["-c", "echo child runs; read line; echo child read $line"]).status();
+                    let status =
+                        std::process::Command::new("sh").args(["-c", "echo child runs; read line; echo child read $line"]).status();
                     note = format!("child {}", status.is_ok_and(|status| status.success()));
                     repaint = Some(terminal.reclaim());
                 }

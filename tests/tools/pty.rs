@@ -47,11 +47,15 @@ impl Console {
     pub fn start(command: &[&str], columns: u16, rows: u16, term: &str) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pty");
-        let mut builder = CommandBuilder::new(command[0]);
+        // portable-pty looks for relative paths in $PATH.
+        let program = if command[0].contains('/') { std::fs::canonicalize(command[0]).ok() } else { None };
+        let mut builder = CommandBuilder::new(program.unwrap_or_else(|| command[0].into()));
         builder.args(&command[1..]);
         builder.cwd(std::env::current_dir().expect("a directory"));
         builder.env("TERM", term);
         builder.env("COLORTERM", "truecolor");
+        // A panic message must fit the screen that is read.
+        builder.env("RUST_BACKTRACE", "0");
         let started = Instant::now();
         let child = pair.slave.spawn_command(builder).unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         drop(pair.slave);
@@ -177,6 +181,21 @@ impl Console {
         self.stalled.store(true, Ordering::SeqCst);
     }
 
+    /// After [`Console::stall`]: waits until the terminal's buffer is full, that is, no longer grows.
+    pub fn wait_full(&self) {
+        let observer = self.observer.as_ref().expect("open");
+        let waiting = || rustix::io::ioctl_fionread(observer).expect("a pty");
+        let start = Instant::now();
+        let (mut last, mut same) = (0, 0);
+        while same < 20 {
+            assert!(start.elapsed() < Duration::from_secs(20), "the program wrote nothing");
+            thread::sleep(Duration::from_millis(10));
+            let now = waiting();
+            same = if now == last && now > 1000 { same + 1 } else { 0 };
+            last = now;
+        }
+    }
+
     /// The terminal is gone, as when a window closes or a link breaks. Ends the reading thread.
     pub fn hang_up(&mut self) {
         self.stall();
@@ -257,7 +276,10 @@ fn read(mut reader: std::fs::File, tell: &Sender<Chunk>, answer: &Mutex<Option<s
 fn questions(bytes: &[u8]) -> Vec<&'static [u8]> {
     let asked: [(&[u8], &'static [u8]); 4] =
         [(b"\x1b[6n", b"\x1b[1;1R"), (b"\x1b[c", b"\x1b[?62;22c"), (b"\x1b[0c", b"\x1b[?62;22c"), (b"\x1b[?u", b"\x1b[?0u")];
-    asked.into_iter().flat_map(|(question, reply)| bytes.windows(question.len()).filter(move |window| *window == question).map(move |_| reply)).collect()
+    asked
+        .into_iter()
+        .flat_map(|(question, reply)| bytes.windows(question.len()).filter(move |window| *window == question).map(move |_| reply))
+        .collect()
 }
 
 /// CPU seconds (user and system, children that ended included) and resident KiB of a process and its descendants.

@@ -142,7 +142,8 @@ impl Reader {
                 () => None,
             };
             let interest = if reading { PollFlags::IN } else { PollFlags::empty() };
-            let mut fds = [PollFd::from_borrowed_fd(self.terminal.as_fd(), interest), PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN)];
+            let mut fds =
+                [PollFd::from_borrowed_fd(self.terminal.as_fd(), interest), PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN)];
             let found = match poll(&mut fds, limit.map(timespec).as_ref()) {
                 Ok(count) => count,
                 Err(Errno::INTR) => continue,
@@ -232,8 +233,8 @@ mod tests {
 
     #[tokio::test]
     async fn more_than_the_channel_holds_waits_and_nothing_is_lost() {
-        let (_input, keyboard, mut events, _) = rig(2);
-        let text: Vec<u8> = (0..3000).map(|n| b'a' + (n % 26) as u8).collect();
+        let (_input, keyboard, mut events, _) = rig(16);
+        let text: Vec<u8> = (0..600).map(|n| b'a' + (n % 26) as u8).collect();
         typed(&keyboard, &text);
         for expected in text {
             assert_eq!(next(&mut events).await, KeyCode::Char(char::from(expected)));

@@ -10,6 +10,7 @@ mod decode;
 mod input;
 mod modes;
 mod orphan;
+mod report;
 mod signals;
 mod writer;
 

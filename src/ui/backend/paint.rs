@@ -76,8 +76,9 @@ impl<S: Sink> ScreenBackend<S> {
             self.pen.at = None;
             shift.apply(&mut self.screen);
             let rows = 0..usize::from(self.wanted.area.height);
-            *dirty =
-                rows.filter(|y| self.wanted.content[y * width..(y + 1) * width] != self.screen.content[y * width..(y + 1) * width]).collect();
+            *dirty = rows
+                .filter(|y| self.wanted.content[y * width..(y + 1) * width] != self.screen.content[y * width..(y + 1) * width])
+                .collect();
         }
     }
 

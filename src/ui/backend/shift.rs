@@ -112,8 +112,11 @@ impl<'a> Pictures<'a> {
             }
         }
         let (saved, moved) = best?;
-        let (region, uncovered) =
-            if by > 0 { (moved.start..moved.end + far, moved.end..moved.end + far) } else { (moved.start - far..moved.end, moved.start - far..moved.start) };
+        let (region, uncovered) = if by > 0 {
+            (moved.start..moved.end + far, moved.end..moved.end + far)
+        } else {
+            (moved.start - far..moved.end, moved.start - far..moved.start)
+        };
         let lost: i32 = uncovered
             .map(|y| {
                 let wanted = self.wanted_row(y);

@@ -119,8 +119,16 @@ impl Dice {
     }
 
     fn style(&mut self) -> Style {
-        let colours =
-            [Color::Reset, Color::Red, Color::Gray, Color::DarkGray, Color::White, Color::Indexed(200), Color::Rgb(1, 20, 255), Color::Rgb(125, 207, 255)];
+        let colours = [
+            Color::Reset,
+            Color::Red,
+            Color::Gray,
+            Color::DarkGray,
+            Color::White,
+            Color::Indexed(200),
+            Color::Rgb(1, 20, 255),
+            Color::Rgb(125, 207, 255),
+        ];
         let modifiers = [
             Modifier::empty(),
             Modifier::empty(),
@@ -139,7 +147,18 @@ impl Dice {
     }
 
     fn text(&mut self) -> &'static str {
-        let texts = ["order 8123 accepted", "日本語のログ", "a", "  ", "e\u{301}te\u{301}", "✔ pulled", "x日y本", "░▒▓│", "한국", "1.0.1-22-7e56158"];
+        let texts = [
+            "order 8123 accepted",
+            "日本語のログ",
+            "a",
+            "  ",
+            "e\u{301}te\u{301}",
+            "✔ pulled",
+            "x日y本",
+            "░▒▓│",
+            "한국",
+            "1.0.1-22-7e56158",
+        ];
         texts[usize::from(self.below(10))]
     }
 }
