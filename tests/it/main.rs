@@ -1,0 +1,3 @@
+//! Tests at the seams, in one binary.
+
+mod sim;
