@@ -5,6 +5,7 @@ pub mod args;
 mod console;
 mod exit;
 mod fleet;
+mod sim;
 mod time_spec;
 
 use clap::Parser;
@@ -12,7 +13,7 @@ use clap::Parser;
 pub use exit::Exit;
 pub use time_spec::{TimeSpec, TimeSpecError};
 
-use args::Cli;
+use args::{Cli, Verb};
 
 /// Runs what the command line asks for; the process should end with this code.
 pub fn run() -> Exit {
@@ -29,6 +30,7 @@ pub fn run() -> Exit {
     };
     let outcome = match cli.verb {
         None => console::run(&cli.global),
+        Some(Verb::Sim { verb }) => sim::run(&verb),
         Some(_) => Err(exit::Failure::usage("not yet")),
     };
     outcome.unwrap_or_else(|failure| failure.report())

@@ -8,7 +8,6 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ratatui::{Terminal as Frames, layout::Rect};
 use tokio::sync::mpsc;
 
 use super::{
@@ -20,7 +19,7 @@ use crate::{
     engine::{Engine, HostCommand, Question, Report},
     fleet::{ContainerKey, HostId},
     ui::{
-        backend::ScreenBackend,
+        backend::{Canvas, Drawn},
         layers::theme_picker::ThemePicker,
         osc52,
         panel::Refresh,
@@ -62,7 +61,7 @@ pub struct Console {
     engine: Engine,
     reports: mpsc::Receiver<Report>,
     terminal: Terminal,
-    frames: Frames<ScreenBackend<Writer>>,
+    canvas: Canvas<Writer>,
     dirty: bool,
     /// A key was pressed since the last frame: it is due now.
     urgent: bool,
@@ -82,15 +81,14 @@ impl Console {
         let Opening { state, engine, reports, mouse, note, theme_dir } = opening;
         let (terminal, events) = terminal::open(terminal::Modes { mouse, kitty_keys: false })?;
         let size = terminal::window_size().map_err(|source| TerminalError::Setup { what: "reading its size", source })?;
-        let backend = ScreenBackend::new(size, terminal.writer().clone());
-        let frames = Frames::new(backend).map_err(|never| match never {})?;
+        let canvas = Canvas::new(size, terminal.writer().clone());
         let mut console = Self {
             state,
             screen: Screen::default(),
             engine,
             reports,
             terminal,
-            frames,
+            canvas,
             dirty: true,
             urgent: true,
             painted: Instant::now(),
@@ -169,7 +167,7 @@ impl Console {
             Event::Paste(text) => self.screen.paste(&text, &self.state.view()),
             Event::Focus(_) => return Ok(None),
             Event::Resized(size) => {
-                self.frames.backend_mut().resize(size);
+                self.canvas.resize(size);
                 Vec::new()
             }
             Event::Suspend => return self.perform(Effect::Suspend),
@@ -228,16 +226,18 @@ impl Console {
 
     fn repaint(&mut self) {
         if let Ok(size) = terminal::window_size() {
-            self.frames.backend_mut().resize(size);
+            self.canvas.resize(size);
         }
-        self.frames.backend_mut().repaint();
+        self.canvas.repaint();
     }
 
     /// Hands a command to the host it concerns. A full queue says so: nothing is done in secret, and nothing twice.
     fn ask(&mut self, command: Command) {
         let (host, command) = match command {
             Command::RetryLink(host) => (host, HostCommand::Retry),
-            Command::ReadInspect { request, container } => (container.host, HostCommand::Ask { request, question: Question::InspectRaw(container.id) }),
+            Command::ReadInspect { request, container } => {
+                (container.host, HostCommand::Ask { request, question: Question::InspectRaw(container.id) })
+            }
             Command::InspectRows(rows) => return self.inspect_rows(rows),
         };
         if !self.engine.command(&host, command) {
@@ -278,13 +278,12 @@ impl Console {
         }
         self.look_again(Utc::now());
         let (screen, state) = (&mut self.screen, &self.state);
-        let drawn = self.frames.draw(|frame| {
+        let drawn = self.canvas.draw(|frame| {
             let area = frame.area();
             screen.render(frame.buffer_mut(), area, &state.view());
         });
-        match drawn {
-            Ok(_) => {}
-            Err(never) => match never {},
+        if drawn == Drawn::Busy {
+            return Ok(None);
         }
         self.painted = Instant::now();
         self.dirty = false;
@@ -329,13 +328,10 @@ impl Console {
     /// Writes the screen as text and SVG into the current directory; returns the note for the foot.
     fn save_screen(&mut self) -> Result<String, std::io::Error> {
         let name = format!("quarterdeck-{}", Utc::now().with_timezone(&chrono::Local).format("%Y%m%d-%H%M%S"));
-        let view = self.state.view();
-        let size = terminal::window_size()?;
-        let area = Rect::new(0, 0, size.width, size.height);
-        let mut buffer = ratatui::buffer::Buffer::empty(area);
-        self.screen.render(&mut buffer, area, &view);
-        std::fs::write(format!("{name}.svg"), svg::svg(&buffer, &SvgOptions::of(view.theme)))?;
-        std::fs::write(format!("{name}.txt"), svg::plain(&buffer))?;
+        let picture = self.canvas.picture();
+        let theme = self.state.view().theme;
+        std::fs::write(format!("{name}.svg"), svg::svg(picture, &SvgOptions::of(theme)))?;
+        std::fs::write(format!("{name}.txt"), svg::plain(picture))?;
         Ok(format!("saved {name}.txt and {name}.svg"))
     }
 }

@@ -1,24 +1,19 @@
 //! The simulated fleet, seen from outside: through bollard, through bare bytes, through the docker client.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    process::Command,
-    time::Duration,
-};
+use std::{collections::HashMap, path::Path, process::Command, time::Duration};
 
 use bollard::{
     ClientVersion, Docker,
     query_parameters::{
-        EventsOptionsBuilder, ListContainersOptionsBuilder, ListImagesOptionsBuilder, LogsOptionsBuilder, StatsOptionsBuilder, TopOptionsBuilder,
+        EventsOptionsBuilder, ListContainersOptionsBuilder, ListImagesOptionsBuilder, LogsOptionsBuilder, StatsOptionsBuilder,
+        TopOptionsBuilder,
     },
 };
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use hyper_util::rt::TokioIo;
 use quarterdeck::sim::{
-    Act, ContainerTruth, Fault, FaultKind, HealthState, Overrides, Pace, RunState, Scenario, SimOptions, Simulation,
-    scenario::LogFormat,
+    Act, ContainerTruth, Fault, FaultKind, HealthState, Overrides, Pace, RunState, Scenario, SimOptions, Simulation, scenario::LogFormat,
     spawn_in_thread,
 };
 use tokio::{
@@ -221,12 +216,7 @@ async fn acts_answer_and_report_as_the_engine_does() {
     let options = EventsOptionsBuilder::new().since(&since.to_string()).until(&now.to_string()).filters(&filters).build();
     let events: Vec<_> = docker.events(Some(options)).map(Result::unwrap).collect().await;
     let actions: Vec<&str> = events.iter().map(|event| event.action.as_deref().unwrap()).collect();
-    assert_eq!(
-        actions,
-        [
-            "pause", "unpause", "kill", "die", "stop", "start", "restart", "kill", "die", "stop", "rename", "destroy"
-        ]
-    );
+    assert_eq!(actions, ["pause", "unpause", "kill", "die", "stop", "start", "restart", "kill", "die", "stop", "rename", "destroy"]);
     let attribute = |index: usize, key: &str| events[index].actor.clone().unwrap().attributes.unwrap().get(key).cloned();
     assert_eq!(attribute(10, "oldName").as_deref(), Some("/shop-api-1"));
     assert_eq!(attribute(8, "exitCode").as_deref(), Some("0"));
@@ -321,9 +311,25 @@ async fn faults_reach_the_bytes() {
     fleet.inject(Fault::now(FaultKind::DaemonRestart, "app-01"));
     let drained = timeout(SOON, async { while let Some(Ok(_)) = events.next().await {} }).await;
     assert!(drained.is_ok(), "the stream ends with the engine");
-    assert!(timeout(SOON, async { while path.exists() { tokio::time::sleep(Duration::from_millis(5)).await } }).await.is_ok());
+    assert!(
+        timeout(SOON, async {
+            while path.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await
+            }
+        })
+        .await
+        .is_ok()
+    );
     step(11).await;
-    assert!(timeout(SOON, async { while !path.exists() { tokio::time::sleep(Duration::from_millis(5)).await } }).await.is_ok());
+    assert!(
+        timeout(SOON, async {
+            while !path.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await
+            }
+        })
+        .await
+        .is_ok()
+    );
     assert_eq!(status(&path, "GET", "/info").await, "200");
 }
 

@@ -105,8 +105,7 @@ fn perform(world: &Arc<World>, me: usize, machine: &Machine, request: &Request<I
 fn check_version(asked: (u32, u32), newest: (u32, u32)) -> Result<(), Refusal> {
     let (major, minor) = asked;
     if asked > newest {
-        let message =
-            format!("client version {major}.{minor} is too new. Maximum supported API version is {}.{}", newest.0, newest.1);
+        let message = format!("client version {major}.{minor} is too new. Maximum supported API version is {}.{}", newest.0, newest.1);
         return Err(Refusal::new(400, message));
     }
     if asked < OLDEST {

@@ -243,7 +243,10 @@ pub fn stats(world: &Arc<World>, me: usize, id: &str, query: &Query) -> Answer {
             Sampler { left: Some(1), before: Some(before), ..look }
         }
     };
-    Ok(streaming("application/json", stream::unfold(sampler, |mut sampler| async move { sampler.next().await.map(|bytes| (bytes, sampler)) })))
+    Ok(streaming(
+        "application/json",
+        stream::unfold(sampler, |mut sampler| async move { sampler.next().await.map(|bytes| (bytes, sampler)) }),
+    ))
 }
 
 struct Sampler {

@@ -5,9 +5,9 @@
 //! that a silent or slow terminal cannot hold a frame. It knows no file descriptor: a finished frame goes to a
 //! [`Sink`] as one piece.
 
+mod canvas;
 mod paint;
 mod pen;
-mod screen;
 mod shift;
 mod tile;
 
@@ -17,8 +17,8 @@ use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect, Size};
 
+pub use self::canvas::{Canvas, Drawn};
 use self::pen::Pen;
-pub use self::screen::{Drawn, Screen};
 
 /// Where finished frames go.
 ///
@@ -31,7 +31,7 @@ pub trait Sink {
     fn submit(&self, frame: Vec<u8>);
 }
 
-/// The backend for [`ratatui::Terminal`] with a full-screen viewport; [`Screen`] joins the two.
+/// The backend for [`ratatui::Terminal`] with a full-screen viewport; [`Canvas`] joins the two.
 ///
 /// The size is told ([`ScreenBackend::resize`]), never queried; `Terminal::draw` notices the new size by itself.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::{Color, Modifier, Style};
 
-use super::{Drawn, Screen, ScreenBackend, Sink};
+use super::{Canvas, Drawn, ScreenBackend, Sink};
 
 #[derive(Clone, Default)]
 struct Wire {
@@ -28,7 +28,7 @@ impl Sink for Wire {
 }
 
 struct Rig {
-    screen: Screen<Wire>,
+    screen: Canvas<Wire>,
     emulator: vt100::Parser,
     wire: Wire,
 }
@@ -40,7 +40,7 @@ fn dimension(n: u16) -> NonZeroU16 {
 impl Rig {
     fn new(width: u16, height: u16) -> Self {
         let wire = Wire::default();
-        let screen = Screen::new(Size::new(width, height), wire.clone());
+        let screen = Canvas::new(Size::new(width, height), wire.clone());
         Self { screen, emulator: vt100::Parser::new(dimension(height), dimension(width), 0), wire }
     }
 

@@ -19,11 +19,11 @@ pub enum Drawn {
 
 /// A full-screen [`Terminal`] whose every frame is compared as a whole.
 #[derive(Debug)]
-pub struct Screen<S: Sink> {
+pub struct Canvas<S: Sink> {
     terminal: Terminal<ScreenBackend<S>>,
 }
 
-impl<S: Sink> Screen<S> {
+impl<S: Sink> Canvas<S> {
     /// A screen of `size` cells; the first frame clears what stands there.
     pub fn new(size: Size, sink: S) -> Self {
         let Ok(terminal) = Terminal::new(ScreenBackend::new(size, sink));
