@@ -498,3 +498,40 @@ fn the_docker_client_works_against_it() {
         assert!(out.status.success() && text.contains(wanted), "docker {words}: {text}{}", String::from_utf8_lossy(&out.stderr));
     }
 }
+
+/// Prints memory and processor time of a thousand hosts with fifty containers each: at rest, and with 500 events a second that
+/// somebody listens to on every host. By hand: `cargo test --release --test it cost_of -- --ignored --nocapture`.
+#[tokio::test]
+#[ignore = "takes half a minute and prints a measurement"]
+async fn cost_of_a_thousand_hosts() {
+    for events in [0.0, 500.0] {
+        let dir = tempfile::tempdir().unwrap();
+        let overrides = Overrides { hosts: Some(1000), containers: Some(50), events_per_second: Some(events), seed: None };
+        let fleet = start("scale", dir.path(), SimOptions { overrides, ..SimOptions::default() });
+        let mut listeners = tokio::task::JoinSet::new();
+        if events > 0.0 {
+            for host in fleet.hosts() {
+                let path = host.socket.clone();
+                listeners.spawn(async move {
+                    let mut stream = UnixStream::connect(&path).await.unwrap();
+                    stream.write_all(b"GET /events HTTP/1.1\r\nHost: d\r\n\r\n").await.unwrap();
+                    let mut buffer = [0; 4096];
+                    while stream.read(&mut buffer).await.is_ok_and(|count| count > 0) {}
+                });
+            }
+        }
+        let before = cpu();
+        fleet.at(Duration::from_secs(11)).await;
+        let spent = (cpu() - before) as f64 / 11.0;
+        let emitted: u64 = fleet.hosts().iter().map(|host| fleet.emitted(&host.name)).sum();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let memory = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        println!("{events} events/s: {emitted} emitted, {spent:.1} % of a core, {memory}");
+    }
+}
+
+/// Hundredths of a second of processor time that this process has used.
+fn cpu() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
