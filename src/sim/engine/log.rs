@@ -118,7 +118,7 @@ impl LogSource {
     fn message(&self, level: &str, k: u64) -> String {
         let log = &self.spec.log;
         let number = 1000 + seed::mix(self.seed ^ k) % 9000;
-        if log.long > 0 && k > 0 && k % 10 == 0 {
+        if log.long > 0 && k > 0 && k.is_multiple_of(10) {
             return format!("long {} end", "0123456789".repeat(log.long / 10));
         }
         if k > 0 && !log.lines.is_empty() {
