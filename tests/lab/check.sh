@@ -47,7 +47,17 @@ tcp=$(at .hosts[0].tcp) web=$(at .hosts[0].address) far=$(at .hosts[1].address)
 tls=$(at .hosts[1].tls.url) wrong=$(at .hosts[1].tls_wrong_name.url) registry=$(at .registry.address)
 certs=(--cacert "$DIR/tls/ca.pem" --cert "$DIR/tls/client.pem" --key "$DIR/tls/client-key.pem")
 get() { curl -sS --noproxy '*' --max-time 3 "$@"; }
-log_in() { ssh -F "$DIR/ssh/config" -o BatchMode=yes -o ConnectTimeout=3 "$@" </dev/null; }
+log_in() { timeout 20 ssh -F "$DIR/ssh/config" -o BatchMode=yes -o ConnectTimeout=3 "$@" </dev/null; }
+forwarded() { # PORT
+    local socket=$DIR.forward-$1 code=0
+    rm -f "$socket"
+    log_in -p "$1" -L "$socket:/run/docker.sock" app-03 sleep 3 &
+    within 5 test -S "$socket"
+    get --unix-socket "$socket" http://engine/_ping || code=$?
+    wait $! || true
+    rm -f "$socket"
+    return "$code"
+}
 state() { lab docker "$DIR" "$1" ps -a --filter "name=^$2\$" --format '{{.Status}}'; }
 
 check "a second up is refused" not lab up "$DIR"
@@ -63,7 +73,8 @@ check "ssh to the engine" log_in app-03 docker version
 check "ssh by a bastion" says app-03 log_in app-03-via-app-01 hostname
 check "an extra ssh server" says app-02 log_in edge-002 hostname
 check "an account without the socket" says "ermission denied" log_in guest@app-03 docker ps
-check "no socket forwarding on 2222" not log_in -p 2222 -o ExitOnForwardFailure=yes -W /run/docker.sock app-03
+check "socket forwarding" forwarded 22
+check "no socket forwarding on 2222" not forwarded 2222
 check "a stranger's key" not log_in -o IdentityFile=none -i "$DIR/ssh/stranger" -F /dev/null -o UserKnownHostsFile="$DIR/ssh/known_hosts" \
     -o IdentitiesOnly=yes "ops@$web"
 
@@ -107,7 +118,7 @@ check "registry-kill" lab fault "$DIR" registry-kill
 check "no registry" not get "http://$registry/v2/"
 check "registry-start" lab fault "$DIR" registry-start
 check "a pull again" lab image "$DIR" pull app-03 shop/worker:2.3.0-7-9ab34cd
-lab docker "$DIR" app-02 pause cron >/dev/null
+check "a paused container to end" lab docker "$DIR" app-03 pause legacy-web-v12
 
 trap - EXIT
 check "down" lab down "$DIR"
