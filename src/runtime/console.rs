@@ -17,7 +17,7 @@ use super::{
 use crate::{
     action::Command,
     engine::{Engine, HostCommand, Question, Report},
-    fleet::{ContainerKey, HostId},
+    fleet::{ContainerKey, Delta, HostId},
     ui::{
         backend::{Canvas, Drawn},
         layers::theme_picker::ThemePicker,
@@ -29,8 +29,14 @@ use crate::{
     },
 };
 
-/// Between two frames that nobody's key asked for. Keys are answered at once.
+/// Between two frames that nobody's key asked for, in the long run. Keys are answered at once.
 const FRAME: Duration = Duration::from_millis(33);
+
+/// So many frames may come early after a quiet time: a single event is seen at once, a flood at the pace of [`FRAME`].
+const BURST: u32 = 4;
+
+/// The first frame waits this long for the first list, so that the screen does not begin with an empty table.
+const FIRST_FRAME: Duration = Duration::from_millis(25);
 
 /// So many reports are taken between two looks at the keyboard.
 const BATCH: usize = 512;
@@ -65,7 +71,10 @@ pub struct Console {
     dirty: bool,
     /// A key was pressed since the last frame: it is due now.
     urgent: bool,
-    painted: Instant,
+    /// Whether no list has arrived yet.
+    first: bool,
+    /// When the next frame is due that no key asked for; behind the present by at most [`BURST`] frames.
+    pace: Instant,
     asked: HashSet<ContainerKey>,
     asked_at: Option<Instant>,
     theme_dir: Option<PathBuf>,
@@ -90,8 +99,9 @@ impl Console {
             terminal,
             canvas,
             dirty: true,
-            urgent: true,
-            painted: Instant::now(),
+            urgent: false,
+            first: true,
+            pace: Instant::now() + FIRST_FRAME,
             asked: HashSet::new(),
             asked_at: None,
             theme_dir,
@@ -148,7 +158,14 @@ impl Console {
 
     fn take(&mut self, report: Report) {
         match report {
-            Report::Delta(delta) => self.dirty |= self.state.apply(delta),
+            Report::Delta(delta) => {
+                let listed = matches!(delta, Delta::List { .. });
+                self.dirty |= self.state.apply(delta);
+                if listed && self.first {
+                    self.first = false;
+                    self.urgent = true;
+                }
+            }
             Report::Answer(answer) => {
                 self.screen.answer(&answer);
                 self.dirty = true;
@@ -273,7 +290,7 @@ impl Console {
     }
 
     fn paint_if_due(&mut self) -> Result<Option<i32>, TerminalError> {
-        if !self.dirty || !self.terminal.writer().ready() || (!self.urgent && self.painted.elapsed() < FRAME) {
+        if !self.dirty || !self.terminal.writer().ready() || (!self.urgent && Instant::now() < self.pace) {
             return Ok(None);
         }
         self.look_again(Utc::now());
@@ -285,7 +302,8 @@ impl Console {
         if drawn == Drawn::Busy {
             return Ok(None);
         }
-        self.painted = Instant::now();
+        let now = Instant::now();
+        self.pace = self.pace.max(now.checked_sub(FRAME * BURST).unwrap_or(now)) + FRAME;
         self.dirty = false;
         self.urgent = false;
         self.ask_for_visible();
@@ -316,7 +334,7 @@ impl Console {
         let now = Instant::now();
         if self.dirty {
             // Not ready: the writer wakes the loop when it is.
-            return if self.terminal.writer().ready() { self.painted + FRAME } else { now + Duration::from_secs(3600) };
+            return if self.terminal.writer().ready() { self.pace } else { now + Duration::from_secs(3600) };
         }
         let view = self.state.view();
         let to_minute = 60_000 - Utc::now().timestamp_millis().rem_euclid(60_000);
