@@ -5,4 +5,4 @@
 
 mod endpoint;
 
-pub use endpoint::{Endpoint, EndpointError, SshEngine, TlsFiles};
+pub use endpoint::{DEFAULT_SOCKET, Endpoint, EndpointError, SshEngine, TlsFiles};
