@@ -59,12 +59,7 @@ pub(super) fn authenticate(session: &ssh2::Session, plan: &Plan) -> Result<(), C
 }
 
 /// Offers the agent's keys; returns the public halves of all that were offered.
-fn by_agent(
-    session: &ssh2::Session,
-    plan: &Plan,
-    keys: &[(&PathBuf, KeyFile)],
-    trials: &mut Trials,
-) -> Result<Vec<Vec<u8>>, ConnectError> {
+fn by_agent(session: &ssh2::Session, plan: &Plan, keys: &[(&PathBuf, KeyFile)], trials: &mut Trials) -> Result<Vec<Vec<u8>>, ConnectError> {
     let Some(socket) = &plan.agent else { return Ok(Vec::new()) };
     let listed = session.agent().and_then(|mut agent| {
         agent.set_identity_path(socket)?;
@@ -101,9 +96,10 @@ fn by_agent(
 fn accepted(result: Result<(), ssh2::Error>, plan: &Plan, trials: &mut Trials) -> Result<bool, ConnectError> {
     let Err(error) = result else { return Ok(true) };
     match code(&error) {
-        wire::TIMEOUT => {
-            Err(ConnectError::new(LinkCause::NoAnswer, format!("{}: sshd or the agent did not answer during authentication", plan.target())))
-        }
+        wire::TIMEOUT => Err(ConnectError::new(
+            LinkCause::NoAnswer,
+            format!("{}: sshd or the agent did not answer during authentication", plan.target()),
+        )),
         wire::SOCKET_DISCONNECT | wire::SOCKET_RECV | wire::SOCKET_SEND => {
             let offers = trials.offered.len();
             let message = format!(
@@ -124,7 +120,8 @@ fn accepted(result: Result<(), ssh2::Error>, plan: &Plan, trials: &mut Trials) -
 }
 
 fn refused(session: &ssh2::Session, plan: &Plan, trials: &Trials) -> ConnectError {
-    let offered = if trials.offered.is_empty() { "no key could be offered".to_owned() } else { format!("refused: {}", trials.offered.join(", ")) };
+    let offered =
+        if trials.offered.is_empty() { "no key could be offered".to_owned() } else { format!("refused: {}", trials.offered.join(", ")) };
     let passed_over = if trials.passed_over.is_empty() { String::new() } else { format!("; not tried: {}", trials.passed_over.join(", ")) };
     let methods = match session.auth_methods(&plan.user) {
         Ok(methods) if !methods.split(',').any(|method| method == "publickey") => format!("; the server accepts only {methods}"),

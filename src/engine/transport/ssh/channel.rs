@@ -81,13 +81,19 @@ pub(super) struct Pump {
     read_tried: bool,
     write_tried: bool,
     close_tried: bool,
+    end_tried: bool,
     closing: Option<Instant>,
     /// Nothing is left to do: drop it.
     pub(super) finished: bool,
 }
 
 impl Pump {
-    pub(super) fn new(channel: ssh2::Channel, local: UnixStream, state: Arc<StreamState>, report: Option<oneshot::Sender<ExecEnd>>) -> Self {
+    pub(super) fn new(
+        channel: ssh2::Channel,
+        local: UnixStream,
+        state: Arc<StreamState>,
+        report: Option<oneshot::Sender<ExecEnd>>,
+    ) -> Self {
         Self {
             channel,
             local,
@@ -108,6 +114,7 @@ impl Pump {
             read_tried: false,
             write_tried: false,
             close_tried: false,
+            end_tried: false,
             closing: None,
             finished: false,
         }
@@ -136,6 +143,7 @@ impl Pump {
         self.read_tried = false;
         self.write_tried = false;
         self.close_tried = false;
+        self.end_tried = false;
     }
 
     pub(super) fn owes(&self) -> bool {
@@ -144,7 +152,10 @@ impl Pump {
 
     /// Whether packets from the network would be of use to it.
     pub(super) fn wants_input(&self) -> bool {
-        self.closing.is_some() || !self.up.is_empty() || (self.down.is_empty() && !self.down_ended && !self.local_gone)
+        self.closing.is_some()
+            || self.report.is_some()
+            || !self.up.is_empty()
+            || (self.down.is_empty() && !self.down_ended && !self.local_gone)
     }
 
     /// Moves what can be moved.
@@ -161,7 +172,7 @@ impl Pump {
             }
         }
         self.end_sides(round)?;
-        let both_ended = self.down_shut && self.eof_sent;
+        let both_ended = self.down_shut && self.eof_sent && self.report.is_none();
         if (both_ended || (self.local_gone && !moved)) && !self.owes() {
             self.start_closing();
             self.close(round)?;
@@ -231,7 +242,8 @@ impl Pump {
         // libssh2 widens the window below this mark, and only inside a read.
         let narrow = u64::from(window.remaining) < u64::from(window.window_size_initial) / 4 * 3 + BUFFER as u64;
         let evident = !self.local_gone && (window.available > 0 || self.channel.eof());
-        let due = if self.read_owed { round.writable } else { evident || (!self.local_gone && !self.read_tried && (round.drain || narrow)) };
+        let due =
+            if self.read_owed { round.writable } else { evident || (!self.local_gone && !self.read_tried && (round.drain || narrow)) };
         if !due {
             return Ok(false);
         }
@@ -300,10 +312,12 @@ impl Pump {
     fn end_sides(&mut self, round: &mut Round<'_>) -> Result<(), ConnectError> {
         if self.down_ended && self.down.is_empty() && !self.down_shut {
             self.down_shut = true;
-            self.tell_end();
             self.state.ended.store(true, Ordering::Release);
             // The consumer may have closed first: then nobody needs to know.
             let _consumer_gone = self.local.shutdown(Shutdown::Write);
+        }
+        if self.down_shut && self.report.is_some() {
+            self.tell_end(round)?;
         }
         if self.up_ended && self.up.is_empty() && !self.eof_sent && !self.local_gone {
             if !round.may_send_small() {
@@ -323,13 +337,28 @@ impl Pump {
         Ok(())
     }
 
-    /// Reports how a command ended; its status arrives with the end of its output.
-    fn tell_end(&mut self) {
-        if let Some(report) = self.report.take() {
-            let end = ExecEnd { status: self.channel.exit_status().unwrap_or(-1), stderr: std::mem::take(&mut self.stderr) };
-            // Nobody may be interested any more.
-            let _unread = report.send(end);
+    /// Reports how a command ended. Its status comes after the end of its output and before the close of the channel: that is
+    /// waited for, and ours is not sent before, as sshd then would forget the status.
+    fn tell_end(&mut self, round: &mut Round<'_>) -> Result<(), ConnectError> {
+        if self.end_tried {
+            round.waiting = true;
+            return Ok(());
         }
+        self.end_tried = true;
+        let mut owes = false;
+        let result = self.channel.wait_close();
+        match round.called(result, &mut owes) {
+            Called::Done(()) | Called::ChannelOver => {
+                let end = ExecEnd { status: self.channel.exit_status().unwrap_or(-1), stderr: std::mem::take(&mut self.stderr) };
+                if let Some(report) = self.report.take() {
+                    // Nobody may be interested any more.
+                    let _unread = report.send(end);
+                }
+            }
+            Called::Blocked => round.waiting = true,
+            Called::SessionOver(error) => return Err(error),
+        }
+        Ok(())
     }
 
     /// Begins to close; what was not yet delivered is dropped.

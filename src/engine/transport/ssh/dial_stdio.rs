@@ -107,7 +107,10 @@ pub(super) fn denied(user: &str, socket: &str) -> ConnectError {
 }
 
 pub(super) fn nobody_there(socket: &str) -> ConnectError {
-    ConnectError::new(LinkCause::NoEngine, format!("no engine answers on {socket}: start it there (`systemctl start docker`), or name its socket in the URL"))
+    ConnectError::new(
+        LinkCause::NoEngine,
+        format!("no engine answers on {socket}: start it there (`systemctl start docker`), or name its socket in the URL"),
+    )
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use super::{
     channel::Pump,
     settings::Deadlines,
     stream::{Opened, StreamState},
-    wire::{CHANNEL_FAILURE, EAGAIN, Called, Round, code, hang_up, session_lost},
+    wire::{CHANNEL_FAILURE, Called, EAGAIN, Round, code, hang_up, session_lost},
 };
 use crate::{engine::transport::ConnectError, fleet::LinkCause};
 
@@ -105,8 +105,9 @@ struct State {
 }
 
 impl Driver {
-    /// Serves the session until it is lost or nobody holds it; says why it ended.
-    pub(super) fn run(mut self) -> ConnectError {
+    /// Serves the session until it is lost or nobody holds it. `publish` gets the reason before any stream ends, so that whoever
+    /// notices an end can ask why.
+    pub(super) fn run(mut self, publish: impl FnOnce(ConnectError)) {
         let mut state = State {
             pumps: Vec::new(),
             queue: VecDeque::new(),
@@ -127,6 +128,7 @@ impl Driver {
             }
             Err(error) => error,
         };
+        publish(error.clone());
         // First the socket: now no call blocks or has anything to wait for, and every channel is freed as it is dropped.
         hang_up(&self.socket);
         for request in state.queue.into_iter().chain(self.inbox.try_iter()) {
@@ -136,7 +138,6 @@ impl Driver {
             let _nobody_waits = reply.send(Err(OpenError::Over(error.clone())));
         }
         self.streams.store(0, Ordering::Relaxed);
-        error
     }
 
     fn serve(&mut self, state: &mut State) -> Result<(), ConnectError> {

@@ -77,8 +77,9 @@ fn host_key_message(verdict: Verdict, key: &[u8], plan: &Plan) -> Option<(LinkCa
         ),
         Verdict::Revoked(place) => format!("{entry}: the host key {shown} is revoked by {place}: give the host a new key"),
         Verdict::Authority(place) => {
-            let message =
-                format!("{entry}: {place} vouches for it by a certificate authority, which only the ssh program can check: set ssh = \"openssh\" for this host");
+            let message = format!(
+                "{entry}: {place} vouches for it by a certificate authority, which only the ssh program can check: set ssh = \"openssh\" for this host"
+            );
             return Some((LinkCause::Configuration, message));
         }
     };

@@ -84,9 +84,10 @@ impl Routes {
         let alive = |session: &Weak<Session>| session.upgrade().is_some_and(|session| !session.is_over());
         let weak = flight
             .get(alive, async || {
-                let session = self.connect_within(&plan, hops - 1).await.map_err(|error| {
-                    ConnectError::new(error.cause, format!("jump host {}: {error}", hop.host))
-                })?;
+                let session = self
+                    .connect_within(&plan, hops - 1)
+                    .await
+                    .map_err(|error| ConnectError::new(error.cause, format!("jump host {}: {error}", hop.host)))?;
                 let weak = Arc::downgrade(&session);
                 made = Some(session);
                 Ok(weak)
@@ -101,7 +102,9 @@ async fn through(bastion: &Session, plan: &Plan) -> Result<OwnedFd, ConnectError
     match bastion.open(Target::Tcp(plan.hostname.clone(), plan.port)).await {
         Ok(opened) => Ok(OwnedFd::from(opened.socket)),
         Err(OpenError::Over(error)) => Err(error),
-        Err(OpenError::Late) => Err(ConnectError::new(LinkCause::Unreachable, format!("{}: no answer through the jump host", plan.target()))),
+        Err(OpenError::Late) => {
+            Err(ConnectError::new(LinkCause::Unreachable, format!("{}: no answer through the jump host", plan.target())))
+        }
         Err(OpenError::Prohibited(_)) => Err(ConnectError::new(
             LinkCause::Forwarding,
             format!("{}: the jump host forbids TCP forwarding: set AllowTcpForwarding yes in sshd_config there", plan.target()),
@@ -127,10 +130,15 @@ async fn dial(plan: &Plan) -> Result<OwnedFd, ConnectError> {
         match timeout_at(Instant::now() + share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 let greeted = timeout_at(until, stream.readable()).await;
-                greeted.map_err(|_| {
-                    let seconds = plan.connect.as_secs();
-                    ConnectError::new(LinkCause::NoAnswer, format!("{}: connected, but sshd said nothing within {seconds} s", plan.target()))
-                })?.map_err(|error| unreachable(error.to_string()))?;
+                greeted
+                    .map_err(|_| {
+                        let seconds = plan.connect.as_secs();
+                        ConnectError::new(
+                            LinkCause::NoAnswer,
+                            format!("{}: connected, but sshd said nothing within {seconds} s", plan.target()),
+                        )
+                    })?
+                    .map_err(|error| unreachable(error.to_string()))?;
                 return tuned(stream).map_err(|error| unreachable(error.to_string()));
             }
             Ok(Err(error)) => failure = unreachable(error.to_string()),

@@ -226,7 +226,8 @@ mod tests {
         let ed = blob("ssh-ed25519", b"one");
         let other = blob("ssh-ed25519", b"two");
         let rsa = blob("ssh-rsa", b"three");
-        let text = ["# comment\n".to_owned(), line("App-01,10.0.0.?", &ed), line("[app-02]:2222", &ed), line("*.internal,!db.internal", &rsa)];
+        let text =
+            ["# comment\n".to_owned(), line("App-01,10.0.0.?", &ed), line("[app-02]:2222", &ed), line("*.internal,!db.internal", &rsa)];
         let text = text.concat();
         for (host, port, key, verdict) in [
             ("app-01", 22, &ed, Verdict::Known),
@@ -249,8 +250,13 @@ mod tests {
     fn marks_are_honoured() {
         let key = blob("ssh-ed25519", b"one");
         let other = blob("ssh-ed25519", b"two");
-        let text = format!("@revoked * {0} {1}\n{2}@cert-authority *.internal {0} {3}\n",
-            "ssh-ed25519", STANDARD.encode(&key), line("app", &key), STANDARD.encode(&other));
+        let text = format!(
+            "@revoked * {0} {1}\n{2}@cert-authority *.internal {0} {3}\n",
+            "ssh-ed25519",
+            STANDARD.encode(&key),
+            line("app", &key),
+            STANDARD.encode(&other)
+        );
         assert_eq!(known(&text, "app", 22).check(&key), Verdict::Revoked(place(1)));
         assert_eq!(known(&text, "web.internal", 22).check(&other), Verdict::Authority(place(3)));
     }

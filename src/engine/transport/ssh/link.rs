@@ -142,7 +142,9 @@ impl SshLink {
             (_, Some("denied")) => dial_stdio::denied(user, socket),
             (OpenError::Prohibited(_), _) => ConnectError::new(
                 LinkCause::Forwarding,
-                format!("sshd on {target} forbids forwarding to Unix sockets: set AllowStreamLocalForwarding yes in sshd_config there ({tried})"),
+                format!(
+                    "sshd on {target} forbids forwarding to Unix sockets: set AllowStreamLocalForwarding yes in sshd_config there ({tried})"
+                ),
             ),
             (_, Some("open")) => ConnectError::new(
                 LinkCause::Forwarding,

@@ -48,7 +48,8 @@ struct Folder(PathBuf);
 impl Folder {
     fn create() -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir);
+        let base =
+            std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir);
         loop {
             let path = base.join(format!("quarterdeck-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
             match fs::DirBuilder::new().mode(0o700).create(&path) {
@@ -84,7 +85,10 @@ impl OpensshLink {
         let name = written.command();
         let failed = |error: io::Error| ConnectError::new(LinkCause::Configuration, format!("ssh {name}: cannot be started: {error}"));
         if socket.contains(':') {
-            return Err(ConnectError::new(LinkCause::Configuration, format!("ssh cannot forward to {socket:?}: the path contains a colon")));
+            return Err(ConnectError::new(
+                LinkCause::Configuration,
+                format!("ssh cannot forward to {socket:?}: the path contains a colon"),
+            ));
         }
         let folder = Folder::create().map_err(failed)?;
         let local = folder.0.join("engine.sock");
@@ -224,7 +228,8 @@ impl Link for OpensshLink {
                 return Err(error);
             }
             let stream = UnixStream::connect(self.folder.0.join("engine.sock")).await;
-            let stream = stream.map_err(|error| ConnectError::new(LinkCause::Closed, format!("the socket of ssh cannot be opened: {error}")))?;
+            let stream =
+                stream.map_err(|error| ConnectError::new(LinkCause::Closed, format!("the socket of ssh cannot be opened: {error}")))?;
             let (reader, writer) = stream.into_split();
             let counted = Counted { reader, _count: Arc::clone(&self.streams) };
             Ok(Box::new(tokio::io::join(counted, writer)) as IoStream)

@@ -107,7 +107,10 @@ impl Plan {
         if let Some(keyword) = options.unsupported {
             return Err(ConnectError::new(
                 LinkCause::Configuration,
-                format!("ssh_config sets {keyword} for {}, which only the ssh program can do: set ssh = \"openssh\" for this host", written.host),
+                format!(
+                    "ssh_config sets {keyword} for {}, which only the ssh program can do: set ssh = \"openssh\" for this host",
+                    written.host
+                ),
             ));
         }
         Self::merge(written, settings, options, jumps)
@@ -122,8 +125,14 @@ impl Plan {
         };
         let port_text = port.to_string();
         let home_text = settings.home.to_string_lossy();
-        let tokens =
-            [('h', hostname.as_str()), ('n', written.host.as_str()), ('p', &port_text), ('r', &user), ('u', &settings.user), ('d', &home_text)];
+        let tokens = [
+            ('h', hostname.as_str()),
+            ('n', written.host.as_str()),
+            ('p', &port_text),
+            ('r', &user),
+            ('u', &settings.user),
+            ('d', &home_text),
+        ];
         let path = |text: &str| expand(text, &tokens).map(|text| below(&settings.home, &text));
         let ssh = settings.home.join(".ssh");
 
@@ -142,7 +151,8 @@ impl Plan {
         let known_hosts = match &settings.known_hosts {
             Some(files) => files.clone(),
             None => {
-                let user = options.user_known_hosts.unwrap_or_else(|| vec!["~/.ssh/known_hosts".to_owned(), "~/.ssh/known_hosts2".to_owned()]);
+                let user =
+                    options.user_known_hosts.unwrap_or_else(|| vec!["~/.ssh/known_hosts".to_owned(), "~/.ssh/known_hosts2".to_owned()]);
                 let global = options.global_known_hosts;
                 let global = global.unwrap_or_else(|| vec!["/etc/ssh/ssh_known_hosts".to_owned(), "/etc/ssh/ssh_known_hosts2".to_owned()]);
                 user.iter().chain(&global).filter(|file| *file != "none").map(|file| path(file)).collect::<Result<_, _>>()?

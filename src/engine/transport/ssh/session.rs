@@ -67,7 +67,8 @@ impl Session {
         permit: OwnedSemaphorePermit,
     ) -> Result<Arc<Self>, ConnectError> {
         let target = plan.target();
-        let local = |error: std::io::Error| ConnectError::new(LinkCause::Protocol, format!("{target}: no socket or thread can be made: {error}"));
+        let local =
+            |error: std::io::Error| ConnectError::new(LinkCause::Protocol, format!("{target}: no socket or thread can be made: {error}"));
         let served = socket.try_clone().map_err(local)?;
         let mut give_up = GiveUp(Some(socket.try_clone().map_err(local)?));
         let (wake, woken) = UnixStream::pair().map_err(local)?;
@@ -93,9 +94,11 @@ impl Session {
             }
             let target = plan.target();
             let driver = Driver { session, socket: served, target, inbox: requests, wake: woken, streams: counted, deadlines };
-            let error = because(driver.run(), via.as_deref());
-            tracing::debug!(target = plan.target(), error = %error, "ssh session ended");
-            ending.send_replace(Some(error));
+            driver.run(|error| {
+                let error = because(error, via.as_deref());
+                tracing::debug!(host = plan.target(), %error, "ssh session ended");
+                ending.send_replace(Some(error));
+            });
         };
         thread::Builder::new().name(format!("ssh {name}")).stack_size(STACK).spawn(work).map_err(local)?;
         match timeout(deadlines.handshake, logged_in).await {
@@ -103,7 +106,10 @@ impl Session {
             Ok(Err(_)) => return Err(ConnectError::new(LinkCause::Protocol, format!("{target}: the SSH login ended unexpectedly"))),
             Err(_) => {
                 let seconds = deadlines.handshake.as_secs();
-                return Err(ConnectError::new(LinkCause::NoAnswer, format!("{target}: no login within {seconds} s: sshd or the agent does not answer")));
+                return Err(ConnectError::new(
+                    LinkCause::NoAnswer,
+                    format!("{target}: no login within {seconds} s: sshd or the agent does not answer"),
+                ));
             }
         }
         give_up.0 = None;

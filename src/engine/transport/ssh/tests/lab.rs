@@ -137,7 +137,11 @@ impl Sshd {
         let sshd = Self { child, port, key };
         let until = Instant::now() + PATIENCE;
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < until, "sshd does not listen: {}", fs::read_to_string(lab.path(&format!("{name}.log"))).unwrap_or_default());
+            assert!(
+                Instant::now() < until,
+                "sshd does not listen: {}",
+                fs::read_to_string(lab.path(&format!("{name}.log"))).unwrap_or_default()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
         sshd
@@ -168,6 +172,23 @@ impl Drop for Sshd {
     fn drop(&mut self) {
         self.kill_sessions();
         let _ended = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+/// A running ssh-agent; ended with the value, also when the test fails.
+pub(super) struct Agent(Child);
+
+impl Agent {
+    pub(super) fn start(socket: &Path) -> Self {
+        let mut agent = Command::new("ssh-agent");
+        agent.args(["-D", "-a"]).arg(socket).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(agent.spawn().expect("ssh-agent runs"))
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ended = self.0.kill().and_then(|()| self.0.wait());
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use self::lab::{Lab, PATIENCE, Sshd, engine, hash, make_key, pattern, skip, unavailable, wait_for};
+use self::lab::{Agent, Lab, PATIENCE, Sshd, engine, hash, make_key, pattern, skip, unavailable, wait_for};
 use crate::{
     config::{Endpoint, SshEngine},
     engine::transport::{ConnectError, IoStream, Link, LinkLoad, Transport},
@@ -203,8 +203,7 @@ async fn the_agent_is_asked_first() {
     lab.trust(&sshd);
     let _engine = engine(&lab.socket());
     let socket = lab.path("agent");
-    let agent = std::process::Command::new("ssh-agent").args(["-D", "-a"]).arg(&socket).stdout(std::process::Stdio::null()).spawn();
-    let mut agent = agent.expect("ssh-agent runs");
+    let _agent = Agent::start(&socket);
     wait_for("the agent", || socket.exists()).await;
     for name in ["one", "two", "three"] {
         make_key(&lab.path(name), "ed25519");
@@ -223,7 +222,6 @@ async fn the_agent_is_asked_first() {
     assert!(error.cause == LinkCause::Authentication && error.message.contains("IdentitiesOnly"), "{error}");
     lab.append(".ssh/config", "IdentityFile ~/.ssh/id_ed25519.pub\nIdentitiesOnly yes\n");
     answers(&mut stream(&link(&lab, &lab.endpoint(&sshd)).await, "echo\n").await).await;
-    agent.kill().and_then(|()| agent.wait()).expect("the agent ends");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
