@@ -93,13 +93,15 @@ pub(super) async fn probe(session: &Session, socket: &str) -> Option<String> {
 
 /// What the docker command's last words mean; `None`: nothing about the socket.
 pub(super) fn verdict(end: &ExecEnd, user: &str, socket: &str) -> Option<ConnectError> {
-    let text = crate::text::clean_bytes(&end.stderr).to_lowercase();
-    if text.contains("permission denied") {
+    let text = String::from_utf8_lossy(&end.stderr).to_lowercase();
+    // Only docker's own words count: sshd and the shell say "no such file" of home folders and commands.
+    let of_docker = |line: &&str| line.contains("docker daemon") || line.contains("dial unix");
+    let mut lines = text.lines().filter(of_docker);
+    if lines.clone().any(|line| line.contains("permission denied")) {
         return Some(denied(user, socket));
     }
     let nobody = ["cannot connect to the docker daemon", "no such file or directory", "connection refused"];
-    let shell = end.status == 127 || text.contains("not found");
-    (!shell && nobody.iter().any(|words| text.contains(words))).then(|| nobody_there(socket))
+    lines.any(|line| nobody.iter().any(|words| line.contains(words))).then(|| nobody_there(socket))
 }
 
 pub(super) fn denied(user: &str, socket: &str) -> ConnectError {
@@ -133,6 +135,7 @@ mod tests {
         assert_eq!(cause(1, "dial unix /s: connect: no such file or directory"), Some(LinkCause::NoEngine));
         assert_eq!(cause(127, "bash: line 1: docker: command not found"), None);
         assert_eq!(cause(127, "sh: docker: No such file or directory"), None);
+        assert_eq!(cause(1, "Could not chdir to home directory /home/ops: No such file or directory"), None);
         assert_eq!(cause(1, "This account is currently not available."), None);
     }
 }

@@ -28,8 +28,6 @@ use crate::{engine::transport::ConnectError, fleet::LinkCause};
 
 /// Handshakes at a time in this process: each costs tens of milliseconds of CPU on both sides.
 const HANDSHAKES: usize = 8;
-/// Bastions behind bastions; more is a loop in the configuration.
-const HOPS: usize = 8;
 
 /// The ways to all hosts.
 pub(super) struct Routes {
@@ -46,15 +44,16 @@ impl Routes {
 
     /// A session of its own for the host.
     pub(super) async fn connect(&self, plan: &Arc<Plan>) -> Result<Arc<Session>, ConnectError> {
-        self.connect_within(plan, HOPS).await
+        self.connect_along(plan, Vec::new()).await
     }
 
-    fn connect_within<'a>(&'a self, plan: &'a Arc<Plan>, hops: usize) -> BoxFuture<'a, Result<Arc<Session>, ConnectError>> {
+    /// `trail`: the bastions that are being connected for this one, to notice a loop.
+    fn connect_along<'a>(&'a self, plan: &'a Arc<Plan>, trail: Vec<String>) -> BoxFuture<'a, Result<Arc<Session>, ConnectError>> {
         Box::pin(async move {
             let (socket, via) = match plan.jumps.split_last() {
                 None => (dial(plan).await?, None),
                 Some((last, before)) => {
-                    let bastion = self.bastion(last, before, hops).await?;
+                    let bastion = self.bastion(last, before, trail).await?;
                     (through(&bastion, plan).await?, Some(bastion))
                 }
             };
@@ -66,15 +65,16 @@ impl Routes {
     }
 
     /// The shared session of a bastion; `before`: the stops in front of it.
-    async fn bastion(&self, hop: &Hop, before: &[Hop], hops: usize) -> Result<Arc<Session>, ConnectError> {
-        if hops == 0 {
-            let message = format!("ProxyJump leads through more than {HOPS} hosts, the last one {}: is it a loop?", hop.host);
-            return Err(ConnectError::new(LinkCause::Configuration, message));
-        }
+    async fn bastion(&self, hop: &Hop, before: &[Hop], mut trail: Vec<String>) -> Result<Arc<Session>, ConnectError> {
         let chain = (!before.is_empty()).then(|| before.to_vec());
         let plan = Arc::new(Plan::resolve(hop.clone(), &self.settings, chain).await?);
         let way: Vec<String> = plan.jumps.iter().map(Hop::command).chain([plan.target()]).collect();
         let key = way.join(" > ");
+        if trail.contains(&key) {
+            let message = format!("ProxyJump is a loop: {} leads to itself", hop.host);
+            return Err(ConnectError::new(LinkCause::Configuration, message));
+        }
+        trail.push(key.clone());
         let flight = {
             let mut bastions = self.bastions.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(bastions.entry(key).or_insert_with(|| Arc::new(Flight::new())))
@@ -85,7 +85,7 @@ impl Routes {
         let weak = flight
             .get(alive, async || {
                 let session = self
-                    .connect_within(&plan, hops - 1)
+                    .connect_along(&plan, trail)
                     .await
                     .map_err(|error| ConnectError::new(error.cause, format!("jump host {}: {error}", hop.host)))?;
                 let weak = Arc::downgrade(&session);

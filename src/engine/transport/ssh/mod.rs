@@ -29,6 +29,7 @@ mod wire;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use tokio::time::timeout;
 
 pub use self::settings::{Deadlines, SshSettings};
 use self::{
@@ -70,7 +71,12 @@ impl SshTransport {
             SshEngine::Openssh => Ok(Arc::new(OpensshLink::start(&written, &socket, &self.settings).await?)),
             SshEngine::Ssh2 => {
                 let plan = Arc::new(Plan::resolve(written, &self.settings, None).await?);
-                let session = self.routes.connect(&plan).await?;
+                // Each step has its deadline; this one holds whatever the number of bastions on the way.
+                let deadline = (plan.connect + self.settings.deadlines.handshake) * 3;
+                let session = timeout(deadline, self.routes.connect(&plan)).await.map_err(|_| {
+                    let message = format!("{}: not logged in within {} s", plan.target(), deadline.as_secs());
+                    ConnectError::new(LinkCause::NoAnswer, message)
+                })??;
                 Ok(Arc::new(SshLink::new(session, plan, socket, Arc::clone(&self.settings))))
             }
         }

@@ -281,8 +281,7 @@ async fn a_socket_that_cannot_be_reached_is_explained() {
         skip!("{reason}");
     }
     let mut lab = Lab::new();
-    let bare = format!("SetEnv PATH={}", lab.path("empty").display());
-    let sshd = Sshd::start(&lab, "host", &bare);
+    let sshd = Sshd::start(&lab, "host", "ForceCommand echo no commands here >&2; exit 1");
     lab.trust(&sshd);
     let endpoint = lab.endpoint(&sshd);
     let error = refusal(&lab, &endpoint).await;
