@@ -125,8 +125,11 @@ fn refused(session: &ssh2::Session, plan: &Plan, trials: &Trials) -> ConnectErro
     let passed_over = if trials.passed_over.is_empty() { String::new() } else { format!("; not tried: {}", trials.passed_over.join(", ")) };
     let methods = match session.auth_methods(&plan.user) {
         Ok(methods) if !methods.split(',').any(|method| method == "publickey") => format!("; the server accepts only {methods}"),
-        // The list only explains more; without it the sentence still holds.
-        Ok(_) | Err(_) => String::new(),
+        Ok(_) => String::new(),
+        // It was closed at some earlier offer; libssh2 does not always say at which.
+        Err(_) => {
+            "; the server closed the connection (MaxAuthTries?): name the right key by IdentityFile and set IdentitiesOnly yes".to_owned()
+        }
     };
     let message = format!(
         "{}: {offered}{passed_over}{methods}: put a public key into ~{}/.ssh/authorized_keys there (a missing account looks the same)",

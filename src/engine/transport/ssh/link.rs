@@ -18,7 +18,7 @@ use super::{
     plan::Plan,
     session::Session,
     settings::SshSettings,
-    stream::{Opened, SshStream},
+    stream::{ExecEnd, Opened, SshStream},
 };
 use crate::{
     engine::transport::{ConnectError, IoStream, Link, LinkLoad},
@@ -119,7 +119,7 @@ impl SshLink {
             Answer::Failed(error) => Err(error),
             Answer::Ended(end) => match dial_stdio::verdict(&end, &self.plan.user, &self.socket) {
                 Some(error) => Err(error),
-                None => Err(self.unexplained(refusal, last_line(&end.stderr)).await),
+                None => Err(self.unexplained(refusal, last_words(&end)).await),
             },
             Answer::NoCommand(text) => Err(self.unexplained(refusal, text).await),
         }
@@ -164,9 +164,10 @@ impl SshLink {
     }
 }
 
-fn last_line(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it ended without an answer").to_owned()
+fn last_words(end: &ExecEnd) -> String {
+    let text = String::from_utf8_lossy(&end.stderr);
+    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no answer");
+    format!("{line} (status {})", end.status)
 }
 
 impl Link for SshLink {

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{engine::transport::ConnectError, fleet::LinkCause};
 
-/// The stack of a session's thread. A key exchange of libssh2 with OpenSSL fits into 64 KiB (checked by a test); the rest is reserve,
+/// The stack of a session's thread. A key exchange of libssh2 with OpenSSL fits into 64 KiB, also unoptimised; the rest is reserve,
 /// and untouched pages cost nothing.
 const STACK: usize = 256 * 1024;
 /// Requests that may wait for the thread.
