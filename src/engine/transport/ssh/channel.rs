@@ -271,11 +271,12 @@ impl Pump {
     }
 
     fn pull_stderr(&mut self, round: &mut Round<'_>) -> Result<bool, ConnectError> {
-        let mut piece = [0; 1024];
-        let result = numbered(self.channel.stderr().read(&mut piece), round.session());
+        // The same length as any other read: libssh2 counts a half-sent window adjustment by the length of the call that repeats it,
+        // and with another one both sides disagree about the window and bytes are dropped.
+        let result = numbered(self.channel.stderr().read(&mut self.down.bytes), round.session());
         match round.called(result, &mut self.read_owed) {
             Called::Done(count) if count > 0 => {
-                self.stderr.extend_from_slice(&piece[..count]);
+                self.stderr.extend_from_slice(&self.down.bytes[..count]);
                 let excess = self.stderr.len().saturating_sub(STDERR_KEPT);
                 self.stderr.drain(..excess);
                 Ok(true)

@@ -69,7 +69,12 @@ async fn many_streams_big_transfers_and_half_close() {
 
     // Several keys are exchanged anew while bytes flow in both directions.
     let bytes = pattern(24 << 20);
-    let download = async { hash(&read_all(stream(&link, &format!("send {}\n", bytes.len())).await).await) };
+    let download = async {
+        let got = read_all(stream(&link, &format!("send {}\n", bytes.len())).await).await;
+        let differs = got.iter().zip(&bytes).position(|(got, sent)| got != sent);
+        assert_eq!((got.len(), differs), (bytes.len(), None), "length, and the first byte that differs");
+        hash(&got)
+    };
     let upload = async {
         let mut stream = stream(&link, "sink\n").await;
         stream.write_all(&bytes).await.expect("written");
