@@ -174,7 +174,7 @@ impl Screen {
     fn click(&mut self, x: u16, y: u16, view: &View<'_>) -> Vec<Request> {
         if y == 1 {
             let hit = self.tabs.iter().find(|(_, start, end)| (*start..*end).contains(&x)).map(|(id, ..)| *id);
-            return hit.map_or_else(Vec::new, |id| self.go(id));
+            return hit.map_or_else(Vec::new, |id| self.go(id, view));
         }
         if !self.body.contains((x, y).into()) {
             return Vec::new();
@@ -233,12 +233,12 @@ impl Screen {
             Action::ThemePick => return vec![Request::OpenThemes],
             Action::LinkRetry => return selection.host().map_or_else(Vec::new, |host| vec![Request::Ask(Command::RetryLink(host.clone()))]),
             Action::SelectionCopyName | Action::SelectionCopyId | Action::SelectionCopyVersion => return self.copy(action, &selection, view),
-            Action::PanelVersions => return self.go(PanelId::Versions),
-            Action::PanelContainers => return self.go(PanelId::Containers),
-            Action::PanelHosts => return self.go(PanelId::Hosts),
-            Action::PanelEvents => return self.go(PanelId::Events),
-            Action::PaneNext => return self.go_beside(1),
-            Action::PanePrevious => return self.go_beside(-1),
+            Action::PanelVersions => return self.go(PanelId::Versions, view),
+            Action::PanelContainers => return self.go(PanelId::Containers, view),
+            Action::PanelHosts => return self.go(PanelId::Hosts, view),
+            Action::PanelEvents => return self.go(PanelId::Events, view),
+            Action::PaneNext => return self.go_beside(1, view),
+            Action::PanePrevious => return self.go_beside(-1, view),
             Action::SelectionInspect => {
                 if let Selection::Container(key) = selection {
                     return self.obey(Outcome::Inspect(key), view);
@@ -274,17 +274,22 @@ impl Screen {
         }
     }
 
-    fn go(&mut self, id: PanelId) -> Vec<Request> {
+    fn go(&mut self, id: PanelId, view: &View<'_>) -> Vec<Request> {
         if let Some(index) = self.panels.iter().position(|panel| panel.id() == id) {
-            self.current = index;
+            self.show(index, view);
         }
         Vec::new()
     }
 
-    fn go_beside(&mut self, by: isize) -> Vec<Request> {
+    fn go_beside(&mut self, by: isize, view: &View<'_>) -> Vec<Request> {
         let count = self.panels.len();
-        self.current = (self.current + count).saturating_add_signed(by) % count;
+        self.show((self.current + count).saturating_add_signed(by) % count, view);
         Vec::new()
+    }
+
+    fn show(&mut self, index: usize, view: &View<'_>) {
+        self.current = index;
+        self.panels[index].enter(view);
     }
 
     /// What a panel's outcome means for the screen.
@@ -293,7 +298,7 @@ impl Screen {
             Outcome::Ignored | Outcome::Done => Vec::new(),
             Outcome::Ask(command) => vec![Request::Ask(command)],
             Outcome::Go { panel, filter } => {
-                self.go(panel);
+                self.go(panel, view);
                 filter.map_or_else(Vec::new, |text| vec![Request::Filter(text)])
             }
             Outcome::TurnMatrix => vec![Request::TurnMatrix],
@@ -342,7 +347,7 @@ impl Screen {
                         (PanelId::Versions, format!("{app}service:{}", service.service))
                     }
                 };
-                self.go(panel);
+                self.go(panel, view);
                 vec![Request::Filter(filter)]
             }
             LayerOutcome::Run(action) => {
