@@ -1,5 +1,7 @@
 //! Home: which version of which service runs where. Services down, environments (or hosts) across, trouble first.
 
+use std::collections::HashMap;
+
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -9,12 +11,16 @@ use ratatui::{
 use crate::{
     action::Action,
     fleet::{
-        Container, ContainerKey, Port, ServiceKey,
+        Container, ContainerKey, ServiceKey,
         matrix::{Cell, CellVersion, Column, MatrixBy, MatrixRow},
         trouble::{Severity, Trouble},
     },
     text::{fit, width},
     ui::{
+        panels::{
+            empty,
+            words::{ports_text, state_words, trouble_sign},
+        },
         panel::{Outcome, Panel, PanelId, Refresh, Selection},
         theme::{Role, Symbol},
         view::View,
@@ -45,6 +51,8 @@ pub struct Versions {
     /// Widths of app and service, grown to the longest name seen, so that nothing jumps.
     app_width: u16,
     service_width: u16,
+    /// The widest cell of every matrix column, in its order, as far as all rows tell: scrolling does not move columns.
+    widths: Vec<u16>,
     /// Where things were painted, for clicks.
     painted: Painted,
     detail: Vec<ContainerKey>,
@@ -145,6 +153,7 @@ impl Panel for Versions {
             self.app_width = self.app_width.max(cells(app)).clamp(3, NAME_WIDTH);
             self.service_width = self.service_width.max(cells(width(row.service.as_str()))).clamp(7, NAME_WIDTH);
         }
+        self.widths = column_widths(view);
         self.column = self.column.min(view.matrix.columns().len().saturating_sub(1));
     }
 
@@ -218,7 +227,7 @@ impl Versions {
         let left = 1 + self.app_width + GAP + self.service_width + GAP;
         let since_at = area.width.saturating_sub(SINCE_WIDTH);
         let room = since_at.saturating_sub(left);
-        let widths = self.column_widths(view);
+        let widths = std::mem::take(&mut self.widths);
         self.scroll_to_column(&widths, room);
         self.painted.columns.clear();
         let mut x = left;
@@ -232,6 +241,7 @@ impl Versions {
             x += cells + GAP;
         }
         self.spread_columns(&widths, left + room);
+        self.widths = widths;
 
         let heading = view.theme.style(Role::TableHeader);
         let mut pen = Pen::new(buffer, area, 0);
@@ -251,7 +261,7 @@ impl Versions {
         self.painted.body_top = 1;
         self.painted.body_rows = area.height.saturating_sub(1);
         if self.rows.is_empty() {
-            render_empty(buffer, area, view);
+            empty::render(buffer, area, "services", view);
             return;
         }
         let visible = self.cursor.reveal(self.rows.len(), usize::from(self.painted.body_rows));
@@ -287,18 +297,6 @@ impl Versions {
             }
         }
         Pen::new(buffer, area, line).right(&format!("{} ", view.age(row.since)), dim);
-    }
-
-    /// What each matrix column asks for: its widest cell, as far as all rows tell, so that scrolling does not move columns.
-    fn column_widths(&self, view: &View<'_>) -> Vec<u16> {
-        view.matrix
-            .columns()
-            .iter()
-            .map(|column| {
-                let widest = view.matrix.rows().iter().filter_map(|row| row.cells.get(column)).map(|cell| cell_width(cell)).max().unwrap_or(1);
-                cells(widest.max(width(&column_title(column)))).clamp(4, 64)
-            })
-            .collect()
     }
 
     fn scroll_to_column(&mut self, widths: &[u16], room: u16) {
@@ -373,25 +371,6 @@ impl Versions {
     }
 }
 
-fn render_empty(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
-    let dim = view.theme.style(Role::TextDim);
-    let (running, all) = view.fleet.counts();
-    let waiting = view.fleet.hosts().filter(|host| !host.listed).count();
-    let text = match () {
-        () if view.filter.selector().is_some() && all > 0 => format!("nothing of {all} containers matches {:?} · esc shows all", view.filter.text()),
-        () if waiting > 0 => format!("waiting for {waiting} of {} hosts", view.fleet.hosts().len()),
-        () if running == 0 && all == 0 => "no containers on any host".to_owned(),
-        () => "no services".to_owned(),
-    };
-    Pen::new(buffer, area, 2).skip(1).text(&text, dim);
-    let lost = view.fleet.hosts().filter_map(|host| host.link.error().map(|error| (host, error)));
-    for (line, (host, error)) in (3..area.height).zip(lost) {
-        let mut pen = Pen::new(buffer, area, line);
-        pen.skip(1).text(view.theme.symbol(Symbol::Bad), view.theme.style(Role::StateBad)).skip(1);
-        pen.text(&format!("{}: {error}", host.spec.id), view.theme.style(Role::Text));
-    }
-}
-
 /// `1.0.1-22-7e56158  3   ◆ 1.0.1-19-04bd1c9  1 app-07`, or `● 1 unhealthy app-03`.
 fn render_cell(pen: &mut Pen<'_>, cell: &Cell, ground: Style, chosen: bool, view: &View<'_>) {
     let base = if chosen { ground.patch(view.theme.style(Role::Accent)) } else { ground.patch(view.theme.style(Role::Text)) };
@@ -424,7 +403,7 @@ fn render_cell(pen: &mut Pen<'_>, cell: &Cell, ground: Style, chosen: bool, view
         }
     }
     if let Some(text) = trouble_text(cell) {
-        let (symbol, role) = trouble_sign(cell.worst);
+        let (symbol, role) = trouble_sign(cell.worst).unwrap_or((Symbol::Done, Role::TextDim));
         let style = ground.patch(view.theme.style(role)).remove_modifier(Modifier::DIM);
         pen.skip(2).text(view.theme.symbol(symbol), style).skip(1).text(&text, style);
     }
@@ -464,13 +443,17 @@ fn trouble_text(cell: &Cell) -> Option<String> {
     })
 }
 
-fn trouble_sign(trouble: Trouble) -> (Symbol, Role) {
-    match trouble.severity() {
-        Severity::Bad => (Symbol::Bad, Role::StateBad),
-        Severity::Attention if trouble == Trouble::Stale => (Symbol::Stale, Role::StateAttention),
-        Severity::Attention => (Symbol::Progress, Role::StateAttention),
-        Severity::Quiet => (Symbol::Done, Role::TextDim),
+/// What each matrix column asks for. One walk over the cells there are, whatever the number of columns.
+fn column_widths(view: &View<'_>) -> Vec<u16> {
+    let columns = view.matrix.columns();
+    let places: HashMap<&Column, usize> = columns.iter().enumerate().map(|(at, column)| (column, at)).collect();
+    let mut widths: Vec<usize> = columns.iter().map(|column| width(&column_title(column))).collect();
+    for (column, cell) in view.matrix.rows().iter().flat_map(|row| &row.cells) {
+        if let Some(at) = places.get(column) {
+            widths[*at] = widths[*at].max(cell_width(cell));
+        }
     }
+    widths.into_iter().map(|widest| cells(widest).clamp(4, 64)).collect()
 }
 
 fn cell_width(cell: &Cell) -> usize {
@@ -490,7 +473,7 @@ fn cell_width(cell: &Cell) -> usize {
 fn findings(cell: &Cell, view: &View<'_>) -> Vec<(Symbol, Role, String)> {
     let mut found = Vec::new();
     if let Some(text) = trouble_text(cell) {
-        let (symbol, role) = trouble_sign(cell.worst);
+        let (symbol, role) = trouble_sign(cell.worst).unwrap_or((Symbol::Done, Role::TextDim));
         let lost = cell.troubled.first().and_then(|key| view.fleet.host(&key.host)).filter(|_| cell.worst == Trouble::HostLost);
         let why = lost.and_then(|host| host.link.error()).map_or(String::new(), |error| format!(": {error}"));
         found.push((symbol, role, format!("{text}{why}")));
@@ -513,48 +496,21 @@ fn render_container(buffer: &mut Buffer, area: Rect, row: u16, container: &Conta
     };
     let mut pen = Pen::new(buffer, area, row);
     pen.text(if stale { view.theme.symbol(Symbol::Stale) } else { " " }, dim);
-    let mut column = |pen: &mut Pen<'_>, words: &str, cells: usize, style: Style| {
+    let column = |pen: &mut Pen<'_>, words: &str, cells: usize, style: Style| {
         let start = pen.at();
         pen.text(&fit(words, cells), style).to(start + u16::try_from(cells + 2).unwrap_or(0));
     };
     column(&mut pen, container.key.host.as_str(), host, text);
     column(&mut pen, &container.name, name, text);
     column(&mut pen, &container.version.text, version, text);
-    column(&mut pen, &state_words(container), 12, state_style);
+    column(&mut pen, &state_words(container, trouble), 12, state_style);
     let since = if container.is_running() { container.started.unwrap_or(container.created) } else { container.finished.unwrap_or(container.created) };
     let up = if container.is_running() { format!("up {}", view.age(since)) } else { format!("{} ago", view.age(since)) };
     column(&mut pen, &up, 10, dim);
     if let Some(restarts) = container.restarts {
         column(&mut pen, &format!("restarts {restarts}"), 12, dim);
     }
-    pen.text(&ports_text(&container.ports), dim);
-}
-
-/// `healthy`, `running`, `exited 137`.
-pub(super) fn state_words(container: &Container) -> String {
-    use crate::fleet::{ContainerState, Health};
-    match (container.state, container.health) {
-        (ContainerState::Running, Health::None) => "running".to_owned(),
-        (ContainerState::Running, health) => health.word().to_owned(),
-        (ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting, _) => {
-            container.exit_code.map_or_else(|| container.state.word().to_owned(), |code| format!("{} {code}", container.state))
-        }
-        (state, _) => state.word().to_owned(),
-    }
-}
-
-/// `:20010→80 :20443→443`, published ports only, each once.
-pub(super) fn ports_text(ports: &[Port]) -> String {
-    let mut shown: Vec<String> = Vec::new();
-    for port in ports {
-        let Some(public) = port.public else { continue };
-        let suffix = if &*port.protocol == "tcp" { String::new() } else { format!("/{}", port.protocol) };
-        let text = format!(":{public}→{}{suffix}", port.private);
-        if !shown.contains(&text) {
-            shown.push(text);
-        }
-    }
-    shown.join(" ")
+    pen.text(&ports_text(&container.ports, view.theme), dim);
 }
 
 fn column_title(column: &Column) -> String {
