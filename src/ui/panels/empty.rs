@@ -4,6 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
     action::{Action, Context},
+    text::counted,
     ui::{
         theme::{Role, Symbol},
         view::View,
@@ -19,10 +20,10 @@ pub(super) fn render(buffer: &mut Buffer, area: Rect, noun: &str, view: &View<'_
     let text = match () {
         () if view.filter.selector().is_some() && all > 0 => {
             let key = view.keymap.reverse(Action::LayerClose, &[Context::Global]).unwrap_or("esc");
-            format!("nothing of {} matches {:?}: {key} shows all", super::words::counted(all, "container"), view.filter.text())
+            format!("nothing of {} matches {:?}: {key} shows all", counted(all, "container"), view.filter.text())
         }
         () if view.fleet.hosts().len() == 0 => "no host is configured: name one with -H NAME=URL, or in config.toml".to_owned(),
-        () if waiting > 0 => format!("waiting for {waiting} of {}", super::words::counted(view.fleet.hosts().len(), "host")),
+        () if waiting > 0 => format!("waiting for {waiting} of {}", counted(view.fleet.hosts().len(), "host")),
         () if view.fleet.hosts().all(|host| host.link.error().is_some()) => "no host can be reached".to_owned(),
         () => format!("no {noun} on any host"),
     };

@@ -15,11 +15,11 @@ use crate::{
         matrix::{Cell, CellVersion, Column, MatrixBy, MatrixRow},
         trouble::{Severity, Trouble},
     },
-    text::{fit, width},
+    text::width,
     ui::{
         panels::{
             empty,
-            words::{ports_text, state_words, trouble_sign},
+            words::{ports_text, state_words, trouble_sign, unknown},
         },
         panel::{Outcome, Panel, PanelId, Refresh, Selection},
         theme::{Role, Symbol},
@@ -34,6 +34,8 @@ const NAME_WIDTH: u16 = 18;
 const CELL_MIN: u16 = 16;
 /// Cells of the SINCE column, with the air before it.
 const SINCE_WIDTH: u16 = 8;
+/// Cells before the first column: the sign of trouble, and air.
+const MARGIN: u16 = 2;
 /// Air between matrix columns.
 const GAP: u16 = 2;
 /// Rows of the detail pane: rule, findings and containers.
@@ -44,8 +46,9 @@ const DETAIL_ROWS: u16 = 7;
 pub struct Versions {
     rows: Vec<ServiceKey>,
     cursor: Cursor<ServiceKey>,
-    /// The column under the cursor.
+    /// The column under the cursor; until it was moved, the one with the worst cell of the first row.
     column: usize,
+    moved: bool,
     /// The first matrix column on screen.
     scroll: usize,
     /// Widths of app and service, grown to the longest name seen, so that nothing jumps.
@@ -69,6 +72,11 @@ struct Painted {
 impl Versions {
     fn row<'v>(&self, view: &'v View<'_>) -> Option<&'v MatrixRow> {
         view.matrix.row(self.cursor.held()?)
+    }
+
+    fn move_to(&mut self, column: usize) {
+        self.column = column;
+        self.moved = true;
     }
 
     fn column<'v>(&self, view: &'v View<'_>) -> Option<&'v Column> {
@@ -154,6 +162,9 @@ impl Panel for Versions {
             self.service_width = self.service_width.max(cells(width(row.service.as_str()))).clamp(7, NAME_WIDTH);
         }
         self.widths = column_widths(view);
+        if !self.moved {
+            self.column = worst_column(self.rows.first().and_then(|service| view.matrix.row(service)), view);
+        }
         self.column = self.column.min(view.matrix.columns().len().saturating_sub(1));
     }
 
@@ -173,8 +184,8 @@ impl Panel for Versions {
             Action::ListPageUp => self.cursor.step(&self.rows, -page),
             Action::ListMoveFirst => self.cursor.go(&self.rows, 0),
             Action::ListMoveLast => self.cursor.go(&self.rows, usize::MAX),
-            Action::ListMoveLeft => self.column = self.column.saturating_sub(1),
-            Action::ListMoveRight => self.column = (self.column + 1).min(view.matrix.columns().len().saturating_sub(1)),
+            Action::ListMoveLeft => self.move_to(self.column.saturating_sub(1)),
+            Action::ListMoveRight => self.move_to((self.column + 1).min(view.matrix.columns().len().saturating_sub(1))),
             Action::VersionsTurn => return Outcome::TurnMatrix,
             Action::SelectionOpen => {
                 return self.cell_filter(view).map_or(Outcome::Ignored, |filter| Outcome::Go { panel: PanelId::Containers, filter: Some(filter) });
@@ -194,6 +205,7 @@ impl Panel for Versions {
         if let Some((column, ..)) = self.painted.columns.iter().find(|(_, left, cells)| (*left..left + cells + GAP).contains(&x)) {
             self.column = *column;
         }
+        self.moved = true;
         Outcome::Done
     }
 
@@ -224,7 +236,7 @@ impl Panel for Versions {
 impl Versions {
     fn render_matrix(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
         let columns = view.matrix.columns();
-        let left = 1 + self.app_width + GAP + self.service_width + GAP;
+        let left = MARGIN + self.app_width + GAP + self.service_width + GAP;
         let since_at = area.width.saturating_sub(SINCE_WIDTH);
         let room = since_at.saturating_sub(left);
         let widths = std::mem::take(&mut self.widths);
@@ -245,10 +257,10 @@ impl Versions {
 
         let heading = view.theme.style(Role::TableHeader);
         let mut pen = Pen::new(buffer, area, 0);
-        pen.to(area.x + 1).text("APP", heading).to(area.x + 1 + self.app_width + GAP).text("SERVICE", heading);
+        pen.to(area.x + MARGIN).text("APP", heading).to(area.x + MARGIN + self.app_width + GAP).text("SERVICE", heading);
         for (index, x, cells) in &self.painted.columns {
             let title = column_title(&columns[*index]).to_uppercase();
-            pen.to(area.x + x).text(&fit(&title, usize::from(*cells)), heading);
+            pen.to(area.x + x).text(&view.theme.fit(&title, usize::from(*cells)), heading);
         }
         let more = columns.len() - self.painted.columns.last().map_or(0, |(index, ..)| index + 1);
         if self.scroll > 0 || more > 0 {
@@ -280,10 +292,14 @@ impl Versions {
         }
         let text = ground.patch(view.theme.style(Role::Text));
         let dim = ground.patch(view.theme.style(Role::TextDim));
-        let app = row.service.app.as_ref().map_or("–", |app| app.as_str());
+        let app = row.service.app.as_ref().map_or(unknown(view.theme), |app| app.as_str());
         let mut pen = Pen::new(buffer, area, line);
-        pen.to(area.x + 1).text(&fit(app, usize::from(self.app_width)), dim);
-        pen.to(area.x + 1 + self.app_width + GAP).text(&fit(row.service.service.as_str(), usize::from(self.service_width)), text);
+        // Trouble shows at the edge too: its cell may be scrolled away.
+        if let Some((symbol, role)) = trouble_sign(row.worst).or((!row.drift.is_empty()).then_some((Symbol::Odd, Role::StateAttention))) {
+            pen.text(view.theme.symbol(symbol), ground.patch(view.theme.style(role)));
+        }
+        pen.to(area.x + MARGIN).text(&view.theme.fit(app, usize::from(self.app_width)), dim);
+        pen.to(area.x + MARGIN + self.app_width + GAP).text(&view.theme.fit(row.service.service.as_str(), usize::from(self.service_width)), text);
         let columns = view.matrix.columns();
         for (index, x, cells) in &self.painted.columns {
             let cell_area = Rect { x: area.x + x, width: *cells, ..area };
@@ -292,7 +308,7 @@ impl Versions {
             match row.cells.get(&columns[*index]) {
                 Some(cell) => render_cell(&mut pen, cell, ground, chosen, view),
                 None => {
-                    pen.text("–", if chosen { ground.patch(view.theme.style(Role::Accent)) } else { dim });
+                    pen.text(unknown(view.theme), if chosen { ground.patch(view.theme.style(Role::Accent)) } else { dim });
                 }
             }
         }
@@ -396,7 +412,7 @@ fn render_cell(pen: &mut Pen<'_>, cell: &Cell, ground: Style, chosen: bool, view
         let count = count_text(cell, version);
         let named = odd_place(version, odd);
         let tail = 2 + width(&count) + if named.is_empty() { 0 } else { 1 + width(&named) };
-        let text = fit(&version.version.text, room.saturating_sub(tail).max(8));
+        let text = view.theme.fit(&version.version.text, room.saturating_sub(tail).max(8));
         pen.text(&text, style).skip(2).text_if_fits(&count, ground.patch(view.theme.style(Role::TextDim)));
         if !named.is_empty() {
             pen.skip(1).text_if_fits(&named, ground.patch(view.theme.style(Role::StateAttention)));
@@ -441,6 +457,18 @@ fn trouble_text(cell: &Cell) -> Option<String> {
         [host] => format!("{count} {} {host}", cell.worst),
         [host, rest @ ..] => format!("{count} {} {host} +{}", cell.worst, rest.len()),
     })
+}
+
+/// The column of a row's loudest cell; the first one that has a cell where all are quiet.
+fn worst_column(row: Option<&MatrixRow>, view: &View<'_>) -> usize {
+    let cell_of = |column: &Column| row.and_then(|row| row.cells.get(column));
+    let mut worst: Option<(usize, Severity)> = None;
+    for (at, severity) in view.matrix.columns().iter().enumerate().filter_map(|(at, column)| Some((at, cell_of(column)?.severity()))) {
+        if worst.is_none_or(|(_, known)| severity > known) {
+            worst = Some((at, severity));
+        }
+    }
+    worst.map_or(0, |(at, _)| at)
 }
 
 /// What each matrix column asks for. One walk over the cells there are, whatever the number of columns.
@@ -498,7 +526,7 @@ fn render_container(buffer: &mut Buffer, area: Rect, row: u16, container: &Conta
     pen.text(if stale { view.theme.symbol(Symbol::Stale) } else { " " }, dim);
     let column = |pen: &mut Pen<'_>, words: &str, cells: usize, style: Style| {
         let start = pen.at();
-        pen.text(&fit(words, cells), style).to(start + u16::try_from(cells + 2).unwrap_or(0));
+        pen.text(&view.theme.fit(words, cells), style).to(start + u16::try_from(cells + 2).unwrap_or(0));
     };
     column(&mut pen, container.key.host.as_str(), host, text);
     column(&mut pen, &container.name, name, text);

@@ -15,11 +15,6 @@ pub(super) fn unknown(theme: &Theme) -> &'static str {
     if theme.is_ascii() { "-" } else { "–" }
 }
 
-/// `a container`, `2 containers`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
 /// `healthy`, `running`, `exited 137`, `kept`; `trouble` tells what the engine's own word would hide.
 pub(super) fn state_words(container: &Container, trouble: Trouble) -> Cow<'static, str> {
     if container.is_kept() {

@@ -74,14 +74,14 @@ impl Field {
     /// Heading, side, least and most cells, and how soon it gives way (the higher, the sooner).
     const fn row(self) -> (&'static str, Align, u16, u16, u8) {
         match self {
-            Self::Host => ("HOST", Align::Left, 8, 24, 3),
-            Self::Service => ("SERVICE", Align::Left, 10, 28, 5),
-            Self::Name => ("NAME", Align::Left, 10, 32, 0),
-            Self::Version => ("VERSION", Align::Left, 16, 28, 2),
-            Self::State => ("STATE", Align::Left, 13, 16, 1),
+            Self::Host => ("HOST", Align::Left, 16, 24, 3),
+            Self::Service => ("SERVICE", Align::Left, 20, 28, 5),
+            Self::Name => ("NAME", Align::Left, 20, 32, 0),
+            Self::Version => ("VERSION", Align::Left, 20, 28, 2),
+            Self::State => ("STATE", Align::Left, 13, 13, 1),
             Self::Up => ("UP", Align::Right, AS_OF, AS_OF, 4),
             Self::Restarts => ("RESTARTS", Align::Right, 8, 10, 6),
-            Self::Ports => ("PORTS", Align::Left, 10, 28, 7),
+            Self::Ports => ("PORTS", Align::Left, 16, 28, 7),
             Self::Environment => ("ENVIRONMENT", Align::Left, 11, 16, 8),
             Self::Image => ("IMAGE", Align::Left, 20, 56, 9),
             Self::Created => ("CREATED", Align::Right, 7, 7, 10),
@@ -122,8 +122,8 @@ impl Field {
             }
             Self::Name => width(&container.name),
             Self::Version => width(&container.version.text),
-            // Its widest words are few: they are measured by themselves.
-            Self::State => width(&state_words(container, Trouble::None)),
+            // The widest words are `out of memory` and `crash-looping`, and a state changes often: it has room for them always.
+            Self::State => 13,
             Self::Up => return if container.started.is_some() { AGE } else { 2 },
             Self::Restarts => container.restarts.map_or(1, |count| count.max(1).ilog10() as usize + 1),
             Self::Ports if container.ports.is_empty() => 0,

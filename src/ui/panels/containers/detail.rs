@@ -6,14 +6,16 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::{
     column::{as_of, image},
     list::Group,
+    table::drift,
 };
 use crate::{
     fleet::{Container, ContainerKey, Port, version::VersionOrigin},
+    text::counted,
     ui::{
         frame,
         panels::{
             facts::{self, Fact},
-            words::{arrow, counted, state_words, trouble_sign, unknown},
+            words::{arrow, state_words, trouble_sign, unknown},
         },
         theme::{Role, Symbol},
         view::View,
@@ -57,33 +59,36 @@ fn facts_of(container: &Container, view: &View<'_>) -> Vec<Fact> {
         let error = view.fleet.host(&container.key.host).and_then(|host| host.link.error()).map_or(String::new(), |error| format!(": {error}"));
         facts.push(Fact::new("last known", format!("{} {}{error}", view.theme.symbol(Symbol::Stale), as_of(container, view))).in_role(Role::StateAttention));
     }
+    facts.push(Fact::new("version", format!("{} ({})", container.version.text, origin(container.version.origin))));
+    if let Some(drift) = drift(container, view) {
+        facts.push(Fact::new("drift", format!("{} {}", view.theme.symbol(Symbol::Odd), drift.why)).in_role(Role::StateAttention));
+    }
+    facts.push(Fact::new("image", image(container)));
+    let ports: Vec<String> = container.ports.iter().map(|port| port_text(port, arrow(view.theme))).collect();
+    facts.push(Fact::new("ports", if ports.is_empty() { none.to_owned() } else { ports.join(" ") }));
+    let moment = |moment: DateTime<Utc>| format!("{} ({} ago)", moment.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S"), view.age(moment));
+    facts.push(Fact::new("started", or_none(container.started.map(moment))));
+    facts.push(Fact::new("finished", or_none(container.finished.map(moment))));
+    facts.push(Fact::new("created", moment(container.created)));
+    facts.push(Fact::new("restarts", or_none(container.restarts.map(|count| count.to_string()))));
+    if !container.deaths.is_empty() {
+        let last = container.deaths.last().map_or(String::new(), |moment| format!(", the last {} ago", view.age(*moment)));
+        facts.push(Fact::new("ended badly", format!("{}{last}", counted(container.deaths.len(), "time"))));
+    }
+    facts.push(Fact::new("exit code", or_none(container.exit_code.map(|code| code.to_string()))));
+    let oom = container.oom_killed.map(|killed| if killed { "yes" } else { "no" }.to_owned());
+    facts.push(Fact::new("oom-killed", or_none(oom)));
+    facts.push(Fact::new("health", if container.is_running() { container.health.word() } else { none }));
     facts.push(Fact::new("host", container.key.host.as_str()));
     // Lines of `what  value (source)`.
     let explained = view.fleet.explain(&container.key).unwrap_or_default();
     for (label, line) in ["app", "service", "environment"].into_iter().zip(explained.lines()) {
         facts.push(Fact::new(label, line.strip_prefix(label).unwrap_or(line).trim()));
     }
-    facts.push(Fact::new("version", format!("{} ({})", container.version.text, origin(container.version.origin))));
-    facts.push(Fact::new("image", image(container)));
     facts.push(Fact::new("tag", or_none(container.image.tag.as_deref().map(str::to_owned))));
     facts.push(Fact::new("digest", or_none(container.digest.as_deref().map(str::to_owned))));
     facts.push(Fact::new("image id", container.image_id.as_str()));
     facts.push(Fact::new("id", container.key.id.as_str()));
-    facts.push(Fact::new("health", if container.is_running() { container.health.word() } else { none }));
-    facts.push(Fact::new("exit code", or_none(container.exit_code.map(|code| code.to_string()))));
-    let oom = container.oom_killed.map(|killed| if killed { "yes" } else { "no" }.to_owned());
-    facts.push(Fact::new("out of mem", or_none(oom)));
-    facts.push(Fact::new("restarts", or_none(container.restarts.map(|count| count.to_string()))));
-    if !container.deaths.is_empty() {
-        let last = container.deaths.last().map_or(String::new(), |moment| format!(", the last {} ago", view.age(*moment)));
-        facts.push(Fact::new("ended badly", format!("{}{last}", counted(container.deaths.len(), "time"))));
-    }
-    let moment = |moment: DateTime<Utc>| format!("{} ({} ago)", moment.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S"), view.age(moment));
-    facts.push(Fact::new("created", moment(container.created)));
-    facts.push(Fact::new("started", or_none(container.started.map(moment))));
-    facts.push(Fact::new("finished", or_none(container.finished.map(moment))));
-    let ports: Vec<String> = container.ports.iter().map(|port| port_text(port, arrow(view.theme))).collect();
-    facts.push(Fact::new("ports", if ports.is_empty() { none.to_owned() } else { ports.join(" ") }));
     facts.push(Fact::new("command", &*container.command));
     for (at, (key, value)) in container.labels.iter().enumerate() {
         facts.push(Fact::new(if at == 0 { "labels" } else { "" }, format!("{key}={value}")).in_role(Role::TextDim));

@@ -316,7 +316,7 @@ impl List {
 
     /// Works out the worst of every group, from links and the few containers that may be troubled.
     fn judge(&mut self, view: &View<'_>) {
-        if view.fleet.hosts().any(|host| !host.link.is_live()) {
+        if view.fleet.hosts().any(|host| !host.link.is_live() && view.fleet.container_count(&host.spec.id) > 0) {
             self.widths.grow_as_of();
         }
         for group in self.groups.values_mut() {

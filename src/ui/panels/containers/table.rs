@@ -1,5 +1,7 @@
 //! The table on the screen. Only what is visible is formatted.
 
+use std::sync::Arc;
+
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::{
@@ -8,12 +10,12 @@ use super::{
     list::{GroupKey, Line},
 };
 use crate::{
-    fleet::{Container, ContainerKey, trouble::Trouble},
-    text::width,
+    fleet::{Container, ContainerKey, drift::Drift, trouble::Trouble},
+    text::{counted, width},
     ui::{
         panels::{
             empty,
-            words::{counted, trouble_sign, unknown},
+            words::{trouble_sign, unknown},
         },
         theme::{Role, Symbol, Theme},
         view::View,
@@ -131,7 +133,8 @@ impl Containers {
         if stale {
             pen.to(area.x + 1).text(view.theme.symbol(Symbol::Stale), ground.patch(view.theme.style(Role::StateAttention)));
         }
-        let sign = trouble_sign(own);
+        let odd = drift(container, view).is_some();
+        let sign = trouble_sign(own).or(odd.then_some((Symbol::Odd, Role::StateAttention)));
         if let Some((symbol, role)) = sign {
             pen.to(area.x + 2).text(view.theme.symbol(symbol), style(role));
         }
@@ -139,8 +142,9 @@ impl Containers {
         for (field, x, cells) in &self.painted.columns {
             let role = match field {
                 Field::Name if marked => Role::TableMarked,
+                Field::Version if odd => Role::StateAttention,
                 Field::Host | Field::Name | Field::Version => quiet,
-                Field::State => sign.map_or(quiet, |(_, role)| role),
+                Field::State => trouble_sign(own).map_or(quiet, |(_, role)| role),
                 Field::Restarts if container.restarts.is_some_and(|count| count > 0) => quiet,
                 Field::Service
                 | Field::Up
@@ -156,6 +160,11 @@ impl Containers {
             cell(buffer, area, row, (*x, *cells), field.align(), &text, style(role), view.theme);
         }
     }
+}
+
+/// The disagreement in which a container is the odd one out.
+pub(super) fn drift<'v>(container: &Container, view: &View<'v>) -> Option<&'v Arc<Drift>> {
+    view.matrix.row(&container.identity.service)?.drift.iter().find(|drift| drift.odd.contains(&container.key))
 }
 
 /// What a heading is called.

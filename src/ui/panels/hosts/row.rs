@@ -7,9 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Figures;
 use crate::{
     fleet::{Host, LinkState},
-    text::{bytes, clock, count, width},
+    text::{bytes, clock, count, counted, width},
     ui::{
-        panels::words::{counted, unknown},
+        panels::words::unknown,
         theme::{Role, Symbol},
         view::View,
         widgets::{Align, Column},
