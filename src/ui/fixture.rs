@@ -15,6 +15,7 @@ use super::{
 use crate::{
     fleet::{Change, ContainerKey, Delta, Fleet, Matrix, MatrixBy, Summary, fixture},
     rights::Rights,
+    text::width,
 };
 
 /// Owns everything that a view borrows.
@@ -118,7 +119,17 @@ fn theme(name: &str) -> Theme {
 /// The text of a buffer, line by line. Digits of local times become letters: they differ from time zone to time zone.
 pub(crate) fn text(buffer: &Buffer) -> String {
     let area = buffer.area;
-    let line = |y| (area.left()..area.right()).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
+    let line = |y| {
+        let mut line = String::new();
+        let mut x = area.left();
+        while x < area.right() {
+            let symbol = buffer[(x, y)].symbol();
+            line.push_str(symbol);
+            // The cell behind a wide character shows nothing of its own.
+            x += u16::try_from(width(symbol).max(1)).unwrap();
+        }
+        line.trim_end().to_owned()
+    };
     let whole = (area.top()..area.bottom()).map(line).collect::<Vec<_>>().join("\n");
     let scrub = |text: &str, pattern: &str, to: &str| Regex::new(pattern).unwrap().replace_all(text, to).into_owned();
     let whole = scrub(&whole, r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "YYYY-MM-DD hh:mm:ss");

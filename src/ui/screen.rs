@@ -15,7 +15,7 @@ use super::{
     },
     panel::{Outcome, Panel, PanelId, Refresh, Selection},
     panels,
-    theme::Role,
+    theme::{Role, Symbol},
     view::View,
     widgets::Pen,
 };
@@ -382,7 +382,8 @@ impl Screen {
                 text => format!(" filter {text} "),
             };
             let marks = if view.marks.is_empty() { String::new() } else { format!(" {} marked ", view.marks.len()) };
-            frame::rule(buffer, row(2, 1), 0, &format!(" {} · {subtitle} ", id.title()), &format!("{marks}{filter}"), view);
+            let dot = view.theme.symbol(Symbol::Dot);
+            frame::rule(buffer, row(2, 1), 0, &format!(" {} {dot} {subtitle} ", id.title()), &format!("{marks}{filter}"), view);
             self.panels[self.current].render(buffer, self.body, view);
         }
         frame::foot(buffer, row(area.height - 1, 1), self.panel(), view);

@@ -72,11 +72,13 @@ impl Containers {
             },
             Some(Line::Row(_)) => {
                 let key = view.keymap.reverse(Action::ContainersGroup, &[Context::Containers, Context::Global]);
-                return Outcome::Say(key.map_or_else(|| "nothing is grouped".to_owned(), |key| format!("nothing is grouped: {key} groups")));
+                return Outcome::Say(
+                    key.map_or_else(|| "nothing is grouped".to_owned(), |key| format!("nothing is grouped: {key} groups")),
+                );
             }
             None => return Outcome::Ignored,
         };
-        self.list.fold(&group);
+        self.list.fold(&group, view);
         let heading = Line::Group(group);
         self.cursor.seek(self.list.lines(), &heading);
         self.cursor.settle(self.list.lines());
@@ -182,7 +184,9 @@ impl Panel for Containers {
         if let Some(pane) = pane.filter(|_| !self.list.lines().is_empty()) {
             match self.cursor.held() {
                 Some(Line::Row(key)) => detail::render(buffer, pane, key, view),
-                Some(Line::Group(group)) => detail::render_group(buffer, pane, &table::group_title(group, view), self.list.group(group), view),
+                Some(Line::Group(group)) => {
+                    detail::render_group(buffer, pane, &table::group_title(group, view), self.list.group(group), view)
+                }
                 None => {}
             }
         }
@@ -220,7 +224,7 @@ impl Panel for Containers {
 /// Where the table and the detail pane stand.
 fn split(area: Rect) -> (Rect, Option<Rect>) {
     if area.width >= WIDE {
-        let pane = (area.width / 3).clamp(44, 68);
+        let pane = (area.width / 3).clamp(40, 68);
         let table = Rect { width: area.width - pane, ..area };
         return (Rect { width: table.width - 1, ..table }, Some(Rect { x: table.right(), width: pane, ..area }));
     }

@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn values_break_at_spaces_and_long_words_anywhere() {
-        assert_eq!(wrap("add user ops to the group", 10, 9), ["add user ", "ops to ", "the group"]);
+        assert_eq!(wrap("add user ops to the group", 10, 9), ["add user ", "ops to the", "group"]);
         assert_eq!(wrap("sha256:0123456789", 8, 9), ["sha256:0", "12345678", "9"]);
         assert_eq!(wrap("", 8, 9), [""]);
         assert_eq!(wrap("日本語", 4, 9), ["日本", "語"]);

@@ -9,19 +9,20 @@ use ratatui::{
 };
 
 use crate::{
-    action::Action,
+    action::{Action, Context},
     fleet::{
         Container, ContainerKey, ServiceKey,
         matrix::{Cell, CellVersion, Column, MatrixBy, MatrixRow},
         trouble::{Severity, Trouble},
     },
-    text::width,
+    text::{counted, width},
     ui::{
+        frame,
+        panel::{Outcome, Panel, PanelId, Refresh, Selection},
         panels::{
             empty,
             words::{ports_text, state_words, trouble_sign, unknown},
         },
-        panel::{Outcome, Panel, PanelId, Refresh, Selection},
         theme::{Role, Symbol},
         view::View,
         widgets::{Cursor, Pen},
@@ -91,7 +92,9 @@ impl Versions {
     /// The containers of the cell under the cursor, the odd and troubled ones first.
     fn cell_containers<'v>(&self, view: &'v View<'_>) -> Vec<&'v Container> {
         let (Some(service), Some(column)) = (self.cursor.held(), self.column(view)) else { return Vec::new() };
-        let odd = |container: &Container| self.cell(view).and_then(|cell| cell.drift.as_ref()).is_some_and(|drift| drift.odd.contains(&container.key));
+        let odd = |container: &Container| {
+            self.cell(view).and_then(|cell| cell.drift.as_ref()).is_some_and(|drift| drift.odd.contains(&container.key))
+        };
         let mut found: Vec<&Container> = view
             .fleet
             .containers_of(service)
@@ -106,7 +109,13 @@ impl Versions {
             })
             .collect();
         found.sort_by_cached_key(|container| {
-            (std::cmp::Reverse(view.trouble(&container.key)), !odd(container), !container.is_running(), container.key.host.clone(), container.name.clone())
+            (
+                std::cmp::Reverse(view.trouble(&container.key)),
+                !odd(container),
+                !container.is_running(),
+                container.key.host.clone(),
+                container.name.clone(),
+            )
         });
         found
     }
@@ -138,7 +147,7 @@ impl Panel for Versions {
             MatrixBy::Environment => "by environment",
             MatrixBy::Host => "by host",
         };
-        format!("{by} · {} services", self.rows.len())
+        format!("{by} {} {}", view.theme.symbol(Symbol::Dot), counted(self.rows.len(), "service"))
     }
 
     fn refresh(&mut self, refresh: Refresh<'_>, view: &View<'_>) {
@@ -188,7 +197,9 @@ impl Panel for Versions {
             Action::ListMoveRight => self.move_to((self.column + 1).min(view.matrix.columns().len().saturating_sub(1))),
             Action::VersionsTurn => return Outcome::TurnMatrix,
             Action::SelectionOpen => {
-                return self.cell_filter(view).map_or(Outcome::Ignored, |filter| Outcome::Go { panel: PanelId::Containers, filter: Some(filter) });
+                return self
+                    .cell_filter(view)
+                    .map_or(Outcome::Ignored, |filter| Outcome::Go { panel: PanelId::Containers, filter: Some(filter) });
             }
             _ => return Outcome::Ignored,
         }
@@ -264,7 +275,11 @@ impl Versions {
         }
         let more = columns.len() - self.painted.columns.last().map_or(0, |(index, ..)| index + 1);
         if self.scroll > 0 || more > 0 {
-            let sign = format!("{}{}", if self.scroll > 0 { format!("‹{}", self.scroll) } else { String::new() }, if more > 0 { format!(" {more}›") } else { String::new() });
+            let sign = format!(
+                "{}{}",
+                if self.scroll > 0 { format!("‹{}", self.scroll) } else { String::new() },
+                if more > 0 { format!(" {more}›") } else { String::new() }
+            );
             Pen::new(buffer, area, 0).right(sign.trim(), view.theme.style(Role::Accent));
         } else {
             Pen::new(buffer, area, 0).right("SINCE ", heading);
@@ -299,7 +314,8 @@ impl Versions {
             pen.text(view.theme.symbol(symbol), ground.patch(view.theme.style(role)));
         }
         pen.to(area.x + MARGIN).text(&view.theme.fit(app, usize::from(self.app_width)), dim);
-        pen.to(area.x + MARGIN + self.app_width + GAP).text(&view.theme.fit(row.service.service.as_str(), usize::from(self.service_width)), text);
+        pen.to(area.x + MARGIN + self.app_width + GAP)
+            .text(&view.theme.fit(row.service.service.as_str(), usize::from(self.service_width)), text);
         let columns = view.matrix.columns();
         for (index, x, cells) in &self.painted.columns {
             let cell_area = Rect { x: area.x + x, width: *cells, ..area };
@@ -318,7 +334,8 @@ impl Versions {
     fn scroll_to_column(&mut self, widths: &[u16], room: u16) {
         self.scroll = self.scroll.min(self.column);
         loop {
-            let used: u16 = widths.iter().take(self.column + 1).skip(self.scroll).map(|cells| cells.saturating_add(GAP)).fold(0, u16::saturating_add);
+            let used: u16 =
+                widths.iter().take(self.column + 1).skip(self.scroll).map(|cells| cells.saturating_add(GAP)).fold(0, u16::saturating_add);
             if used <= room.saturating_add(GAP) || self.scroll >= self.column {
                 return;
             }
@@ -355,8 +372,8 @@ impl Versions {
             Column::Environment(None) => format!(" {service} without an environment "),
             Column::Host(host) => format!(" {service} on {host} "),
         };
-        super::super::frame::rule(buffer, area, 0, &title, "", view);
         let Some(cell) = self.cell(view) else {
+            frame::rule(buffer, area, 0, &title, "", view);
             Pen::new(buffer, area, 1).text(" nothing of it runs here", view.theme.style(Role::TextDim));
             return;
         };
@@ -372,16 +389,15 @@ impl Versions {
         let containers = self.cell_containers(view);
         let shown: Vec<&Container> = containers.iter().copied().take(usize::from(area.height.saturating_sub(line))).collect();
         let hidden = containers.len() - shown.len();
+        let key = view.keymap.reverse(Action::SelectionOpen, &[Context::Versions, Context::Global]).unwrap_or("enter");
+        let more = if hidden > 0 { format!(" {hidden} more: {key} ") } else { String::new() };
+        frame::rule(buffer, area, 0, &title, &more, view);
         let name_width = shown.iter().map(|container| width(&container.name)).max().unwrap_or(0).min(28);
         let host_width = shown.iter().map(|container| width(container.key.host.as_str())).max().unwrap_or(0).min(20);
         let version_width = shown.iter().map(|container| width(&container.version.text)).max().unwrap_or(0).min(26);
         for (offset, container) in shown.iter().enumerate() {
             let row = line + u16::try_from(offset).unwrap_or(0);
-            let last = offset + 1 == shown.len() && hidden > 0;
             render_container(buffer, area, row, container, [host_width, name_width, version_width], view);
-            if last {
-                Pen::new(buffer, area, row).right(&format!("{hidden} more · enter "), view.theme.style(Role::TextDim));
-            }
         }
         self.detail = shown.iter().map(|container| container.key.clone()).collect();
     }
@@ -491,7 +507,11 @@ fn cell_width(cell: &Cell) -> usize {
         .map(|version| {
             let place = odd_place(version, version.odd);
             let signs = usize::from(version.stale) + if version.odd { 2 } else { 0 };
-            signs + width(&version.version.text) + 2 + count_text(cell, version).len() + if place.is_empty() { 0 } else { 1 + width(&place) }
+            signs
+                + width(&version.version.text)
+                + 2
+                + count_text(cell, version).len()
+                + if place.is_empty() { 0 } else { 1 + width(&place) }
         })
         .sum();
     let gaps = cell.versions.len().saturating_sub(1) * 2;
@@ -532,7 +552,11 @@ fn render_container(buffer: &mut Buffer, area: Rect, row: u16, container: &Conta
     column(&mut pen, &container.name, name, text);
     column(&mut pen, &container.version.text, version, text);
     column(&mut pen, &state_words(container, trouble), 12, state_style);
-    let since = if container.is_running() { container.started.unwrap_or(container.created) } else { container.finished.unwrap_or(container.created) };
+    let since = if container.is_running() {
+        container.started.unwrap_or(container.created)
+    } else {
+        container.finished.unwrap_or(container.created)
+    };
     let up = if container.is_running() { format!("up {}", view.age(since)) } else { format!("{} ago", view.age(since)) };
     column(&mut pen, &up, 10, dim);
     if let Some(restarts) = container.restarts {

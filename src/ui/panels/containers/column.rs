@@ -59,17 +59,8 @@ impl Field {
     ];
 
     /// The columns shown until somebody chooses.
-    pub const SHOWN: [Self; 9] = [
-        Self::Host,
-        Self::Service,
-        Self::Name,
-        Self::Version,
-        Self::State,
-        Self::Up,
-        Self::Restarts,
-        Self::Ports,
-        Self::Environment,
-    ];
+    pub const SHOWN: [Self; 9] =
+        [Self::Host, Self::Service, Self::Name, Self::Version, Self::State, Self::Up, Self::Restarts, Self::Ports, Self::Environment];
 
     /// Heading, side, least and most cells, and how soon it gives way (the higher, the sooner).
     const fn row(self) -> (&'static str, Align, u16, u16, u8) {

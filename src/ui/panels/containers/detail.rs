@@ -51,13 +51,19 @@ fn facts_of(container: &Container, view: &View<'_>) -> Vec<Fact> {
     let trouble = view.trouble(&container.key);
     let words = state_words(container, trouble);
     facts.push(match trouble_sign(trouble) {
-        Some((symbol, role)) if *trouble.word() == *words => Fact::new("state", format!("{} {words}", view.theme.symbol(symbol))).in_role(role),
+        Some((symbol, role)) if *trouble.word() == *words => {
+            Fact::new("state", format!("{} {words}", view.theme.symbol(symbol))).in_role(role)
+        }
         Some((symbol, role)) => Fact::new("state", format!("{} {words} {dot} {trouble}", view.theme.symbol(symbol))).in_role(role),
         None => Fact::new("state", words),
     });
     if view.is_stale(&container.key.host) {
-        let error = view.fleet.host(&container.key.host).and_then(|host| host.link.error()).map_or(String::new(), |error| format!(": {error}"));
-        facts.push(Fact::new("last known", format!("{} {}{error}", view.theme.symbol(Symbol::Stale), as_of(container, view))).in_role(Role::StateAttention));
+        let error =
+            view.fleet.host(&container.key.host).and_then(|host| host.link.error()).map_or(String::new(), |error| format!(": {error}"));
+        facts.push(
+            Fact::new("last known", format!("{} {}{error}", view.theme.symbol(Symbol::Stale), as_of(container, view)))
+                .in_role(Role::StateAttention),
+        );
     }
     facts.push(Fact::new("version", format!("{} ({})", container.version.text, origin(container.version.origin))));
     if let Some(drift) = drift(container, view) {
@@ -79,6 +85,7 @@ fn facts_of(container: &Container, view: &View<'_>) -> Vec<Fact> {
     let oom = container.oom_killed.map(|killed| if killed { "yes" } else { "no" }.to_owned());
     facts.push(Fact::new("oom-killed", or_none(oom)));
     facts.push(Fact::new("health", if container.is_running() { container.health.word() } else { none }));
+    facts.push(Fact::new("name", &*container.name));
     facts.push(Fact::new("host", container.key.host.as_str()));
     // Lines of `what  value (source)`.
     let explained = view.fleet.explain(&container.key).unwrap_or_default();

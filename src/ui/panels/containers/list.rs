@@ -162,11 +162,12 @@ impl List {
     }
 
     /// Hides or shows a group's rows.
-    pub fn fold(&mut self, key: &GroupKey) {
+    pub fn fold(&mut self, key: &GroupKey, view: &View<'_>) {
         if !self.folded.remove(key) {
             self.folded.insert(key.clone());
         }
         self.lay();
+        self.judge(view);
     }
 
     /// Groups by something else.

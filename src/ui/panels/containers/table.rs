@@ -93,11 +93,8 @@ impl Containers {
         };
         for (field, x, cells) in &self.painted.columns {
             let sorted = *field == self.list.sort;
-            let (title, role) = if sorted {
-                (format!("{}{sign}", field.title()), Role::Accent)
-            } else {
-                (field.title().to_owned(), Role::TableHeader)
-            };
+            let (title, role) =
+                if sorted { (format!("{}{sign}", field.title()), Role::Accent) } else { (field.title().to_owned(), Role::TableHeader) };
             cell(buffer, area, 0, (*x, *cells), field.align(), &title, view.theme.style(role), view.theme);
         }
     }

@@ -49,7 +49,10 @@ fn facts_of(host: &Host, figures: &Figures, view: &View<'_>) -> Vec<Fact> {
         facts.push(Fact::new("why", error).in_role(Role::StateBad));
     }
     if !host.link.is_live() {
-        facts.push(Fact::new("last heard", host.heard.map_or_else(|| "never".to_owned(), |heard| format!("{} ({} ago)", clock(heard), view.age(heard)))));
+        facts.push(Fact::new(
+            "last heard",
+            host.heard.map_or_else(|| "never".to_owned(), |heard| format!("{} ({} ago)", clock(heard), view.age(heard))),
+        ));
     }
     let url = if host.spec.unprotected { Role::StateAttention } else { Role::Text };
     let note = if host.spec.unprotected { ": who is on the way can read and change everything; use tls or ssh" } else { "" };

@@ -153,7 +153,12 @@ fn a_healthy_fleet_is_almost_monochrome() {
                 let cell = &screen[(x, y)];
                 // The accent is where the cursor is; in this theme progress has the same colour.
                 let accent = scene.theme.style(Role::Accent).fg == Some(cell.fg);
-                assert!(cell.symbol() == " " || accent || !loud.contains(&Some(cell.fg)), "{} at {x},{y}: {}", panel.title(), cell.symbol());
+                assert!(
+                    cell.symbol() == " " || accent || !loud.contains(&Some(cell.fg)),
+                    "{} at {x},{y}: {}",
+                    panel.title(),
+                    cell.symbol()
+                );
             }
         }
     }
