@@ -40,11 +40,17 @@ pub fn header(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
     let all_live = summary.live == summary.hosts;
     let hosts = format!("{}/{} live", summary.live, summary.hosts);
     pen.skip(1);
-    if all_live {
-        pen.text(&hosts, plain);
-    } else {
-        pen.text(theme.symbol(Symbol::Bad), theme.style(Role::StateBad)).skip(1).text(&hosts, theme.style(Role::StateBad));
-    }
+    // Hosts that are still being reached are no trouble yet.
+    let sign = match () {
+        () if all_live => None,
+        () if summary.lost > 0 => Some((Symbol::Bad, Role::StateBad)),
+        () if summary.stale > 0 => Some((Symbol::Stale, Role::StateAttention)),
+        () => Some((Symbol::Progress, Role::StateProgress)),
+    };
+    match sign {
+        Some((symbol, role)) => pen.text(theme.symbol(symbol), theme.style(role)).skip(1).text(&hosts, theme.style(role)),
+        None => pen.text(&hosts, plain),
+    };
     let figures = [
         (summary.unhealthy, "unhealthy", Symbol::Bad, Role::StateBad),
         (summary.crash_looping, "crash-looping", Symbol::Bad, Role::StateBad),

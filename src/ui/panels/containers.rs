@@ -25,6 +25,8 @@ use crate::{
 
 /// From this width on the detail pane stands beside the table.
 const WIDE: u16 = 120;
+/// So many cells at least are left to the table beside it: the columns that tell containers apart.
+const TABLE: u16 = 81;
 /// From this height on it stands below, where the screen is not that wide.
 const TALL: u16 = 18;
 
@@ -224,7 +226,7 @@ impl Panel for Containers {
 /// Where the table and the detail pane stand.
 fn split(area: Rect) -> (Rect, Option<Rect>) {
     if area.width >= WIDE {
-        let pane = (area.width / 3).clamp(40, 68);
+        let pane = (area.width / 3).clamp(40, 68).min(area.width - TABLE);
         let table = Rect { width: area.width - pane, ..area };
         return (Rect { width: table.width - 1, ..table }, Some(Rect { x: table.right(), width: pane, ..area }));
     }

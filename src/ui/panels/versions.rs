@@ -21,7 +21,7 @@ use crate::{
         panel::{Outcome, Panel, PanelId, Refresh, Selection},
         panels::{
             empty,
-            words::{ports_text, state_words, trouble_sign, unknown},
+            words::{as_of, ports_text, state_words, trouble_sign, unknown},
         },
         theme::{Role, Symbol},
         view::View,
@@ -165,6 +165,7 @@ impl Panel for Versions {
             }
         }
         self.cursor.settle(&self.rows);
+        (self.app_width, self.service_width) = (self.app_width.max(3), self.service_width.max(7));
         for row in &self.rows {
             let app = row.app.as_ref().map_or(1, |app| width(app.as_str()));
             self.app_width = self.app_width.max(cells(app)).clamp(3, NAME_WIDTH);
@@ -557,8 +558,12 @@ fn render_container(buffer: &mut Buffer, area: Rect, row: u16, container: &Conta
     } else {
         container.finished.unwrap_or(container.created)
     };
-    let up = if container.is_running() { format!("up {}", view.age(since)) } else { format!("{} ago", view.age(since)) };
-    column(&mut pen, &up, 10, dim);
+    let up = match container.is_running() {
+        _ if stale => as_of(container, view),
+        true => format!("up {}", view.age(since)),
+        false => format!("{} ago", view.age(since)),
+    };
+    column(&mut pen, &up, 14, dim);
     if let Some(restarts) = container.restarts {
         column(&mut pen, &format!("restarts {restarts}"), 12, dim);
     }

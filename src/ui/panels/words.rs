@@ -7,7 +7,11 @@ use crate::{
         Container, ContainerState, Health, Port,
         trouble::{Severity, Trouble},
     },
-    ui::theme::{Role, Symbol, Theme},
+    text::clock,
+    ui::{
+        theme::{Role, Symbol, Theme},
+        view::View,
+    },
 };
 
 /// What stands where nothing is known.
@@ -61,4 +65,10 @@ pub(super) fn ports_text(ports: &[Port], theme: &Theme) -> String {
 /// From a published port to the container's own.
 pub(super) fn arrow(theme: &Theme) -> &'static str {
     if theme.is_ascii() { "->" } else { "→" }
+}
+
+/// `as of 14:02:31`: when what is shown of a container was last known to be so.
+pub(super) fn as_of(container: &Container, view: &View<'_>) -> String {
+    let heard = view.fleet.host(&container.key.host).and_then(|host| host.heard);
+    format!("as of {}", clock(heard.unwrap_or(container.seen)))
 }

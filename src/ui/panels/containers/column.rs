@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     fleet::{Container, trouble::Trouble},
-    text::{clock, width},
+    text::width,
     ui::{
-        panels::words::{ports_text, state_words, unknown},
+        panels::words::{as_of, ports_text, state_words, unknown},
         theme::Theme,
         view::View,
         widgets::{Align, Column},
@@ -209,12 +209,6 @@ impl Widths {
     pub fn of(&self, field: Field) -> u16 {
         self.0[field as usize]
     }
-}
-
-/// `as of 14:02:31`: when what is shown of a container was last known to be so.
-pub(super) fn as_of(container: &Container, view: &View<'_>) -> String {
-    let heard = view.fleet.host(&container.key.host).and_then(|host| host.heard);
-    format!("as of {}", clock(heard.unwrap_or(container.seen)))
 }
 
 /// The image as named; the image's id where it was started by id.

@@ -3,11 +3,7 @@
 use chrono::{DateTime, Local, Utc};
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{
-    column::{as_of, image},
-    list::Group,
-    table::drift,
-};
+use super::{column::image, list::Group, table::drift};
 use crate::{
     fleet::{Container, ContainerKey, Port, version::VersionOrigin},
     text::counted,
@@ -15,7 +11,7 @@ use crate::{
         frame,
         panels::{
             facts::{self, Fact},
-            words::{arrow, state_words, trouble_sign, unknown},
+            words::{arrow, as_of, state_words, trouble_sign, unknown},
         },
         theme::{Role, Symbol},
         view::View,
@@ -51,7 +47,7 @@ fn facts_of(container: &Container, view: &View<'_>) -> Vec<Fact> {
     let trouble = view.trouble(&container.key);
     let words = state_words(container, trouble);
     facts.push(match trouble_sign(trouble) {
-        Some((symbol, role)) if *trouble.word() == *words => {
+        Some((symbol, role)) if words.starts_with(trouble.word()) => {
             Fact::new("state", format!("{} {words}", view.theme.symbol(symbol))).in_role(role)
         }
         Some((symbol, role)) => Fact::new("state", format!("{} {words} {dot} {trouble}", view.theme.symbol(symbol))).in_role(role),

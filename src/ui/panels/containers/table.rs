@@ -79,7 +79,7 @@ impl Containers {
     fn place_columns(&mut self, cells: u16) {
         let asked: Vec<Column> =
             self.shown.iter().map(|field| field.column(self.list.widths().of(*field), *field == self.list.sort)).collect();
-        let placed = place(&asked, cells.saturating_sub(SIGNS));
+        let placed = place(&asked, cells.saturating_sub(SIGNS + 1));
         self.painted.columns.clear();
         self.painted.columns.extend(placed.iter().map(|at| (self.shown[at.index], SIGNS + at.x, at.width)));
     }
