@@ -115,8 +115,6 @@ catalogue! {
     ContainersSortByHost     "containers.sort-by-host"  Containers     Never   View  once  []                                      "Sort by host.";
     ContainersSortByState    "containers.sort-by-state" Containers     Never   View  once  []                                      "Sort by state, the worst first.";
     ContainersSortByAge      "containers.sort-by-age"   Containers     Never   View  once  []                                      "Sort by age, the youngest first.";
-    ContainersSortByCpu      "containers.sort-by-cpu"   Containers     Never   View  once  []                                      "Sort by processor use, the highest first.";
-    ContainersSortByMemory   "containers.sort-by-memory" Containers    Never   View  once  []                                      "Sort by memory use, the highest first.";
     ContainersChooseColumns  "containers.choose-columns" Containers    Never   View  once  []                                      "Choose the columns.";
     LinkRetry                "link.retry"               Global         Never   View  once  [Container Host]                        "Try its host again now.";
     MouseToggle              "mouse.toggle"             Global         Never   View  once  []                                      "Toggle who has the mouse: console or terminal.";

@@ -16,7 +16,7 @@ use super::{
     },
     panel::{Outcome, Panel, PanelId, Refresh, Selection},
     panels,
-    theme::Role,
+    theme::{Role, Symbol},
     view::View,
     widgets::Pen,
 };
@@ -175,7 +175,7 @@ impl Screen {
     fn click(&mut self, x: u16, y: u16, view: &View<'_>) -> Vec<Request> {
         if y == 1 {
             let hit = self.tabs.iter().find(|(_, start, end)| (*start..*end).contains(&x)).map(|(id, ..)| *id);
-            return hit.map_or_else(Vec::new, |id| self.go(id));
+            return hit.map_or_else(Vec::new, |id| self.go(id, view));
         }
         if !self.body.contains((x, y).into()) {
             return Vec::new();
@@ -235,18 +235,14 @@ impl Screen {
             Action::GlobalOpenHelp => self.layers.push(Box::new(Help::open(view.keymap, self.panel().id().context(), None))),
             Action::FilterEdit => self.layers.push(Box::new(FilterLine::open(view))),
             Action::ThemePick => return vec![Request::OpenThemes],
-            Action::LinkRetry => {
-                return selection.host().map_or_else(Vec::new, |host| vec![Request::Ask(Command::RetryLink(host.clone()))]);
-            }
-            Action::SelectionCopyName | Action::SelectionCopyId | Action::SelectionCopyVersion => {
-                return self.copy(action, &selection, view);
-            }
-            Action::PanelVersions => return self.go(PanelId::Versions),
-            Action::PanelContainers => return self.go(PanelId::Containers),
-            Action::PanelHosts => return self.go(PanelId::Hosts),
-            Action::PanelEvents => return self.go(PanelId::Events),
-            Action::PaneNext => return self.go_beside(1),
-            Action::PanePrevious => return self.go_beside(-1),
+            Action::LinkRetry => return selection.host().map_or_else(Vec::new, |host| vec![Request::Ask(Command::RetryLink(host.clone()))]),
+            Action::SelectionCopyName | Action::SelectionCopyId | Action::SelectionCopyVersion => return self.copy(action, &selection, view),
+            Action::PanelVersions => return self.go(PanelId::Versions, view),
+            Action::PanelContainers => return self.go(PanelId::Containers, view),
+            Action::PanelHosts => return self.go(PanelId::Hosts, view),
+            Action::PanelEvents => return self.go(PanelId::Events, view),
+            Action::PaneNext => return self.go_beside(1, view),
+            Action::PanePrevious => return self.go_beside(-1, view),
             Action::SelectionInspect => {
                 if let Selection::Container(key) = selection {
                     return self.obey(Outcome::Inspect(key), view);
@@ -282,17 +278,22 @@ impl Screen {
         }
     }
 
-    fn go(&mut self, id: PanelId) -> Vec<Request> {
+    fn go(&mut self, id: PanelId, view: &View<'_>) -> Vec<Request> {
         if let Some(index) = self.panels.iter().position(|panel| panel.id() == id) {
-            self.current = index;
+            self.show(index, view);
         }
         Vec::new()
     }
 
-    fn go_beside(&mut self, by: isize) -> Vec<Request> {
+    fn go_beside(&mut self, by: isize, view: &View<'_>) -> Vec<Request> {
         let count = self.panels.len();
-        self.current = (self.current + count).saturating_add_signed(by) % count;
+        self.show((self.current + count).saturating_add_signed(by) % count, view);
         Vec::new()
+    }
+
+    fn show(&mut self, index: usize, view: &View<'_>) {
+        self.current = index;
+        self.panels[index].enter(view);
     }
 
     /// What a panel's outcome means for the screen.
@@ -301,7 +302,7 @@ impl Screen {
             Outcome::Ignored | Outcome::Done => Vec::new(),
             Outcome::Ask(command) => vec![Request::Ask(command)],
             Outcome::Go { panel, filter } => {
-                self.go(panel);
+                self.go(panel, view);
                 filter.map_or_else(Vec::new, |text| vec![Request::Filter(text)])
             }
             Outcome::TurnMatrix => vec![Request::TurnMatrix],
@@ -350,7 +351,7 @@ impl Screen {
                         (PanelId::Versions, format!("{app}service:{}", service.service))
                     }
                 };
-                self.go(panel);
+                self.go(panel, view);
                 vec![Request::Filter(filter)]
             }
             LayerOutcome::Run(action) => {
@@ -385,7 +386,8 @@ impl Screen {
                 text => format!(" filter {text} "),
             };
             let marks = if view.marks.is_empty() { String::new() } else { format!(" {} marked ", view.marks.len()) };
-            frame::rule(buffer, row(2, 1), 0, &format!(" {} · {subtitle} ", id.title()), &format!("{marks}{filter}"), view);
+            let dot = view.theme.symbol(Symbol::Dot);
+            frame::rule(buffer, row(2, 1), 0, &format!(" {} {dot} {subtitle} ", id.title()), &format!("{marks}{filter}"), view);
             self.panels[self.current].render(buffer, self.body, view);
         }
         frame::foot(buffer, row(area.height - 1, 1), self.panel(), view);
