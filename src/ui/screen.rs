@@ -20,7 +20,7 @@ use super::{
     widgets::Pen,
 };
 use crate::{
-    action::{Action, Answer, Availability, Command, Context, availability},
+    action::{Action, Answer, Availability, Command, Context, Selected, availability},
     fleet::ContainerKey,
     rights::Rights,
 };
@@ -180,7 +180,7 @@ impl Screen {
             return Vec::new();
         }
         let outcome = self.panels[self.current].click(x - self.body.x, y - self.body.y, view);
-        let requests = self.obey(outcome, view);
+        let requests = self.obey(outcome);
         let selection = self.panels[self.current].selection(view);
         // The second click on the same thing opens it.
         if self.clicked.as_ref() == Some(&selection) && selection != Selection::Nothing {
@@ -198,9 +198,7 @@ impl Screen {
             if outcome != LayerOutcome::Pass {
                 return self.follow(outcome, view);
             }
-            if !matches!(action, Action::AppQuit | Action::AppSuspend | Action::ScreenRedraw | Action::ScreenSave | Action::MouseToggle | Action::LayerClose) {
-                return Vec::new();
-            }
+            return self.act_over(action, view);
         }
         let panel = self.panel();
         let read_only = matches!(view.rights, Rights::View { .. });
@@ -210,9 +208,37 @@ impl Screen {
         }
         let outcome = self.panels[self.current].act(action, view);
         if outcome != Outcome::Ignored {
-            return self.obey(outcome, view);
+            return self.obey(outcome);
         }
         self.act_everywhere(action, view)
+    }
+
+    /// What an open layer has no use for: only what concerns the console as a whole happens, never something to the row beneath that
+    /// the eye is not on. A layer that covers its panel is a place of its own: palette and help open above it, and it can be left for
+    /// another panel.
+    fn act_over(&mut self, action: Action, view: &View<'_>) -> Vec<Request> {
+        let Some(layer) = self.layers.last() else { return Vec::new() };
+        let (context, is_full) = (layer.context(), layer.is_full());
+        match action {
+            Action::AppQuit => vec![Request::Quit],
+            Action::AppSuspend => vec![Request::Suspend],
+            Action::ScreenRedraw => vec![Request::Repaint],
+            Action::ScreenSave => vec![Request::SaveScreen],
+            Action::MouseToggle => vec![Request::ToggleMouse],
+            Action::GlobalOpenPalette if is_full => {
+                self.layers.push(Box::new(Palette::over(context, Selected::Container, view)));
+                Vec::new()
+            }
+            Action::GlobalOpenHelp if is_full => {
+                self.layers.push(Box::new(Help::open(view.keymap, self.panel().id().context(), Some(context))));
+                Vec::new()
+            }
+            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelEvents if is_full => {
+                self.layers.clear();
+                self.act_everywhere(action, view)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The actions that mean the same in every panel.
@@ -241,7 +267,7 @@ impl Screen {
             Action::PanePrevious => return self.go_beside(-1),
             Action::SelectionInspect => {
                 if let Selection::Container(key) = selection {
-                    return self.obey(Outcome::Inspect(key), view);
+                    return self.obey(Outcome::Inspect(key));
                 }
             }
             // Everything else belongs to lists; a panel that has no use for it ignored it already.
@@ -288,7 +314,7 @@ impl Screen {
     }
 
     /// What a panel's outcome means for the screen.
-    fn obey(&mut self, outcome: Outcome, view: &View<'_>) -> Vec<Request> {
+    fn obey(&mut self, outcome: Outcome) -> Vec<Request> {
         match outcome {
             Outcome::Ignored | Outcome::Done => Vec::new(),
             Outcome::Ask(command) => vec![Request::Ask(command)],
@@ -323,7 +349,12 @@ impl Screen {
                 self.layers.pop();
                 Vec::new()
             }
-            LayerOutcome::Ask(request) => vec![request],
+            LayerOutcome::Ask(request) => {
+                if let Request::Copy(text) = &request {
+                    self.say(format!("copied {text}"));
+                }
+                vec![request]
+            }
             LayerOutcome::Finish(request) => {
                 self.layers.pop();
                 vec![request]
@@ -334,7 +365,7 @@ impl Screen {
                 Vec::new()
             }
             LayerOutcome::Go(destination) => {
-                self.layers.pop();
+                self.layers.clear();
                 let (panel, filter) = match destination {
                     Destination::Host(host) => (PanelId::Containers, format!("host:{host}")),
                     Destination::Service(service) => {
@@ -394,3 +425,6 @@ impl Screen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -513,7 +513,7 @@ fn render_container(buffer: &mut Buffer, area: Rect, row: u16, container: &Conta
     };
     let mut pen = Pen::new(buffer, area, row);
     pen.text(if stale { view.theme.symbol(Symbol::Stale) } else { " " }, dim);
-    let mut column = |pen: &mut Pen<'_>, words: &str, cells: usize, style: Style| {
+    let column = |pen: &mut Pen<'_>, words: &str, cells: usize, style: Style| {
         let start = pen.at();
         pen.text(&fit(words, cells), style).to(start + u16::try_from(cells + 2).unwrap_or(0));
     };
