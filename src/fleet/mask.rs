@@ -211,14 +211,20 @@ mod tests {
     #[test]
     fn documents() {
         let cases = [
-            (json!({"Config": {"Env": ["A=b", "EMPTY=", "BARE", "X=y=z"]}}), json!({"Config": {"Env": ["A=••••••", "EMPTY=", "BARE", "X=••••••"]}})),
+            (
+                json!({"Config": {"Env": ["A=b", "EMPTY=", "BARE", "X=y=z"]}}),
+                json!({"Config": {"Env": ["A=••••••", "EMPTY=", "BARE", "X=••••••"]}}),
+            ),
             (json!({"Labels": {"db.Password": "p", "app": "shop"}}), json!({"Labels": {"db.Password": MASK, "app": "shop"}})),
             (json!({"Config": {"splunk-token": "t", "n": 1}}), json!({"Config": {"splunk-token": MASK, "n": 1}})),
             (json!({"Secrets": [{"Name": "x", "Id": 7, "On": true}]}), json!({"Secrets": [{"Name": MASK, "Id": MASK, "On": true}]})),
             (json!({"SandboxKey": "/run/netns/1"}), json!({"SandboxKey": "/run/netns/1"})),
             (json!({"Binds": ["/run/secrets:/run/secrets:ro"]}), json!({"Binds": ["/run/secrets:/run/secrets:ro"]})),
             (json!({"Cmd": ["db", "--password", "p", "-v"]}), json!({"Cmd": ["db", "--password", MASK, "-v"]})),
-            (json!({"Args": ["--api-key=abc", "TOKEN=x", "--token", "--secret", "s"]}), json!({"Args": ["--api-key=••••••", "TOKEN=••••••", "--token", MASK, MASK]})),
+            (
+                json!({"Args": ["--api-key=abc", "TOKEN=x", "--token", "--secret", "s"]}),
+                json!({"Args": ["--api-key=••••••", "TOKEN=••••••", "--token", MASK, MASK]}),
+            ),
             (json!({"Cmd": ["sh", "-c", "db --password 'a b' -u root"]}), json!({"Cmd": ["sh", "-c", "db --password •••••• -u root"]})),
             (json!({"Cmd": null, "Path": "x"}), json!({"Cmd": null, "Path": "x"})),
             (json!({"Labels": {"cfg": "{\"token\": \"abc\", \"n\": 1}"}}), json!({"Labels": {"cfg": "{\"token\": •••••• \"n\": 1}"}})),

@@ -11,7 +11,8 @@ use super::{
     frame,
     keymap::{Key, MenuEntry, Pending, Press},
     layers::{
-        Destination, Layer, LayerOutcome, column_chooser::ColumnChooser, filter_line::FilterLine, help::Help, inspect::Inspect, palette::Palette, which_key,
+        Destination, Layer, LayerOutcome, column_chooser::ColumnChooser, filter_line::FilterLine, help::Help, inspect::Inspect,
+        palette::Palette, which_key,
     },
     panel::{Outcome, Panel, PanelId, Refresh, Selection},
     panels,
@@ -71,7 +72,7 @@ pub struct Screen {
     note: Option<String>,
     tabs: Vec<(PanelId, u16, u16)>,
     body: Rect,
-    clicked: Option<Selection>,
+    clicked: Option<(Selection, u16)>,
     questions: u64,
 }
 
@@ -130,6 +131,7 @@ impl Screen {
     /// A key.
     pub fn key(&mut self, key: KeyEvent, view: &View<'_>) -> Vec<Request> {
         self.note = None;
+        self.clicked = None;
         let contexts = self.contexts();
         let pressed = view.keymap.press(&mut self.pending, &contexts, Key::from(key));
         self.menu.clear();
@@ -180,14 +182,18 @@ impl Screen {
             return Vec::new();
         }
         let outcome = self.panels[self.current].click(x - self.body.x, y - self.body.y, view);
+        if outcome == Outcome::Ignored {
+            self.clicked = None;
+            return Vec::new();
+        }
         let requests = self.obey(outcome);
-        let selection = self.panels[self.current].selection(view);
-        // The second click on the same thing opens it.
-        if self.clicked.as_ref() == Some(&selection) && selection != Selection::Nothing {
+        // The second click on the same thing in the same line opens it.
+        let clicked = Some((self.panels[self.current].selection(view), y)).filter(|(selection, _)| *selection != Selection::Nothing);
+        if clicked.is_some() && self.clicked == clicked {
             self.clicked = None;
             return self.act(Action::SelectionOpen, view);
         }
-        self.clicked = Some(selection);
+        self.clicked = clicked;
         requests
     }
 
@@ -257,8 +263,12 @@ impl Screen {
             Action::GlobalOpenHelp => self.layers.push(Box::new(Help::open(view.keymap, self.panel().id().context(), None))),
             Action::FilterEdit => self.layers.push(Box::new(FilterLine::open(view))),
             Action::ThemePick => return vec![Request::OpenThemes],
-            Action::LinkRetry => return selection.host().map_or_else(Vec::new, |host| vec![Request::Ask(Command::RetryLink(host.clone()))]),
-            Action::SelectionCopyName | Action::SelectionCopyId | Action::SelectionCopyVersion => return self.copy(action, &selection, view),
+            Action::LinkRetry => {
+                return selection.host().map_or_else(Vec::new, |host| vec![Request::Ask(Command::RetryLink(host.clone()))]);
+            }
+            Action::SelectionCopyName | Action::SelectionCopyId | Action::SelectionCopyVersion => {
+                return self.copy(action, &selection, view);
+            }
             Action::PanelVersions => return self.go(PanelId::Versions),
             Action::PanelContainers => return self.go(PanelId::Containers),
             Action::PanelHosts => return self.go(PanelId::Hosts),

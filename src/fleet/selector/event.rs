@@ -22,7 +22,8 @@ impl Selector {
         let about = fleet.container(&key).map_or_else(|| Cow::Owned(told_by(event, key, fleet)), Cow::Borrowed);
         self.terms.iter().all(|term| {
             let holds = term.any.iter().any(|choice| {
-                let bare = term.field.is_none() && [&*event.action, event.kind.word()].into_iter().any(|text| choice.test.holds(Some(text)));
+                let bare =
+                    term.field.is_none() && [&*event.action, event.kind.word()].into_iter().any(|text| choice.test.holds(Some(text)));
                 bare || matches(term.field, &choice.test, &about, host)
             });
             holds != term.not

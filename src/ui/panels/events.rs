@@ -263,11 +263,11 @@ impl Events {
         let columns = [
             column("TIME", if is_dated { DATED } else { TIME }, if is_dated { DATED } else { TIME }, 0),
             column("HOST", 4, self.host_width, 0),
-            column("WHAT", 20, 40, 0),
+            column("WHAT", 30, 40, 0),
             column("NAME", 8, 20, 0),
-            column("SERVICE", 9, 22, 2),
-            column("ENVIRONMENT", 5, 12, 3),
-            column("VERSION", 8, 26, 1),
+            column("SERVICE", 12, 22, 2),
+            column("ENVIRONMENT", 11, 12, 3),
+            column("VERSION", 16, 26, 1),
         ];
         let placed = place(&columns, area.width.saturating_sub(2));
         for column in &placed {
@@ -300,7 +300,14 @@ impl Events {
         }
     }
 
-    fn render_what<'p, 'b>(&self, pen: &'p mut Pen<'b>, line: Line, event: &EngineEvent, ground: Style, view: &View<'_>) -> &'p mut Pen<'b> {
+    fn render_what<'p, 'b>(
+        &self,
+        pen: &'p mut Pen<'b>,
+        line: Line,
+        event: &EngineEvent,
+        ground: Style,
+        view: &View<'_>,
+    ) -> &'p mut Pen<'b> {
         let run = match line {
             Line::Run(name) => self.feed.run(name).filter(|run| run.len() > 1),
             Line::Event { .. } => {
@@ -314,7 +321,10 @@ impl Events {
         };
         let (symbol, role) = sign(severity);
         let style = ground.patch(view.theme.style(role));
-        pen.text(view.theme.symbol(symbol), if severity == Severity::Quiet { ground.patch(view.theme.style(Role::TextDim)) } else { style });
+        pen.text(
+            view.theme.symbol(symbol),
+            if severity == Severity::Quiet { ground.patch(view.theme.style(Role::TextDim)) } else { style },
+        );
         pen.skip(1).text(&words, style)
     }
 }
@@ -381,7 +391,10 @@ fn render_empty(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
     });
     let text = match since.min() {
         _ if !log.is_empty() => format!("none of {} events matches {:?} · esc shows all", count(log.len() as u64), view.filter.text()),
-        Some(since) => format!("nothing has happened since {}: that is when this console began to listen", moment(since, view.now, !is_today(since, view.now))),
+        Some(since) => format!(
+            "nothing has happened since {}: that is when this console began to listen",
+            moment(since, view.now, !is_today(since, view.now))
+        ),
         None => format!("no host is connected yet: waiting for {}", view.fleet.hosts().len()),
     };
     Pen::new(buffer, area, 2).skip(1).text(&text, view.theme.style(Role::TextDim));

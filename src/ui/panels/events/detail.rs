@@ -3,7 +3,7 @@
 use chrono::Local;
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{feed::Run, key_of, name_of, super::versions::state_words, words::words};
+use super::{super::versions::state_words, feed::Run, key_of, name_of, words::words};
 use crate::{
     fleet::{EngineEvent, EventKind, mask},
     text::age,
@@ -45,10 +45,15 @@ fn lines(event: &EngineEvent, run: Option<&Run>, view: &View<'_>) -> Vec<(&'stat
     if !event.id.as_str().is_empty() {
         lines.push(("id", event.id.to_string()));
     }
-    let labels: Vec<String> = event.labels.iter().take(LABELS).map(|(key, value)| {
-        let shown = if mask::is_secret(key) { mask::MASK.into() } else { mask::mask_text(value) };
-        format!("{key}={shown}")
-    }).collect();
+    let labels: Vec<String> = event
+        .labels
+        .iter()
+        .take(LABELS)
+        .map(|(key, value)| {
+            let shown = if mask::is_secret(key) { mask::MASK.into() } else { mask::mask_text(value) };
+            format!("{key}={shown}")
+        })
+        .collect();
     if !labels.is_empty() {
         let more = event.labels.len() - labels.len();
         let more = if more > 0 { format!("  and {more} more") } else { String::new() };

@@ -111,7 +111,7 @@ impl Run {
     /// From its first to its latest event.
     pub fn span(&self) -> TimeDelta {
         match (self.events.front(), self.events.back()) {
-            (Some((_, first)), Some((_, last))) => last.at - first.at,
+            (Some((_, first)), Some((_, last))) => (last.at - first.at).abs(),
             (None, _) | (_, None) => TimeDelta::zero(),
         }
     }
@@ -179,7 +179,7 @@ impl Feed {
         let known = self.by_object.entry(object).or_default();
         let repeated = known.iter().rev().take(LOOK_BACK).copied().find(|name| {
             self.runs.get(name).is_some_and(|run| {
-                let near = run.latest().is_some_and(|latest| event.at - latest.at <= FLAPPING);
+                let near = run.latest().is_some_and(|latest| (event.at - latest.at).abs() <= FLAPPING);
                 near && run.events.iter().rev().take(LOOK_BACK).any(|(_, other)| theme(other) == theme(event))
             })
         });

@@ -29,16 +29,24 @@ fn of_container(event: &EngineEvent) -> (Severity, String) {
             Some(code) => (Severity::Bad, format!("died ({code})")),
             None => (Severity::Bad, "died".to_owned()),
         },
-        ("kill", _) => (Severity::Quiet, event.signal.as_deref().map_or_else(|| "killed".to_owned(), |signal| format!("killed by {}", signal_name(signal)))),
+        ("kill", _) => (
+            Severity::Quiet,
+            event.signal.as_deref().map_or_else(|| "killed".to_owned(), |signal| format!("killed by {}", signal_name(signal))),
+        ),
         ("oom", _) => (Severity::Bad, "out of memory".to_owned()),
         ("health_status", "unhealthy") => (Severity::Bad, "unhealthy".to_owned()),
         ("health_status", verdict) => (Severity::Quiet, verdict.to_owned()),
-        ("rename", _) => (Severity::Quiet, match &event.old_name {
-            Some(old) => format!("renamed {old} → {}", event.name),
-            None => "renamed".to_owned(),
-        }),
+        ("rename", _) => (
+            Severity::Quiet,
+            match &event.old_name {
+                Some(old) => format!("renamed {old} → {}", event.name),
+                None => "renamed".to_owned(),
+            },
+        ),
         ("exec_create" | "exec_start", command) => (Severity::Quiet, format!("exec {command}")),
-        ("exec_die", _) => (Severity::Quiet, event.exit_code.map_or_else(|| "exec ended".to_owned(), |code| format!("exec ended ({code})"))),
+        ("exec_die", _) => {
+            (Severity::Quiet, event.exit_code.map_or_else(|| "exec ended".to_owned(), |code| format!("exec ended ({code})")))
+        }
         (verb, _) => (Severity::Quiet, past(verb).to_owned()),
     };
     (severity, text)
