@@ -18,7 +18,7 @@ use super::{
 use crate::{
     action::Command,
     engine::{Engine, HostCommand, Question, Report},
-    fleet::{ContainerKey, HostId},
+    fleet::{Delta, ContainerKey, HostId},
     ui::{
         backend::ScreenBackend,
         layers::theme_picker::ThemePicker,
@@ -154,6 +154,11 @@ impl Console {
             Report::Answer(answer) => {
                 self.screen.answer(&answer);
                 self.dirty = true;
+            }
+            Report::History { result, .. } => {
+                for event in result.into_iter().flatten() {
+                    self.dirty |= self.state.apply(Delta::Event { event, live: false, at: Utc::now() });
+                }
             }
         }
     }
