@@ -23,8 +23,8 @@ use super::{
 };
 use crate::action::{Answer, RequestId};
 use crate::fleet::{
-    ContainerDetail, ContainerId, ContainerKey, ContainerSummary, Delta, EngineEvent, EngineInfo, EventKind, HostId, ImageFact, ImageId, LinkCause,
-    LinkState, host::HostCost,
+    ContainerDetail, ContainerId, ContainerKey, ContainerSummary, Delta, EngineEvent, EngineInfo, EventKind, HostId, ImageFact, ImageId,
+    LinkCause, LinkState, host::HostCost,
 };
 
 /// How many inspects one host answers at a time.

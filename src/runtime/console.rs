@@ -18,7 +18,7 @@ use super::{
 use crate::{
     action::Command,
     engine::{Engine, HostCommand, Question, Report},
-    fleet::{Delta, ContainerKey, HostId},
+    fleet::{ContainerKey, Delta, HostId},
     ui::{
         backend::ScreenBackend,
         layers::theme_picker::ThemePicker,
@@ -242,7 +242,9 @@ impl Console {
     fn ask(&mut self, command: Command) {
         let (host, command) = match command {
             Command::RetryLink(host) => (host, HostCommand::Retry),
-            Command::ReadInspect { request, container } => (container.host, HostCommand::Ask { request, question: Question::InspectRaw(container.id) }),
+            Command::ReadInspect { request, container } => {
+                (container.host, HostCommand::Ask { request, question: Question::InspectRaw(container.id) })
+            }
             Command::InspectRows(rows) => return self.inspect_rows(rows),
         };
         if !self.engine.command(&host, command) {

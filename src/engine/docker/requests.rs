@@ -117,12 +117,7 @@ impl Client {
     ///
     /// # Errors
     /// Every [`EngineError`]; `Timeout` when `until` is far ahead of the engine's clock.
-    pub async fn events_between(
-        &self,
-        host: &HostId,
-        since: DateTime<Utc>,
-        until: DateTime<Utc>,
-    ) -> Result<Vec<EngineEvent>, EngineError> {
+    pub async fn events_between(&self, host: &HostId, since: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<EngineEvent>, EngineError> {
         let path = format!("/events?since={}&until={}", moment(since), moment(until));
         let answer = match self.get(&format!("{path}&filters={}", event_filter()), LONG).await {
             Err(EngineError::Status { .. }) => self.get(&path, LONG).await?,
