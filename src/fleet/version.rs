@@ -3,10 +3,7 @@
 //! Order (design: Identity): `quarterdeck.version` > an image tag of the form `<version>-<n>-<sha>` >
 //! `org.opencontainers.image.version` > any other tag that does not move > short digest.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 

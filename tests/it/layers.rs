@@ -6,7 +6,23 @@ use std::{
 };
 
 /// Modules without clock, I/O, terminal and tasks.
-const PURE: &[&str] = &["src/text/", "src/fleet/", "src/action/", "src/rights/", "src/ui/widgets/", "src/ui/panels/", "src/ui/layers/", "src/ui/view.rs", "src/ui/panel.rs", "src/ui/filter.rs", "src/ui/frame.rs", "src/ui/copy.rs", "src/ui/screen.rs", "src/ui/keymap/", "src/ui/theme/"];
+const PURE: &[&str] = &[
+    "src/text/",
+    "src/fleet/",
+    "src/action/",
+    "src/rights/",
+    "src/ui/widgets/",
+    "src/ui/panels/",
+    "src/ui/layers/",
+    "src/ui/view.rs",
+    "src/ui/panel.rs",
+    "src/ui/filter.rs",
+    "src/ui/frame.rs",
+    "src/ui/copy.rs",
+    "src/ui/screen.rs",
+    "src/ui/keymap/",
+    "src/ui/theme/",
+];
 /// The pure modules' own files that read a person's files.
 const LOADERS: &[&str] = &["src/ui/keymap/load.rs", "src/ui/keymap/mod.rs", "src/ui/theme/load.rs", "src/ui/theme/mod.rs"];
 
@@ -39,14 +55,24 @@ fn sources() -> Vec<Source> {
         let path = path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
         Source { code: code_of(&text), path }
     });
-    let is_test = |path: &str| path.ends_with("/tests.rs") || path.ends_with("/sample.rs") || path.ends_with("/fixture.rs") || path.ends_with("/bad_files.rs") || path.contains("/tests/");
+    let is_test = |path: &str| {
+        path.ends_with("/tests.rs")
+            || path.ends_with("/sample.rs")
+            || path.ends_with("/fixture.rs")
+            || path.ends_with("/bad_files.rs")
+            || path.contains("/tests/")
+    };
     sources.filter(|source| !is_test(&source.path)).collect()
 }
 
 /// Everything before the file's own tests, without the comments.
 fn code_of(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| line.split(" // ").next().unwrap_or(line)).collect::<Vec<_>>().join("\n")
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .map(|line| line.split(" // ").next().unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Whether the code names a word, as a whole one.
@@ -78,7 +104,22 @@ const NONE: [String; 0] = [];
 
 #[test]
 fn pure_modules_have_no_tasks_engine_terminal_or_clock() {
-    let forbidden = [CLOCKS, &["tokio", "bollard", "hyper", "crossterm::terminal", "crossterm::execute", "std::net", "std::process", "std::thread", "std::io", "io::stdout"]].concat();
+    let forbidden = [
+        CLOCKS,
+        &[
+            "tokio",
+            "bollard",
+            "hyper",
+            "crossterm::terminal",
+            "crossterm::execute",
+            "std::net",
+            "std::process",
+            "std::thread",
+            "std::io",
+            "io::stdout",
+        ],
+    ]
+    .concat();
     assert_eq!(offences(|path| is_in(path, PURE), &forbidden), NONE);
 }
 
@@ -89,7 +130,13 @@ fn pure_modules_read_no_files_but_in_their_loaders() {
 
 #[test]
 fn the_model_and_the_rights_know_no_screen() {
-    assert_eq!(offences(|path| is_in(path, &["src/text/", "src/fleet/", "src/action/", "src/rights/"]), &["ratatui", "crossterm", "crate::ui", "crate::engine", "crate::runtime"]), NONE);
+    assert_eq!(
+        offences(
+            |path| is_in(path, &["src/text/", "src/fleet/", "src/action/", "src/rights/"]),
+            &["ratatui", "crossterm", "crate::ui", "crate::engine", "crate::runtime"]
+        ),
+        NONE
+    );
 }
 
 #[test]
@@ -105,7 +152,10 @@ fn only_one_place_names_bollard() {
 
 #[test]
 fn only_the_binary_and_the_terminal_end_the_process() {
-    assert_eq!(offences(|path| path != "src/main.rs" && !is_in(path, &["src/runtime/terminal/"]), &["process::exit", "process::abort"]), NONE);
+    assert_eq!(
+        offences(|path| path != "src/main.rs" && !is_in(path, &["src/runtime/terminal/"]), &["process::exit", "process::abort"]),
+        NONE
+    );
 }
 
 #[test]
