@@ -4,7 +4,7 @@ BIN   := target/release/quarterdeck
 SUDO  := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 BUILD_PACKAGES := gcc make pkg-config libssl-dev
 
-.PHONY: run test prove bench screenshots setup-build setup-test lint
+.PHONY: peers run test prove bench screenshots setup-build setup-test lint
 
 ## Build in release mode and open the console: on the engines that answer, else on the simulated fleet.
 run: $(BIN)
@@ -37,9 +37,14 @@ prove: setup-test
 	cargo test --release --locked --test prove
 
 ## The figures, beside the peers that are installed (make bench PEERS=1 installs them below target/).
-bench: setup-test
+bench: setup-test peers
 	cargo build --release --locked
 	cargo test --release --locked --test bench
+
+peers:
+ifdef PEERS
+	@for p in oxker dtop; do [ -x target/peers/bin/$$p ] || cargo install --quiet --locked --root target/peers $$p || echo "$$p could not be built"; done
+endif
 
 ## screenshots/*.svg (and .png where rsvg-convert is there) from the real renderer.
 screenshots: setup-build
