@@ -175,7 +175,7 @@ pub enum SimVerb {
         /// This many hosts, whatever the scenario says
         #[arg(id = "sim_hosts", long = "hosts", value_name = "N")]
         hosts: Option<u32>,
-        /// This many containers in all, whatever the scenario says
+        /// This many containers on each host, whatever the scenario says
         #[arg(long, value_name = "N")]
         containers: Option<u32>,
         /// This many events a second over all hosts, whatever the scenario says

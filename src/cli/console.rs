@@ -36,7 +36,7 @@ pub fn run(global: &Global) -> Result<Exit, Failure> {
         keymap,
         clock: sources.config.clock,
         mouse: sources.config.mouse,
-        simulated: false,
+        simulated: sources.sim.is_some(),
         load_theme: Box::new(move |name| match theme::load(name, themes.as_deref(), can) {
             (theme, None) => Ok(theme),
             (_, Some(error)) => Err(error.to_string()),
@@ -44,6 +44,8 @@ pub fn run(global: &Global) -> Result<Exit, Failure> {
     };
     let mouse = settings.mouse;
     let state = State::new(sources.specs(), sources.rules, sources.rights, settings, Utc::now());
+    let sim = sources.sim;
     let code = Console::run(Opening { state, engine, reports, mouse, note, theme_dir }).map_err(Failure::failed)?;
+    drop(sim);
     Ok(Exit(code))
 }

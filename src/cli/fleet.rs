@@ -5,15 +5,16 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
-use super::{args::Global, exit::Failure};
+use super::{args::Global, exit::Failure, sim::SimFleet};
 use crate::{
     config::{Config, Endpoint, HostConfig, Layers},
     engine::{Engine, Report, Target},
     fleet::{
-        HostSpec,
+        EnvironmentId, HostId, HostSpec,
         identity::{IdentityMatch, IdentityRule, IdentityRuleSpec},
     },
     rights::Rights,
+    sim::SimHost,
     text::clean,
 };
 
@@ -29,6 +30,8 @@ pub struct Sources {
     pub rules: Vec<IdentityRule>,
     /// Where a person's own themes and keymaps are.
     pub config_dir: Option<PathBuf>,
+    /// The simulated fleet, where `--sim` asks for one: it lives as long as this.
+    pub sim: Option<SimFleet>,
 }
 
 impl Sources {
@@ -41,8 +44,12 @@ impl Sources {
         let config_dir = layers.config_dir();
         let config = layers.load().map_err(Failure::usage)?;
         let rules = config.identity.iter().map(rule).collect::<Result<_, _>>()?;
-        let targets = config.hosts.iter().map(target).collect();
-        Ok(Self { rights: config.rights(), targets, rules, config_dir, config })
+        let sim = global.sim.as_deref().map(SimFleet::start).transpose()?;
+        let targets = match &sim {
+            Some(fleet) => fleet.hosts().iter().map(simulated).collect(),
+            None => config.hosts.iter().map(target).collect(),
+        };
+        Ok(Self { rights: config.rights(), targets, rules, config_dir, sim, config })
     }
 
     /// The model's view of the hosts.
@@ -71,6 +78,17 @@ fn target(host: &HostConfig) -> Target {
         },
         endpoint: host.endpoint.clone(),
     }
+}
+
+fn simulated(host: &SimHost) -> Target {
+    let spec = HostSpec {
+        id: HostId::new(clean(&host.name)),
+        url: format!("sim://{}", clean(&host.name)).into(),
+        environment: Some(EnvironmentId::new(clean(&host.environment))),
+        tags: Vec::new(),
+        unprotected: false,
+    };
+    Target { spec, endpoint: Endpoint::Unix { path: host.socket.clone() } }
 }
 
 fn rule(rule: &crate::config::IdentityRule) -> Result<IdentityRule, Failure> {

@@ -16,6 +16,7 @@ mod keys;
 mod log;
 mod out;
 mod ps;
+mod sim;
 mod table;
 mod themes;
 mod time_spec;
@@ -61,7 +62,7 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Doctor { subject, output } => doctor::run(global, subject.as_deref(), output),
         Verb::Themes(output) => themes::run(global, output),
         Verb::Keys(output) => keys::run(global, output),
-        Verb::Sim { .. } => Err(Failure::failed("simulated hosts cannot be served by this build")),
+        Verb::Sim { verb } => sim::run(&verb),
         Verb::Completions { shell } => completions::run(shell),
         Verb::Man => completions::man(),
     }

@@ -136,14 +136,19 @@ impl<'a> Session<'a> {
         Ok(Ok(lines))
     }
 
+    /// The handshake goes beside the rest, unversioned requests being understood by every engine: on a slow link that is one round
+    /// trip less until the first row.
     async fn first_answers(&mut self) -> Result<(Handshake, Lines, DateTime<Utc>, Vec<ContainerSummary>), EngineError> {
-        let handshake = self.client.handshake().await?;
         let after_last = self.memory.last_event.map(|at| at + chrono::TimeDelta::nanoseconds(1));
-        let lines = self.client.events(after_last).await?;
-        let turn = timeout(TURN, self.shared.lists.acquire()).await;
-        let asked = Utc::now();
-        let containers = self.client.list().await?;
-        drop(turn);
+        let rows = async {
+            let lines = self.client.events(after_last).await?;
+            let turn = timeout(TURN, self.shared.lists.acquire()).await;
+            let asked = Utc::now();
+            let containers = self.client.list().await?;
+            drop(turn);
+            Ok((lines, asked, containers))
+        };
+        let (handshake, (lines, asked, containers)) = tokio::try_join!(self.client.handshake(), rows)?;
         Ok((handshake, lines, asked, containers))
     }
 
@@ -404,7 +409,7 @@ impl<'a> Session<'a> {
             requests: meter.requests(),
             samples: 0,
             connections: meter.streams(),
-            sessions: self.client.link().sessions(),
+            sessions: self.client.link().load().sessions,
             received: meter.received(),
         }
     }

@@ -8,7 +8,6 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ratatui::{Terminal as Frames, layout::Rect};
 use tokio::sync::mpsc;
 
 use super::{
@@ -20,7 +19,7 @@ use crate::{
     engine::{Engine, HostCommand, Question, Report},
     fleet::{ContainerKey, Delta, HostId},
     ui::{
-        backend::ScreenBackend,
+        backend::{Canvas, Drawn},
         layers::theme_picker::ThemePicker,
         osc52,
         panel::Refresh,
@@ -30,8 +29,14 @@ use crate::{
     },
 };
 
-/// Between two frames that nobody's key asked for. Keys are answered at once.
+/// Between two frames that nobody's key asked for, in the long run. Keys are answered at once.
 const FRAME: Duration = Duration::from_millis(33);
+
+/// So many frames may come early after a quiet time: a single event is seen at once, a flood at the pace of [`FRAME`].
+const BURST: u32 = 4;
+
+/// The first frame waits this long for the first list, so that the screen does not begin with an empty table.
+const FIRST_FRAME: Duration = Duration::from_millis(25);
 
 /// So many reports are taken between two looks at the keyboard.
 const BATCH: usize = 512;
@@ -62,11 +67,14 @@ pub struct Console {
     engine: Engine,
     reports: mpsc::Receiver<Report>,
     terminal: Terminal,
-    frames: Frames<ScreenBackend<Writer>>,
+    canvas: Canvas<Writer>,
     dirty: bool,
     /// A key was pressed since the last frame: it is due now.
     urgent: bool,
-    painted: Instant,
+    /// Whether no list has arrived yet.
+    first: bool,
+    /// When the next frame is due that no key asked for; behind the present by at most [`BURST`] frames.
+    pace: Instant,
     asked: HashSet<ContainerKey>,
     asked_at: Option<Instant>,
     theme_dir: Option<PathBuf>,
@@ -82,18 +90,18 @@ impl Console {
         let Opening { state, engine, reports, mouse, note, theme_dir } = opening;
         let (terminal, events) = terminal::open(terminal::Modes { mouse, kitty_keys: false })?;
         let size = terminal::window_size().map_err(|source| TerminalError::Setup { what: "reading its size", source })?;
-        let backend = ScreenBackend::new(size, terminal.writer().clone());
-        let frames = Frames::new(backend).map_err(|never| match never {})?;
+        let canvas = Canvas::new(size, terminal.writer().clone());
         let mut console = Self {
             state,
             screen: Screen::default(),
             engine,
             reports,
             terminal,
-            frames,
+            canvas,
             dirty: true,
-            urgent: true,
-            painted: Instant::now(),
+            urgent: false,
+            first: true,
+            pace: Instant::now() + FIRST_FRAME,
             asked: HashSet::new(),
             asked_at: None,
             theme_dir,
@@ -150,7 +158,14 @@ impl Console {
 
     fn take(&mut self, report: Report) {
         match report {
-            Report::Delta(delta) => self.dirty |= self.state.apply(delta),
+            Report::Delta(delta) => {
+                let listed = matches!(delta, Delta::List { .. });
+                self.dirty |= self.state.apply(delta);
+                if listed && self.first {
+                    self.first = false;
+                    self.urgent = true;
+                }
+            }
             Report::Answer(answer) => {
                 self.screen.answer(&answer);
                 self.dirty = true;
@@ -174,7 +189,7 @@ impl Console {
             Event::Paste(text) => self.screen.paste(&text, &self.state.view()),
             Event::Focus(_) => return Ok(None),
             Event::Resized(size) => {
-                self.frames.backend_mut().resize(size);
+                self.canvas.resize(size);
                 Vec::new()
             }
             Event::Suspend => return self.perform(Effect::Suspend),
@@ -233,9 +248,9 @@ impl Console {
 
     fn repaint(&mut self) {
         if let Ok(size) = terminal::window_size() {
-            self.frames.backend_mut().resize(size);
+            self.canvas.resize(size);
         }
-        self.frames.backend_mut().repaint();
+        self.canvas.repaint();
     }
 
     /// Hands a command to the host it concerns. A full queue says so: nothing is done in secret, and nothing twice.
@@ -280,20 +295,20 @@ impl Console {
     }
 
     fn paint_if_due(&mut self) -> Result<Option<i32>, TerminalError> {
-        if !self.dirty || !self.terminal.writer().ready() || (!self.urgent && self.painted.elapsed() < FRAME) {
+        if !self.dirty || !self.terminal.writer().ready() || (!self.urgent && Instant::now() < self.pace) {
             return Ok(None);
         }
         self.look_again(Utc::now());
         let (screen, state) = (&mut self.screen, &self.state);
-        let drawn = self.frames.draw(|frame| {
+        let drawn = self.canvas.draw(|frame| {
             let area = frame.area();
             screen.render(frame.buffer_mut(), area, &state.view());
         });
-        match drawn {
-            Ok(_) => {}
-            Err(never) => match never {},
+        if drawn == Drawn::Busy {
+            return Ok(None);
         }
-        self.painted = Instant::now();
+        let now = Instant::now();
+        self.pace = self.pace.max(now.checked_sub(FRAME * BURST).unwrap_or(now)) + FRAME;
         self.dirty = false;
         self.urgent = false;
         self.ask_for_visible();
@@ -324,7 +339,7 @@ impl Console {
         let now = Instant::now();
         if self.dirty {
             // Not ready: the writer wakes the loop when it is.
-            return if self.terminal.writer().ready() { self.painted + FRAME } else { now + Duration::from_secs(3600) };
+            return if self.terminal.writer().ready() { self.pace } else { now + Duration::from_secs(3600) };
         }
         let view = self.state.view();
         let to_minute = 60_000 - Utc::now().timestamp_millis().rem_euclid(60_000);
@@ -336,13 +351,10 @@ impl Console {
     /// Writes the screen as text and SVG into the current directory; returns the note for the foot.
     fn save_screen(&mut self) -> Result<String, std::io::Error> {
         let name = format!("quarterdeck-{}", Utc::now().with_timezone(&chrono::Local).format("%Y%m%d-%H%M%S"));
-        let view = self.state.view();
-        let size = terminal::window_size()?;
-        let area = Rect::new(0, 0, size.width, size.height);
-        let mut buffer = ratatui::buffer::Buffer::empty(area);
-        self.screen.render(&mut buffer, area, &view);
-        std::fs::write(format!("{name}.svg"), svg::svg(&buffer, &SvgOptions::of(view.theme)))?;
-        std::fs::write(format!("{name}.txt"), svg::plain(&buffer))?;
+        let picture = self.canvas.picture();
+        let theme = self.state.view().theme;
+        std::fs::write(format!("{name}.svg"), svg::svg(picture, &SvgOptions::of(theme)))?;
+        std::fs::write(format!("{name}.txt"), svg::plain(picture))?;
         Ok(format!("saved {name}.txt and {name}.svg"))
     }
 }

@@ -137,7 +137,11 @@ impl State {
             },
             Request::ToggleMouse => {
                 self.settings.mouse = !self.settings.mouse;
-                let words = if self.settings.mouse { "the mouse is the console's: click and wheel" } else { "the mouse is the terminal's: select text" };
+                let words = if self.settings.mouse {
+                    "the mouse is the console's: click and wheel"
+                } else {
+                    "the mouse is the terminal's: select text"
+                };
                 return vec![Effect::Mouse(self.settings.mouse), Effect::Say(words.to_owned())];
             }
             Request::Suspend => return vec![Effect::Suspend],

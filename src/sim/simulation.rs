@@ -102,11 +102,8 @@ impl Simulation {
         for (me, slot) in world.hosts.iter().enumerate() {
             let machine = slot.host().machine.clone();
             let path = dir.join(format!("{}.sock", machine.name));
-            let listener = UnixListener::bind(&path).map_err(|cause| SimError::Socket {
-                host: machine.name.clone(),
-                path: path.clone(),
-                cause,
-            })?;
+            let listener =
+                UnixListener::bind(&path).map_err(|cause| SimError::Socket { host: machine.name.clone(), path: path.clone(), cause })?;
             fleet.hosts.push(SimHost {
                 name: machine.name.clone(),
                 socket: path.clone(),

@@ -23,10 +23,8 @@ pub fn header(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
     let mut reserve = Rect { width: area.width.saturating_sub(u16::try_from(clock.len()).unwrap_or(0)), ..area };
     Pen::new(buffer, area, 0).right(&clock, dim);
 
-    let marks = [
-        (matches!(view.rights, Rights::View { .. }), " READ-ONLY ", Role::StateAttention),
-        (view.simulated, " SIMULATED ", Role::Accent),
-    ];
+    let marks =
+        [(matches!(view.rights, Rights::View { .. }), " READ-ONLY ", Role::StateAttention), (view.simulated, " SIMULATED ", Role::Accent)];
     for (shown, text, role) in marks {
         if shown {
             let cells = u16::try_from(text.len()).unwrap_or(0);

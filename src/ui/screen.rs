@@ -11,7 +11,8 @@ use super::{
     frame,
     keymap::{Key, MenuEntry, Pending, Press},
     layers::{
-        Destination, Layer, LayerOutcome, column_chooser::ColumnChooser, filter_line::FilterLine, help::Help, inspect::Inspect, palette::Palette, which_key,
+        Destination, Layer, LayerOutcome, column_chooser::ColumnChooser, filter_line::FilterLine, help::Help, inspect::Inspect,
+        palette::Palette, which_key,
     },
     panel::{Outcome, Panel, PanelId, Refresh, Selection},
     panels,
@@ -198,7 +199,10 @@ impl Screen {
             if outcome != LayerOutcome::Pass {
                 return self.follow(outcome, view);
             }
-            if !matches!(action, Action::AppQuit | Action::AppSuspend | Action::ScreenRedraw | Action::ScreenSave | Action::MouseToggle | Action::LayerClose) {
+            if !matches!(
+                action,
+                Action::AppQuit | Action::AppSuspend | Action::ScreenRedraw | Action::ScreenSave | Action::MouseToggle | Action::LayerClose
+            ) {
                 return Vec::new();
             }
         }
@@ -231,8 +235,12 @@ impl Screen {
             Action::GlobalOpenHelp => self.layers.push(Box::new(Help::open(view.keymap, self.panel().id().context(), None))),
             Action::FilterEdit => self.layers.push(Box::new(FilterLine::open(view))),
             Action::ThemePick => return vec![Request::OpenThemes],
-            Action::LinkRetry => return selection.host().map_or_else(Vec::new, |host| vec![Request::Ask(Command::RetryLink(host.clone()))]),
-            Action::SelectionCopyName | Action::SelectionCopyId | Action::SelectionCopyVersion => return self.copy(action, &selection, view),
+            Action::LinkRetry => {
+                return selection.host().map_or_else(Vec::new, |host| vec![Request::Ask(Command::RetryLink(host.clone()))]);
+            }
+            Action::SelectionCopyName | Action::SelectionCopyId | Action::SelectionCopyVersion => {
+                return self.copy(action, &selection, view);
+            }
             Action::PanelVersions => return self.go(PanelId::Versions),
             Action::PanelContainers => return self.go(PanelId::Containers),
             Action::PanelHosts => return self.go(PanelId::Hosts),

@@ -104,8 +104,7 @@ fn compare(lab: &Lab, host: &str, row: &Value, document: &Value) {
 }
 
 /// Only what Docker's client tells alike before and after can be compared; everything must be there.
-fn ps_agrees(lab: &Lab, configuration: &str) {
-    let program = Program::new();
+fn ps_agrees(lab: &Lab, program: &Program, configuration: &str) {
     let file = program.file("config.toml", configuration);
     let all = || -> BTreeMap<String, BTreeMap<String, Value>> {
         lab.hosts().iter().map(|host| host["name"].as_str().unwrap().to_owned()).map(|host| (host.clone(), truth(lab, &host))).collect()
@@ -136,13 +135,51 @@ fn ps_agrees(lab: &Lab, configuration: &str) {
 #[test]
 fn ps_agrees_with_docker_over_tcp_tls_and_sockets() {
     let lab = lab_or_skip!();
-    ps_agrees(lab, &by_network(lab));
+    ps_agrees(lab, &Program::new(), &by_network(lab));
 }
 
 #[test]
 fn ps_agrees_with_docker_over_sockets() {
     let lab = lab_or_skip!();
-    ps_agrees(lab, &by_socket(lab));
+    ps_agrees(lab, &Program::new(), &by_socket(lab));
+}
+
+/// A home whose ssh_config knows the lab's servers by name.
+fn with_ssh(lab: &Lab) -> Program {
+    let program = Program::new();
+    program.file(".ssh/config", &std::fs::read_to_string(lab.dir().join("ssh/config")).unwrap());
+    program
+}
+
+#[test]
+fn ps_agrees_with_docker_over_ssh() {
+    let lab = lab_or_skip!();
+    let line = |host: &&Value| format!("[hosts.{0}]\nurl = \"ssh://{0}\"\n", host["name"].as_str().unwrap());
+    ps_agrees(lab, &with_ssh(lab), &lab.hosts().iter().map(line).collect::<String>());
+}
+
+#[test]
+fn doctor_names_the_step_of_ssh_that_fails() {
+    let lab = lab_or_skip!();
+    let program = with_ssh(lab);
+    let unknown_key = format!("unknown-key=ssh://ops@{}", lab.host("app-01")["address"].as_str().unwrap());
+    let cases = [
+        ("good=ssh://app-01", None),
+        ("no-account=ssh://nosuchuser@app-01", Some("login")),
+        ("no-forward=ssh://ops@app-01:2222", Some("forwarding")),
+        ("guest=ssh://guest@app-01", Some("socket")),
+        ("no-socket=ssh://app-01/run/nothing.sock", Some("socket")),
+        (&unknown_key, Some("host-key")),
+    ];
+    let args: Vec<&str> = ["doctor", "--format", "json"].into_iter().chain(cases.iter().flat_map(|(host, _)| ["-H", *host])).collect();
+    let ended = program.run(&args);
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    let rows = ended.rows();
+    for (host, check) in cases {
+        let name = host.split('=').next().unwrap();
+        let failed = rows.iter().find(|row| row["host"] == name && row["ok"] == false);
+        assert_eq!(failed.map(|row| row["check"].as_str().unwrap()), check, "{host}: {failed:?}");
+    }
 }
 
 #[test]

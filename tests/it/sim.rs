@@ -1,24 +1,19 @@
 //! The simulated fleet, seen from outside: through bollard, through bare bytes, through the docker client.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    process::Command,
-    time::Duration,
-};
+use std::{collections::HashMap, path::Path, process::Command, time::Duration};
 
 use bollard::{
     ClientVersion, Docker,
     query_parameters::{
-        EventsOptionsBuilder, ListContainersOptionsBuilder, ListImagesOptionsBuilder, LogsOptionsBuilder, StatsOptionsBuilder, TopOptionsBuilder,
+        EventsOptionsBuilder, ListContainersOptionsBuilder, ListImagesOptionsBuilder, LogsOptionsBuilder, StatsOptionsBuilder,
+        TopOptionsBuilder,
     },
 };
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use hyper_util::rt::TokioIo;
 use quarterdeck::sim::{
-    Act, ContainerTruth, Fault, FaultKind, HealthState, Overrides, Pace, RunState, Scenario, SimOptions, Simulation,
-    scenario::LogFormat,
+    Act, ContainerTruth, Fault, FaultKind, HealthState, Overrides, Pace, RunState, Scenario, SimOptions, Simulation, scenario::LogFormat,
     spawn_in_thread,
 };
 use tokio::{
@@ -52,7 +47,8 @@ fn bollard(socket: &Path) -> Docker {
             Ok(sender.send_request(request).await?)
         }
     };
-    Docker::connect_with_custom_transport(transport, None::<String>, 20, &ClientVersion { major_version: 1, minor_version: 41 }).unwrap()
+    Docker::connect_with_custom_transport(transport, Some("http://sim"), 20, &ClientVersion { major_version: 1, minor_version: 41 })
+        .unwrap()
 }
 
 fn socket(fleet: &Simulation, host: &str) -> std::path::PathBuf {
@@ -221,12 +217,7 @@ async fn acts_answer_and_report_as_the_engine_does() {
     let options = EventsOptionsBuilder::new().since(&since.to_string()).until(&now.to_string()).filters(&filters).build();
     let events: Vec<_> = docker.events(Some(options)).map(Result::unwrap).collect().await;
     let actions: Vec<&str> = events.iter().map(|event| event.action.as_deref().unwrap()).collect();
-    assert_eq!(
-        actions,
-        [
-            "pause", "unpause", "kill", "die", "stop", "start", "restart", "kill", "die", "stop", "rename", "destroy"
-        ]
-    );
+    assert_eq!(actions, ["pause", "unpause", "kill", "die", "stop", "start", "restart", "kill", "die", "stop", "rename", "destroy"]);
     let attribute = |index: usize, key: &str| events[index].actor.clone().unwrap().attributes.unwrap().get(key).cloned();
     assert_eq!(attribute(10, "oldName").as_deref(), Some("/shop-api-1"));
     assert_eq!(attribute(8, "exitCode").as_deref(), Some("0"));
@@ -321,9 +312,25 @@ async fn faults_reach_the_bytes() {
     fleet.inject(Fault::now(FaultKind::DaemonRestart, "app-01"));
     let drained = timeout(SOON, async { while let Some(Ok(_)) = events.next().await {} }).await;
     assert!(drained.is_ok(), "the stream ends with the engine");
-    assert!(timeout(SOON, async { while path.exists() { tokio::time::sleep(Duration::from_millis(5)).await } }).await.is_ok());
+    assert!(
+        timeout(SOON, async {
+            while path.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await
+            }
+        })
+        .await
+        .is_ok()
+    );
     step(11).await;
-    assert!(timeout(SOON, async { while !path.exists() { tokio::time::sleep(Duration::from_millis(5)).await } }).await.is_ok());
+    assert!(
+        timeout(SOON, async {
+            while !path.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await
+            }
+        })
+        .await
+        .is_ok()
+    );
     assert_eq!(status(&path, "GET", "/info").await, "200");
 }
 
@@ -370,17 +377,20 @@ async fn logs_have_frames_resume_and_end() {
     let since = stamp(&last[1]);
     let again = get(&format!("since={}.{:09}", since.timestamp(), since.timestamp_subsec_nanos())).await;
     assert_eq!(again, last[1..], "since is inclusive, to the nanosecond");
-    let follow = get("follow=1&tail=0");
-    let ended = async {
-        fleet.at(Duration::from_secs(10)).await;
-        fleet.inject(Fault::now(FaultKind::Die, "app-01").container("shop-api-1"));
-        for second in 11..40 {
-            fleet.at(Duration::from_secs(second)).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let (followed, ()) = tokio::join!(follow, ended);
-    assert!(String::from_utf8_lossy(&followed.iter().flat_map(|f| f.1.clone()).collect::<Vec<u8>>()).contains("listening"));
+    let mut follow = UnixStream::connect(&path).await.unwrap();
+    follow.write_all(b"GET /containers/shop-api-1/logs?stdout=1&stderr=1&follow=1&tail=1 HTTP/1.1\r\nHost: d\r\n\r\n").await.unwrap();
+    let mut buffer = vec![0; 65_536];
+    assert!(timeout(SOON, follow.read(&mut buffer)).await.unwrap().unwrap() > 0);
+    fleet.at(Duration::from_secs(10)).await;
+    fleet.inject(Fault::now(FaultKind::Die, "app-01").container("shop-api-1"));
+    fleet.at(Duration::from_secs(30)).await;
+    let mut text = String::new();
+    while !text.ends_with("0\r\n\r\n") {
+        let count = timeout(SOON, follow.read(&mut buffer)).await.unwrap().unwrap();
+        text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+    assert!(text.contains("giving up with exit code 1"), "{text}");
+    assert!(!text.contains("listening"), "the next life is another stream's");
 }
 
 fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
@@ -480,11 +490,48 @@ fn the_docker_client_works_against_it() {
         ("app-01", "diff shop-api-1", "/tmp/serve.pid"),
         ("app-01", "port shop-api-1", "80/tcp"),
         ("app-01", "restart shop-web-1", "shop-web-1"),
-        ("app-01", "events --since 1m --until 0s --filter type=container", "container restart"),
+        ("app-01", "events --since 1m --until=-2s --filter type=container", "container restart"),
         ("app-01", "rm -f shop-web-1", "shop-web-1"),
     ] {
         let out = Command::new("docker").arg("-H").arg(format!("unix://{}", socket(host))).args(words.split(' ')).output().unwrap();
         let text = String::from_utf8_lossy(&out.stdout);
         assert!(out.status.success() && text.contains(wanted), "docker {words}: {text}{}", String::from_utf8_lossy(&out.stderr));
     }
+}
+
+/// Prints memory and processor time of a thousand hosts with fifty containers each: at rest, and with 500 events a second that
+/// somebody listens to on every host. By hand: `cargo test --release --test it cost_of -- --ignored --nocapture`.
+#[tokio::test]
+#[ignore = "takes half a minute and prints a measurement"]
+async fn cost_of_a_thousand_hosts() {
+    for events in [0.0, 500.0] {
+        let dir = tempfile::tempdir().unwrap();
+        let overrides = Overrides { hosts: Some(1000), containers: Some(50), events_per_second: Some(events), seed: None };
+        let fleet = start("scale", dir.path(), SimOptions { overrides, ..SimOptions::default() });
+        let mut listeners = tokio::task::JoinSet::new();
+        if events > 0.0 {
+            for host in fleet.hosts() {
+                let path = host.socket.clone();
+                listeners.spawn(async move {
+                    let mut stream = UnixStream::connect(&path).await.unwrap();
+                    stream.write_all(b"GET /events HTTP/1.1\r\nHost: d\r\n\r\n").await.unwrap();
+                    let mut buffer = [0; 4096];
+                    while stream.read(&mut buffer).await.is_ok_and(|count| count > 0) {}
+                });
+            }
+        }
+        let before = cpu();
+        fleet.at(Duration::from_secs(11)).await;
+        let spent = (cpu() - before) as f64 / 11.0;
+        let emitted: u64 = fleet.hosts().iter().map(|host| fleet.emitted(&host.name)).sum();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let memory = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        println!("{events} events/s: {emitted} emitted, {spent:.1} % of a core, {memory}");
+    }
+}
+
+/// Hundredths of a second of processor time that this process has used.
+fn cpu() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
 }

@@ -197,5 +197,20 @@ cgroups_remove() {
         [[ -d $top ]] || continue
         until_true 15 "empty control groups in $top" cgroup_remove "$top"
     done
+    podman_cgroups_remove
+}
+
+# Podman puts its containers below one common group of its own; only those of this lab are removed, by id.
+podman_cgroups_remove() {
+    local id group list
+    for list in "$LAB"/pod-*/storage/overlay-containers/containers.json "$LAB"/pod-*/storage/vfs-containers/containers.json; do
+        [[ -s $list ]] || continue
+        for id in $(jq -r '.[].id' "$list"); do
+            for group in /sys/fs/cgroup/libpod_parent/libpod-"$id"* /sys/fs/cgroup/*/libpod_parent/libpod-"$id"*; do
+                [[ ! -d $group ]] || cgroup_remove "$group" || true
+            done
+        done
+        rmdir /sys/fs/cgroup/libpod_parent /sys/fs/cgroup/*/libpod_parent 2>/dev/null || true
+    done
 }
 cgroup_remove() { find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; [[ ! -d $1 ]]; }

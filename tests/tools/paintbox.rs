@@ -8,7 +8,7 @@ use std::process::exit;
 
 use crossterm::event::{KeyCode, KeyModifiers};
 use quarterdeck::runtime::terminal::{DEAD, Event, Modes, exit_code, open, window_size};
-use quarterdeck::ui::backend::{Drawn, Screen};
+use quarterdeck::ui::backend::{Canvas, Drawn};
 use ratatui::style::{Color, Style};
 
 #[tokio::main(flavor = "current_thread")]
@@ -21,7 +21,7 @@ async fn main() {
         }
     };
     let size = window_size().unwrap_or_default();
-    let mut screen = Screen::new(size, terminal.writer().clone());
+    let mut screen = Canvas::new(size, terminal.writer().clone());
     let (mut last, mut note, mut stream, mut mouse) = (String::from("none"), String::new(), 0u32, false);
     let mut dirty = true;
     let code = loop {

@@ -40,7 +40,12 @@ impl Clock {
             Pace::Running(_) => Pace::Running(1.0),
             Pace::Manual => Pace::Manual,
         };
-        Self { base: base.timestamp_nanos_opt().unwrap_or_default(), origin: Instant::now(), pace, manual: watch::Sender::new(Duration::ZERO) }
+        Self {
+            base: base.timestamp_nanos_opt().unwrap_or_default(),
+            origin: Instant::now(),
+            pace,
+            manual: watch::Sender::new(Duration::ZERO),
+        }
     }
 
     /// What the wall clock said at the start.

@@ -130,7 +130,8 @@ impl EventFilter {
                 let meant = |wanted: &String| **wanted == **name || id.starts_with(wanted.as_str());
                 (empty(&self.kinds) || self.kinds.iter().any(|kind| kind == "container"))
                     && (empty(&self.containers) || self.containers.iter().any(meant))
-                    && (empty(&self.images) || self.images.iter().any(|image| spec.image.answers_to(image) || *image == spec.image.repository))
+                    && (empty(&self.images)
+                        || self.images.iter().any(|image| spec.image.answers_to(image) || *image == spec.image.repository))
                     && self.labels.iter().all(|label| has_label(&spec.labels, label))
             }
             Subject::Network { container, .. } => {

@@ -1,9 +1,6 @@
 //! One machine: its containers, its images, and what its engine has reported lately.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::mpsc;
 
@@ -67,14 +64,7 @@ pub enum Missing {
 impl Host {
     /// A host with these containers and images.
     pub fn new(machine: Machine, containers: Vec<Container>, images: Vec<Arc<Image>>) -> Self {
-        Self {
-            machine: Arc::new(machine),
-            containers,
-            images,
-            history: VecDeque::new(),
-            emitted: 0,
-            listeners: Vec::new(),
-        }
+        Self { machine: Arc::new(machine), containers, images, history: VecDeque::new(), emitted: 0, listeners: Vec::new() }
     }
 
     /// Reports an event.

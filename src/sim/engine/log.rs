@@ -38,6 +38,11 @@ impl LogSource {
         Self { spec: container.spec.clone(), seed: container.seed, runs: container.runs.clone(), lives: container.state.lives() }
     }
 
+    /// When the life that began at `start` ended; none while it lasts.
+    pub fn end_of(&self, start: Option<i64>) -> Option<i64> {
+        self.runs.iter().find(|run| Some(run.start) == start)?.end
+    }
+
     /// The lines after `after`, up to and including `until`, oldest first, at most the newest `tail` of them.
     pub fn lines(&self, after: i64, until: i64, tail: Option<u64>) -> impl Iterator<Item = Line> + '_ {
         let mut left = tail.unwrap_or(u64::MAX);
@@ -113,7 +118,7 @@ impl LogSource {
     fn message(&self, level: &str, k: u64) -> String {
         let log = &self.spec.log;
         let number = 1000 + seed::mix(self.seed ^ k) % 9000;
-        if log.long > 0 && k > 0 && k % 10 == 0 {
+        if log.long > 0 && k > 0 && k.is_multiple_of(10) {
             return format!("long {} end", "0123456789".repeat(log.long / 10));
         }
         if k > 0 && !log.lines.is_empty() {

@@ -250,7 +250,8 @@ pub fn top(host: &Host, index: usize) -> Result<Value, Refusal> {
         return Err(Refusal::new(409, format!("container {id} is not running")));
     };
     let pid = container.pid();
-    let row = |pid: u64, parent: u64, command: &str| json!(["root", pid.to_string(), parent.to_string(), "0", "10:12", "?", "00:00:04", command]);
+    let row =
+        |pid: u64, parent: u64, command: &str| json!(["root", pid.to_string(), parent.to_string(), "0", "10:12", "?", "00:00:04", command]);
     Ok(json!({
         "Titles": ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"],
         "Processes": [row(pid, 1, &container.spec.command), row(pid + 1, pid, "worker: idle")],

@@ -86,11 +86,8 @@ pub fn images(host: &Host) -> Value {
 
 /// `images/{name}/json`.
 pub fn image(host: &Host, name: &str) -> Result<Value, Refusal> {
-    let image = host
-        .images
-        .iter()
-        .find(|image| image.answers_to(name))
-        .ok_or_else(|| Refusal::new(404, format!("No such image: {name}")))?;
+    let image =
+        host.images.iter().find(|image| image.answers_to(name)).ok_or_else(|| Refusal::new(404, format!("No such image: {name}")))?;
     let layer = crate::sim::engine::seed::hex(&format!("layer {}", image.id));
     Ok(json!({
         "Id": image.id, "RepoTags": [image.name()], "RepoDigests": [image.repo_digest()], "Parent": "", "Comment": "",

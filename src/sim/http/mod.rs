@@ -84,10 +84,16 @@ fn perform(world: &Arc<World>, me: usize, machine: &Machine, request: &Request<I
         Route::Events => streams::events(world, me, &query),
         Route::Df => json(machine::df(&host(), now)),
         Route::Containers => json(containers::list(&host(), &query, now)?),
-        Route::Container(id, View::Inspect) => json(containers::inspect(&host(), find(&host(), &id)?)),
+        Route::Container(id, View::Inspect) => {
+            let host = host();
+            json(containers::inspect(&host, find(&host, &id)?))
+        }
         Route::Container(id, View::Logs) => streams::logs(world, me, &id, &query, api),
         Route::Container(id, View::Stats) => streams::stats(world, me, &id, &query),
-        Route::Container(id, View::Top) => json(containers::top(&host(), find(&host(), &id)?)?),
+        Route::Container(id, View::Top) => {
+            let host = host();
+            json(containers::top(&host, find(&host, &id)?)?)
+        }
         Route::Container(id, View::Changes) => {
             find(&host(), &id)?;
             json(json!([{ "Path": "/tmp", "Kind": 0 }, { "Path": "/tmp/serve.pid", "Kind": 1 }]))
@@ -105,8 +111,7 @@ fn perform(world: &Arc<World>, me: usize, machine: &Machine, request: &Request<I
 fn check_version(asked: (u32, u32), newest: (u32, u32)) -> Result<(), Refusal> {
     let (major, minor) = asked;
     if asked > newest {
-        let message =
-            format!("client version {major}.{minor} is too new. Maximum supported API version is {}.{}", newest.0, newest.1);
+        let message = format!("client version {major}.{minor} is too new. Maximum supported API version is {}.{}", newest.0, newest.1);
         return Err(Refusal::new(400, message));
     }
     if asked < OLDEST {

@@ -126,6 +126,7 @@ pub fn logs(world: &Arc<World>, me: usize, id: &str, query: &Query, api: (u32, u
         id: container.id.clone(),
         shape: Shape { tty: container.spec.tty, ..shape },
         source: LogSource::of(container),
+        run: container.started(),
         after,
         upto: until.map_or(now, |until| until.min(now)),
         until,
@@ -152,6 +153,8 @@ struct Follower {
     id: Arc<str>,
     shape: Shape,
     source: LogSource,
+    /// When the process that is followed started.
+    run: Option<i64>,
     after: i64,
     upto: i64,
     until: Option<i64>,
@@ -204,6 +207,11 @@ impl Follower {
         let host = self.world.hosts.get(self.me)?.host();
         let container = &host.containers[host.by_id(&self.id)?];
         self.source = LogSource::of(container);
+        // A follower ends with the life of the process it follows, even when another has begun since.
+        if let Some(end) = self.source.end_of(self.run) {
+            self.upto = end.max(self.after);
+            self.source.lives = false;
+        }
         Some(())
     }
 }
@@ -243,7 +251,10 @@ pub fn stats(world: &Arc<World>, me: usize, id: &str, query: &Query) -> Answer {
             Sampler { left: Some(1), before: Some(before), ..look }
         }
     };
-    Ok(streaming("application/json", stream::unfold(sampler, |mut sampler| async move { sampler.next().await.map(|bytes| (bytes, sampler)) })))
+    Ok(streaming(
+        "application/json",
+        stream::unfold(sampler, |mut sampler| async move { sampler.next().await.map(|bytes| (bytes, sampler)) }),
+    ))
 }
 
 struct Sampler {

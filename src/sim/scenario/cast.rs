@@ -17,7 +17,10 @@ pub fn cast(scenario: &Scenario, start: i64) -> Vec<Host> {
     for group in &scenario.hosts {
         let addresses = group.address.as_ref().map(|pattern| pattern.get_ref().names()).unwrap_or_default();
         for (index, name) in group.name.get_ref().names().into_iter().enumerate() {
-            let address = addresses.get(index).cloned().unwrap_or_else(|| format!("10.{}.{}.{}", 80 + hosts.len() / 62_500, hosts.len() / 250 % 250, hosts.len() % 250 + 2));
+            let address = addresses
+                .get(index)
+                .cloned()
+                .unwrap_or_else(|| format!("10.{}.{}.{}", 80 + hosts.len() / 62_500, hosts.len() / 250 % 250, hosts.len() % 250 + 2));
             hosts.push(stage.host(group, name, address));
         }
     }
@@ -76,14 +79,16 @@ impl<'a> Stage<'a> {
         let path = format!("{}/{}", service.app, service.service.get_ref());
         let here = |host: &str, of: &str| glob(host, &machine.name) && of == path;
         let drift: Option<&Drift> = scenario.drift.iter().find(|drift| here(drift.host.get_ref(), drift.service.get_ref()));
-        let trouble: Option<&Trouble> = scenario
-            .trouble
-            .iter()
-            .find(|trouble| here(trouble.host.get_ref(), trouble.service.get_ref()) && trouble.replica == number);
+        let trouble: Option<&Trouble> =
+            scenario.trouble.iter().find(|trouble| here(trouble.host.get_ref(), trouble.service.get_ref()) && trouble.replica == number);
         let tag = drift.and_then(|drift| drift.version.as_deref()).or_else(|| tag(service, environment)).unwrap_or("latest");
         let bits = drift.and_then(|drift| drift.bits.as_deref()).unwrap_or_default();
         let start = self.start;
-        let spec = self.specs.entry((place, environment, tag, bits)).or_insert_with(|| Arc::new(spec(service, environment, tag, bits, start))).clone();
+        let spec = self
+            .specs
+            .entry((place, environment, tag, bits))
+            .or_insert_with(|| Arc::new(spec(service, environment, tag, bits, start)))
+            .clone();
 
         let name = match service.names.get(number as usize - 1) {
             Some(name) => name.clone(),

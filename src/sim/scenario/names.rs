@@ -23,8 +23,7 @@ impl Pattern {
         let (range, after) = rest.split_once(']').ok_or_else(broken)?;
         let (first, last) = range.split_once('-').ok_or_else(broken)?;
         let width = first.len();
-        let (first, last): (u32, u32) =
-            (first.parse().map_err(|_| broken())?, last.parse().map_err(|_| broken())?);
+        let (first, last): (u32, u32) = (first.parse().map_err(|_| broken())?, last.parse().map_err(|_| broken())?);
         if last < first || last - first >= MOST {
             return Err(format!("{text:?} counts from {first} to {last}: the second number must be the larger, with at most {MOST} names"));
         }
@@ -40,9 +39,7 @@ impl Pattern {
     pub fn names(&self) -> Vec<String> {
         match self.range {
             None => vec![self.before.clone()],
-            Some((first, last, width)) => {
-                (first..=last).map(|n| format!("{}{n:0width$}{}", self.before, self.after)).collect()
-            }
+            Some((first, last, width)) => (first..=last).map(|n| format!("{}{n:0width$}{}", self.before, self.after)).collect(),
         }
     }
 

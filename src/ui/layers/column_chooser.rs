@@ -79,7 +79,11 @@ impl Layer for ColumnChooser {
             }
             let sign = if *shown { view.theme.symbol(Symbol::Mark) } else { " " };
             let role = if *shown { Role::Text } else { Role::TextDim };
-            Pen::new(buffer, inside, row).skip(1).text(sign, ground.patch(view.theme.style(Role::Accent))).skip(1).text(title, ground.patch(view.theme.style(role)));
+            Pen::new(buffer, inside, row)
+                .skip(1)
+                .text(sign, ground.patch(view.theme.style(Role::Accent)))
+                .skip(1)
+                .text(title, ground.patch(view.theme.style(role)));
         }
     }
 }

@@ -5,7 +5,11 @@
 use crossterm::event::KeyEvent;
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{frame, input::InputLine, outcome::{Layer, LayerOutcome}};
+use super::{
+    frame,
+    input::InputLine,
+    outcome::{Layer, LayerOutcome},
+};
 use crate::{
     action::{Action, Context},
     text::width,
@@ -231,4 +235,3 @@ impl Layer for Help {
         Help::render(self, area, buffer, view.theme, view.keymap);
     }
 }
-

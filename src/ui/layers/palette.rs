@@ -282,4 +282,3 @@ impl Layer for Palette {
         Palette::render(self, area, buffer, view.theme, view.keymap);
     }
 }
-

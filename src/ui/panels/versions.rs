@@ -75,7 +75,9 @@ impl Versions {
     /// The containers of the cell under the cursor, the odd and troubled ones first.
     fn cell_containers<'v>(&self, view: &'v View<'_>) -> Vec<&'v Container> {
         let (Some(service), Some(column)) = (self.cursor.held(), self.column(view)) else { return Vec::new() };
-        let odd = |container: &Container| self.cell(view).and_then(|cell| cell.drift.as_ref()).is_some_and(|drift| drift.odd.contains(&container.key));
+        let odd = |container: &Container| {
+            self.cell(view).and_then(|cell| cell.drift.as_ref()).is_some_and(|drift| drift.odd.contains(&container.key))
+        };
         let mut found: Vec<&Container> = view
             .fleet
             .containers_of(service)
@@ -90,7 +92,13 @@ impl Versions {
             })
             .collect();
         found.sort_by_cached_key(|container| {
-            (std::cmp::Reverse(view.trouble(&container.key)), !odd(container), !container.is_running(), container.key.host.clone(), container.name.clone())
+            (
+                std::cmp::Reverse(view.trouble(&container.key)),
+                !odd(container),
+                !container.is_running(),
+                container.key.host.clone(),
+                container.name.clone(),
+            )
         });
         found
     }
@@ -168,7 +176,9 @@ impl Panel for Versions {
             Action::ListMoveRight => self.column = (self.column + 1).min(view.matrix.columns().len().saturating_sub(1)),
             Action::VersionsTurn => return Outcome::TurnMatrix,
             Action::SelectionOpen => {
-                return self.cell_filter(view).map_or(Outcome::Ignored, |filter| Outcome::Go { panel: PanelId::Containers, filter: Some(filter) });
+                return self
+                    .cell_filter(view)
+                    .map_or(Outcome::Ignored, |filter| Outcome::Go { panel: PanelId::Containers, filter: Some(filter) });
             }
             _ => return Outcome::Ignored,
         }
@@ -242,7 +252,11 @@ impl Versions {
         }
         let more = columns.len() - self.painted.columns.last().map_or(0, |(index, ..)| index + 1);
         if self.scroll > 0 || more > 0 {
-            let sign = format!("{}{}", if self.scroll > 0 { format!("‹{}", self.scroll) } else { String::new() }, if more > 0 { format!(" {more}›") } else { String::new() });
+            let sign = format!(
+                "{}{}",
+                if self.scroll > 0 { format!("‹{}", self.scroll) } else { String::new() },
+                if more > 0 { format!(" {more}›") } else { String::new() }
+            );
             Pen::new(buffer, area, 0).right(sign.trim(), view.theme.style(Role::Accent));
         } else {
             Pen::new(buffer, area, 0).right("SINCE ", heading);
@@ -295,7 +309,8 @@ impl Versions {
             .columns()
             .iter()
             .map(|column| {
-                let widest = view.matrix.rows().iter().filter_map(|row| row.cells.get(column)).map(|cell| cell_width(cell)).max().unwrap_or(1);
+                let widest =
+                    view.matrix.rows().iter().filter_map(|row| row.cells.get(column)).map(|cell| cell_width(cell)).max().unwrap_or(1);
                 cells(widest.max(width(&column_title(column)))).clamp(4, 64)
             })
             .collect()
@@ -304,7 +319,8 @@ impl Versions {
     fn scroll_to_column(&mut self, widths: &[u16], room: u16) {
         self.scroll = self.scroll.min(self.column);
         loop {
-            let used: u16 = widths.iter().take(self.column + 1).skip(self.scroll).map(|cells| cells.saturating_add(GAP)).fold(0, u16::saturating_add);
+            let used: u16 =
+                widths.iter().take(self.column + 1).skip(self.scroll).map(|cells| cells.saturating_add(GAP)).fold(0, u16::saturating_add);
             if used <= room.saturating_add(GAP) || self.scroll >= self.column {
                 return;
             }
@@ -378,7 +394,9 @@ fn render_empty(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
     let (running, all) = view.fleet.counts();
     let waiting = view.fleet.hosts().filter(|host| !host.listed).count();
     let text = match () {
-        () if view.filter.selector().is_some() && all > 0 => format!("nothing of {all} containers matches {:?} · esc shows all", view.filter.text()),
+        () if view.filter.selector().is_some() && all > 0 => {
+            format!("nothing of {all} containers matches {:?} · esc shows all", view.filter.text())
+        }
         () if waiting > 0 => format!("waiting for {waiting} of {} hosts", view.fleet.hosts().len()),
         () if running == 0 && all == 0 => "no containers on any host".to_owned(),
         () => "no services".to_owned(),
@@ -480,7 +498,11 @@ fn cell_width(cell: &Cell) -> usize {
         .map(|version| {
             let place = odd_place(version, version.odd);
             let signs = usize::from(version.stale) + if version.odd { 2 } else { 0 };
-            signs + width(&version.version.text) + 2 + count_text(cell, version).len() + if place.is_empty() { 0 } else { 1 + width(&place) }
+            signs
+                + width(&version.version.text)
+                + 2
+                + count_text(cell, version).len()
+                + if place.is_empty() { 0 } else { 1 + width(&place) }
         })
         .sum();
     let gaps = cell.versions.len().saturating_sub(1) * 2;
@@ -521,7 +543,11 @@ fn render_container(buffer: &mut Buffer, area: Rect, row: u16, container: &Conta
     column(&mut pen, &container.name, name, text);
     column(&mut pen, &container.version.text, version, text);
     column(&mut pen, &state_words(container), 12, state_style);
-    let since = if container.is_running() { container.started.unwrap_or(container.created) } else { container.finished.unwrap_or(container.created) };
+    let since = if container.is_running() {
+        container.started.unwrap_or(container.created)
+    } else {
+        container.finished.unwrap_or(container.created)
+    };
     let up = if container.is_running() { format!("up {}", view.age(since)) } else { format!("{} ago", view.age(since)) };
     column(&mut pen, &up, 10, dim);
     if let Some(restarts) = container.restarts {

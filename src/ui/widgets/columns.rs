@@ -56,7 +56,11 @@ pub fn place(columns: &[Column], width: u16) -> Vec<Placed> {
         kept.iter().fold(gaps, |sum, index| sum.saturating_add(columns[*index].min.min(columns[*index].wanted)))
     };
     while needed(&kept) > width {
-        let victim = kept.iter().enumerate().filter(|(_, index)| columns[**index].priority > 0).max_by_key(|(at, index)| (columns[**index].priority, *at));
+        let victim = kept
+            .iter()
+            .enumerate()
+            .filter(|(_, index)| columns[**index].priority > 0)
+            .max_by_key(|(at, index)| (columns[**index].priority, *at));
         match victim.map(|(at, _)| at) {
             Some(at) => kept.remove(at),
             None => break,
