@@ -212,7 +212,8 @@ impl Lab {
     }
 
     fn script(&self, verb: &[&str], more: &[&str]) -> bool {
-        let status = Command::new("bash").arg("tests/lab/lab.sh").args(verb).arg(&self.dir).args(more).stdout(std::process::Stdio::null()).status();
+        let status =
+            Command::new("bash").arg("tests/lab/lab.sh").args(verb).arg(&self.dir).args(more).stdout(std::process::Stdio::null()).status();
         status.is_ok_and(|status| status.success())
     }
 

@@ -59,6 +59,7 @@ fn script(verb: &str, dir: &Path) -> Command {
     command
 }
 
+#[allow(clippy::zombie_processes, reason = "the guard outlives this process: it waits for its end")]
 fn bring_up() -> Result<Lab, Skipped> {
     if let Some(dir) = std::env::var_os("QD_LAB") {
         return Ok(Lab::read(dir.into(), None));

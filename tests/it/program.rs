@@ -18,6 +18,7 @@ impl Program {
     /// Writes a file below its home and tells its path.
     pub fn file(&self, name: &str, text: &str) -> String {
         let path = self.home.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }

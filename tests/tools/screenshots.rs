@@ -140,6 +140,8 @@ fn drain(reports: &mut mpsc::Receiver<Report>, state: &mut State, screen: &mut S
                 screen.answer(&answer);
                 news = true;
             }
+            // Nobody asks for it here.
+            Report::History { .. } => {}
         }
     }
     news
