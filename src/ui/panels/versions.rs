@@ -329,7 +329,7 @@ impl Versions {
                 }
             }
         }
-        Pen::new(buffer, area, line).right(&format!("{} ", view.age(row.since)), dim);
+        Pen::new(buffer, area, line).right(&format!("{} ", view.calm_age(row.since)), dim);
     }
 
     fn scroll_to_column(&mut self, widths: &[u16], room: u16) {
@@ -556,10 +556,10 @@ fn render_container(buffer: &mut Buffer, area: Rect, row: u16, container: &Conta
     // Until a row is inspected, the day it was made stands in for the day it was started.
     let up = match (container.up_since(), container.finished) {
         _ if stale => as_of(container, view),
-        (Some(started), _) => format!("up {}", view.age(started)),
-        (None, Some(finished)) => format!("{} ago", view.age(finished)),
-        (None, None) if container.is_running() => format!("up {}", view.age(container.created)),
-        (None, None) => format!("{} ago", view.age(container.created)),
+        (Some(started), _) => format!("up {}", view.calm_age(started)),
+        (None, Some(finished)) => format!("{} ago", view.calm_age(finished)),
+        (None, None) if container.is_running() => format!("up {}", view.calm_age(container.created)),
+        (None, None) => format!("{} ago", view.calm_age(container.created)),
     };
     column(&mut pen, &up, 14, dim);
     if let Some(restarts) = container.restarts {
