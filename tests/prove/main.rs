@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             (point.run)(&mut report, &lab, length);
             report.failures()
         }));
-        let failures = run.unwrap_or_else(|panic| vec![stage::report::panic_text(&*panic)]);
+        let failures = run.unwrap_or_else(|panic| vec![panic_text(&*panic)]);
         println!("   {} {}", if failures.is_empty() { "PASS" } else { "FAIL" }, point.name);
         if !failures.is_empty() {
             failed.push((point.name, failures));
@@ -48,4 +48,10 @@ fn main() -> ExitCode {
     println!("load {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
     println!("{} passed, {} failed, 0 skipped", chosen.len() - failed.len(), failed.len());
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What a panic said.
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without words").to_owned()
 }

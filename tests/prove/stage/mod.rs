@@ -17,6 +17,7 @@ pub enum Length {
     /// One pass, for every run of the tests.
     Short,
     /// With figures that can be quoted.
+    #[allow(dead_code, reason = "the tests and `make prove` are two programs with a length each")]
     Full,
 }
 

@@ -89,9 +89,3 @@ impl Spread {
 pub fn within(found: Option<Duration>) -> String {
     found.map_or_else(|| "not seen".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()))
 }
-
-/// What a panic said.
-pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("a panic without words").to_owned()
-}
