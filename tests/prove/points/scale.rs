@@ -77,7 +77,8 @@ fn open(lab: &Lab, names: &[String], suffix: &str) -> Console {
 
 fn hosts_that_are_not(report: &Report, deck: &mut Console) {
     deck::go(deck, "3", "Hosts");
-    for line in deck::lines(deck.emulator.screen()).iter().filter(|line| line.contains("edge-") && !line.contains(" live")).take(5) {
+    deck.run(Duration::from_millis(100));
+    for line in deck::lines(deck.emulator.screen()).iter().filter(|line| line.contains(" edge-") && !line.contains(" live")).take(5) {
         report.figure("not live", line.trim());
     }
 }
