@@ -91,7 +91,7 @@ fn simulated(report: &mut Report, lab: &Lab) {
             emitted_in = began.elapsed();
         };
         let ((), all) = tokio::join!(emit, model.until(Duration::from_secs(20), |model| counted(model) >= EVENTS));
-        report.holds("they came within about a second", emitted_in < Duration::from_secs(2), format!("{:.2} s", emitted_in.as_secs_f64()));
+        report.in_time("they came within two seconds", Some(emitted_in.as_secs_f64() * 1000.0), 2000.0);
         let came = counted(&model.fleet);
         report.holds(
             "none is lost",
