@@ -6,17 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    super::stage::{
-        Length,
-        deck::{self, Opening, is_of, line_of, lines},
-        engine::{act, ask, containers},
-        lab::Lab,
-        line::{Line, Quality},
-        pty::Console,
-        report::{Report, within},
-    },
-    burst,
+use super::super::stage::{
+    Length,
+    deck::{self, Opening, is_of, line_of, lines},
+    engine::{act, ask, containers},
+    lab::Lab,
+    line::{Line, Quality},
+    pty::Console,
+    report::{Report, within},
 };
 
 /// A lost host says so within this.
@@ -113,7 +110,6 @@ pub fn run(report: &mut Report, lab: &Lab, length: Length) {
     let code = deck.exit(Duration::from_secs(5));
     report.holds("it leaves with 0", code == Some(0), format!("{code:?}"));
     bad_line(report, lab, length);
-    burst::run(report, lab, length);
 }
 
 fn open(lab: &Lab) -> Console {

@@ -26,6 +26,7 @@ pub const ALL: &[Point] = &[
     Point { name: "events", title: "What someone else does is on the screen within 100 ms, without polling", run: events::run },
     Point { name: "hostile", title: "Hostile names, labels, logs and servers stay bytes", run: hostile::run },
     Point { name: "read-only", title: "Read-only sends nothing but reads, whatever is pressed, and cannot be undone", run: read_only::run },
+    Point { name: "burst", title: "A burst of 5,000 events in a second loses nothing", run: burst::run },
     Point { name: "scale", title: "31 hosts over 31 SSH servers, one connection each", run: scale::run },
     Point { name: "faults", title: "A lost host delays nobody, keeps its rows and comes back by itself", run: faults::run },
 ];

@@ -84,11 +84,14 @@ fn reads_only(asked: &Asked) -> bool {
         asked.header("upgrade").is_some() || asked.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("upgrade"));
     let empty = asked.header("content-length").is_none_or(|length| length == "0") && asked.header("transfer-encoding").is_none();
     let parts: Vec<&str> = asked.route().trim_start_matches('/').split('/').collect();
-    let known = match parts.as_slice() {
-        ["_ping" | "version" | "info" | "events" | "volumes" | "networks"] | ["containers" | "images", "json"] | ["system", "df"] => true,
-        ["containers", _, "json" | "logs" | "stats" | "top" | "changes"] | ["images", .., "json" | "history"] => true,
-        _ => false,
-    };
+    let known = matches!(
+        parts.as_slice(),
+        ["_ping" | "version" | "info" | "events" | "volumes" | "networks"]
+            | ["containers" | "images", "json"]
+            | ["system", "df"]
+            | ["containers", _, "json" | "logs" | "stats" | "top" | "changes"]
+            | ["images", .., "json" | "history"]
+    );
     read && known && empty && !takes_over
 }
 

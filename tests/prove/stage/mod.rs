@@ -4,6 +4,7 @@ pub mod deck;
 pub mod engine;
 pub mod lab;
 pub mod line;
+#[allow(clippy::duplicate_mod, reason = "every program of tests has its own copy of its tools")]
 #[path = "../../tools/pty.rs"]
 pub mod pty;
 pub mod recorder;
