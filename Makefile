@@ -33,7 +33,7 @@ setup-build:
 
 ## What the tests on real engines need. Without root or Linux those tests are skipped, loudly.
 setup-test: setup-build
-	@tests/lab/install.sh || echo "the real lab is not available here: its tests will say SKIPPED"
+	@tests/lab/install.sh --podman || echo "the real lab is not available here: its tests will say SKIPPED"
 
 ## Unit, snapshot, simulator, and one pass of every scenario on the real lab.
 test: setup-test
@@ -41,6 +41,7 @@ test: setup-test
 
 ## Every point of the promises at full length, with its figures.
 prove: setup-test
+	@tests/lab/install.sh --modern || echo "no newer engine can be had here: its part is skipped"
 	cargo build --release --locked
 	cargo test --release --locked --test prove
 

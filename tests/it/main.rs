@@ -5,6 +5,7 @@ mod cli_verbs;
 mod fake_engine;
 mod lab;
 mod lab_cli;
+mod lab_engines;
 mod lab_promises;
 mod lab_ssh_doctor;
 mod layers;
