@@ -14,6 +14,7 @@
 pub mod action;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod engine;
 pub mod fleet;
 pub mod rights;

@@ -107,7 +107,7 @@ pub enum Verb {
         /// Go on as events happen
         #[arg(short, long)]
         follow: bool,
-        /// Begin here
+        /// Begin here; without it and without -f, an hour ago
         #[arg(long, value_name = "T")]
         since: Option<TimeSpec>,
         /// End here
@@ -132,7 +132,7 @@ pub enum Verb {
     /// Find out why a host cannot be reached, or which rule named what
     #[command(after_help = "Examples:\n  quarterdeck doctor\n  quarterdeck doctor app-03\n  quarterdeck doctor identity")]
     Doctor {
-        /// A host's name, or `identity`; without it, everything
+        /// A host's name, or `identity`; without it, every host
         subject: Option<String>,
         /// How to print.
         #[command(flatten)]
@@ -154,6 +154,8 @@ pub enum Verb {
         /// Your shell
         shell: Shell,
     },
+    /// Print the manual page, for man -l
+    Man,
 }
 
 /// What to do with simulated hosts.
@@ -269,6 +271,7 @@ mod tests {
             "keys",
             "sim serve calm --dir /tmp/x --speed 60 --hosts 3",
             "completions zsh",
+            "man",
             "ps --read-only -c /x",
         ] {
             assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err().map(|e| e.to_string()));

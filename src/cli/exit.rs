@@ -21,23 +21,36 @@ impl Exit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     code: Exit,
-    message: String,
+    /// `None`: there is nobody to tell.
+    message: Option<String>,
 }
 
 impl Failure {
     /// Wrong usage or configuration.
     pub fn usage(message: impl Display) -> Self {
-        Self { code: Exit::USAGE, message: message.to_string() }
+        Self { code: Exit::USAGE, message: Some(message.to_string()) }
     }
 
     /// Everything else.
     pub fn failed(message: impl Display) -> Self {
-        Self { code: Exit::FAILED, message: message.to_string() }
+        Self { code: Exit::FAILED, message: Some(message.to_string()) }
+    }
+
+    /// Some hosts could not be reached, and without them there is no answer.
+    pub fn incomplete(message: impl Display) -> Self {
+        Self { code: Exit::INCOMPLETE, message: Some(message.to_string()) }
+    }
+
+    /// Who read our output has left, as `head` does: the end, and no failure.
+    pub fn reader_left() -> Self {
+        Self { code: Exit::DONE, message: None }
     }
 
     /// Says it on standard error.
     pub fn report(self) -> Exit {
-        eprintln!("quarterdeck: {}", self.message);
+        if let Some(message) = self.message {
+            super::out::complain(&message);
+        }
         self.code
     }
 }

@@ -2,18 +2,33 @@
 //! cannot disagree.
 
 pub mod args;
+mod completions;
 mod console;
+mod doctor;
+mod events;
 mod exit;
 mod fleet;
+mod gather;
+mod hosts;
+mod inspect;
+mod json;
+mod keys;
+mod log;
+mod out;
+mod ps;
 mod sim;
+mod table;
+mod themes;
 mod time_spec;
+mod versions;
 
 use clap::Parser;
 
 pub use exit::Exit;
 pub use time_spec::{TimeSpec, TimeSpecError};
 
-use args::{Cli, Verb};
+use args::{Cli, Global, Verb};
+use exit::Failure;
 
 /// Runs what the command line asks for; the process should end with this code.
 pub fn run() -> Exit {
@@ -28,10 +43,27 @@ pub fn run() -> Exit {
             };
         }
     };
-    let outcome = match cli.verb {
+    let outcome = log::open(&cli.global).and_then(|()| match cli.verb {
         None => console::run(&cli.global),
-        Some(Verb::Sim { verb }) => sim::run(&verb),
-        Some(_) => Err(exit::Failure::usage("not yet")),
-    };
-    outcome.unwrap_or_else(|failure| failure.report())
+        Some(verb) => perform(&cli.global, verb),
+    });
+    outcome.unwrap_or_else(Failure::report)
+}
+
+fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
+    match verb {
+        Verb::Hosts(output) => hosts::run(global, output),
+        Verb::Ps { filter, output } => ps::run(global, &filter, output),
+        Verb::Versions { filter, by, output } => versions::run(global, &filter, by, output),
+        Verb::Events { follow, since, until, filter, output } => {
+            events::run(global, &events::Request { follow, since, until, filter: &filter, output })
+        }
+        Verb::Inspect { selector, output } => inspect::run(global, &selector, output),
+        Verb::Doctor { subject, output } => doctor::run(global, subject.as_deref(), output),
+        Verb::Themes(output) => themes::run(global, output),
+        Verb::Keys(output) => keys::run(global, output),
+        Verb::Sim { verb } => sim::run(&verb),
+        Verb::Completions { shell } => completions::run(shell),
+        Verb::Man => completions::man(),
+    }
 }

@@ -107,6 +107,11 @@ impl HostTask {
                 command = self.commands.recv() => match command {
                     Some(HostCommand::Retry) => return Ok(()),
                     Some(HostCommand::Inspect(_)) => {}
+                    Some(HostCommand::History { .. }) => {
+                        let host = self.target.spec.id.clone();
+                        let result = Err(format!("host {host:?} is not reachable now"));
+                        self.out.send(Report::History { host, result }).await.map_err(|_| BusClosed)?;
+                    }
                     Some(HostCommand::Ask { request, question }) => {
                         let key = ContainerKey { host: self.target.spec.id.clone(), id: question.container().clone() };
                         let result = Err(format!("host {:?} is not reachable now", self.target.spec.id));

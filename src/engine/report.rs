@@ -1,10 +1,11 @@
 //! What crosses the bus between the engine side and its reader: plain data in both directions.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     action::{Answer, RequestId},
-    fleet::{ContainerId, Delta},
+    fleet::{ContainerId, Delta, EngineEvent, HostId},
 };
 
 /// Out of the engine side.
@@ -15,6 +16,13 @@ pub enum Report {
     Delta(Delta),
     /// A question was answered.
     Answer(Answer),
+    /// What [`HostCommand::History`] asked for, oldest first: it happened before, so it changes no row.
+    History {
+        /// Whose.
+        host: HostId,
+        /// The events, or why there are none, in one clean line.
+        result: Result<Vec<EngineEvent>, String>,
+    },
 }
 
 /// Into one host's task.
@@ -25,6 +33,13 @@ pub enum HostCommand {
     Retry,
     /// These rows are looked at: learn what only inspect knows of them.
     Inspect(Vec<ContainerId>),
+    /// Tell what the engine remembers of this time, with one [`Report::History`]. Docker remembers its last 256 events, Podman more.
+    History {
+        /// From here.
+        since: DateTime<Utc>,
+        /// To here; by the engine's clock, and it answers only when that has passed.
+        until: DateTime<Utc>,
+    },
     /// Answer a question with a [`Report::Answer`].
     Ask {
         /// Ties the answer to it.

@@ -23,8 +23,8 @@ use super::{
 };
 use crate::action::{Answer, RequestId};
 use crate::fleet::{
-    ContainerDetail, ContainerId, ContainerKey, ContainerSummary, Delta, EngineInfo, EventKind, HostId, ImageFact, ImageId, LinkCause,
-    LinkState, host::HostCost,
+    ContainerDetail, ContainerId, ContainerKey, ContainerSummary, Delta, EngineEvent, EngineInfo, EventKind, HostId, ImageFact, ImageId,
+    LinkCause, LinkState, host::HostCost,
 };
 
 /// How many inspects one host answers at a time.
@@ -79,6 +79,7 @@ enum Done {
     Image(Result<ImageFact, EngineError>),
     Info(Result<EngineInfo, EngineError>),
     Pinged { sent: Instant, result: Result<(), EngineError> },
+    Told(Result<Vec<EngineEvent>, EngineError>),
     Answered { request: RequestId, id: ContainerId, result: Result<serde_json::Value, EngineError> },
 }
 
@@ -126,6 +127,9 @@ impl<'a> Session<'a> {
             }
         }
         self.listed(asked, containers).await?;
+        // First the ping: on the connection that the list left idle it tells the round trip, before the watchdog has a reason to ask.
+        let client = self.client.clone();
+        self.work.push(Box::pin(async move { Done::Pinged { sent: Instant::now(), result: client.ping().await } }));
         let client = self.client.clone();
         self.work.push(Box::pin(async move { Done::Info(client.info(&handshake).await) }));
         self.images_due = Some(Instant::now());
@@ -190,8 +194,10 @@ impl<'a> Session<'a> {
             Err(error) => return Ok(Some(error.into_connect())),
         };
         self.memory.last_event = self.memory.last_event.max(Some(event.at));
+        if !is_told(&event) {
+            return Ok(None);
+        }
         match event.kind {
-            EventKind::Container if !is_news(event.verb()) => return Ok(None),
             EventKind::Container => {
                 if event.verb() == "destroy" {
                     self.dirty.swap_remove(&event.id);
@@ -201,9 +207,6 @@ impl<'a> Session<'a> {
                 }
             }
             EventKind::Image => self.images_due = Some(Instant::now() + IMAGES_SETTLE),
-            EventKind::Network | EventKind::Volume if matches!(event.verb(), "mount" | "unmount" | "connect" | "disconnect") => {
-                return Ok(None);
-            }
             EventKind::Network | EventKind::Volume | EventKind::Daemon | EventKind::Other | EventKind::Link => {}
         }
         self.send(Delta::Event { event, live: true, at: Utc::now() }).await.map(|()| None)
@@ -270,6 +273,10 @@ impl<'a> Session<'a> {
                 }
                 Err(error) => return Ok(Some(error.into_connect())),
             },
+            Done::Told(result) => {
+                let result = result.map_err(|error| error.to_string()).map(|events| events.into_iter().filter(is_told).collect());
+                self.out.send(Report::History { host, result }).await.map_err(|_| BusClosed)?;
+            }
             Done::Answered { request, id, result } => {
                 let key = ContainerKey { host, id };
                 let answer = Answer { request, key, result: result.map_err(|error| error.to_string()) };
@@ -286,6 +293,10 @@ impl<'a> Session<'a> {
                 for id in ids {
                     self.mark(id, Duration::ZERO);
                 }
+            }
+            HostCommand::History { since, until } => {
+                let (client, host) = (self.client.clone(), self.host.clone());
+                self.work.push(Box::pin(async move { Done::Told(client.events_between(&host, since, until).await) }));
             }
             HostCommand::Ask { request, question } => {
                 let client = self.client.clone();
@@ -405,6 +416,15 @@ impl<'a> Session<'a> {
 
     async fn send(&mut self, delta: Delta) -> Result<(), BusClosed> {
         self.out.send(Report::Delta(delta)).await.map_err(|_| BusClosed)
+    }
+}
+
+/// Whether an event goes out at all.
+fn is_told(event: &EngineEvent) -> bool {
+    match event.kind {
+        EventKind::Container => is_news(event.verb()),
+        EventKind::Network | EventKind::Volume => !matches!(event.verb(), "mount" | "unmount" | "connect" | "disconnect"),
+        EventKind::Image | EventKind::Daemon | EventKind::Other | EventKind::Link => true,
     }
 }
 

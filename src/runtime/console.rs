@@ -170,6 +170,11 @@ impl Console {
                 self.screen.answer(&answer);
                 self.dirty = true;
             }
+            Report::History { result, .. } => {
+                for event in result.into_iter().flatten() {
+                    self.dirty |= self.state.apply(Delta::Event { event, live: false, at: Utc::now() });
+                }
+            }
         }
     }
 

@@ -105,13 +105,31 @@ impl Client {
     /// # Errors
     /// Every [`EngineError`].
     pub async fn events(&self, since: Option<DateTime<Utc>>) -> Result<Lines, EngineError> {
-        let since = since.map_or(String::new(), |since| format!("since={}.{:09}&", since.timestamp(), since.timestamp_subsec_nanos()));
+        let since = since.map_or(String::new(), |since| format!("since={}&", moment(since)));
         let body = match self.stream(&format!("/events?{since}filters={}", event_filter()), LONG).await {
             Err(EngineError::Status { .. }) => self.stream(&format!("/events?{since}"), LONG).await?,
             other => other?,
         };
         Ok(Lines::new(body, "GET /events"))
     }
+
+    /// The events of a stretch of time that the engine remembers, oldest first; the same kinds as [`Client::events`].
+    ///
+    /// # Errors
+    /// Every [`EngineError`]; `Timeout` when `until` is far ahead of the engine's clock.
+    pub async fn events_between(&self, host: &HostId, since: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<EngineEvent>, EngineError> {
+        let path = format!("/events?since={}&until={}", moment(since), moment(until));
+        let answer = match self.get(&format!("{path}&filters={}", event_filter()), LONG).await {
+            Err(EngineError::Status { .. }) => self.get(&path, LONG).await?,
+            other => other?,
+        };
+        answer.split(|byte| *byte == b'\n').filter_map(|line| parse_event(host, line).transpose()).collect()
+    }
+}
+
+/// Seconds and nanoseconds, as `since` and `until` want them.
+fn moment(at: DateTime<Utc>) -> String {
+    format!("{}.{:09}", at.timestamp(), at.timestamp_subsec_nanos())
 }
 
 /// `health_status` in the list makes dockerd compare beginnings of words instead of whole ones, for all of them.
