@@ -107,6 +107,8 @@ pub enum LogState {
     },
     /// It went on, but what was written meanwhile may be lost. The lines that follow come after the gap.
     Gap {
+        /// The newest line before it.
+        after: Stamp,
         /// For how long nobody read.
         away: TimeDelta,
     },
@@ -114,6 +116,8 @@ pub enum LogState {
     Waiting,
     /// All was read. The last report of its source.
     Done,
+    /// The container was removed, and its log with it. The last report of its source.
+    Gone,
     /// It cannot be read, or no further. The last report of its source.
     Failed {
         /// Why, in one clean line.
@@ -125,7 +129,7 @@ impl LogState {
     /// Whether nothing comes after it.
     pub fn is_last(&self) -> bool {
         match self {
-            Self::Done | Self::Failed { .. } => true,
+            Self::Done | Self::Gone | Self::Failed { .. } => true,
             Self::Queued | Self::Reading | Self::Broken { .. } | Self::Gap { .. } | Self::Waiting => false,
         }
     }
@@ -250,6 +254,8 @@ enum End {
     Finished,
     /// In the middle.
     Broken(String),
+    /// With the container's.
+    Gone,
     /// For good.
     Failed(String),
 }
@@ -294,6 +300,7 @@ impl Follower {
             self.flush().await?;
             match (end, self.mode) {
                 (End::Failed(reason), _) => return self.say(failed(reason)).await,
+                (End::Gone, _) => return self.say(LogState::Gone).await,
                 (End::Finished, LogMode::Search) => return self.say(LogState::Done).await,
                 (End::Finished, LogMode::Follow) if self.is_over() => return self.say(LogState::Done).await,
                 (End::Finished, LogMode::Follow) => {
@@ -395,12 +402,13 @@ impl Follower {
         }
         let mut news = Vec::with_capacity(lines.len());
         let (mut scanned, mut bytes, mut kept) = (0, 0, 0);
+        let newest = self.seam.newest();
         for line in lines.drain(..) {
             match self.seam.judge(&line) {
                 seam::Verdict::Known => continue,
                 seam::Verdict::TooShort => return false,
                 seam::Verdict::New => {}
-                seam::Verdict::Gap => self.put(gap(away)),
+                seam::Verdict::Gap => self.put(gap(newest, away)),
             }
             scanned += 1;
             bytes += line.text.bytes().len();
@@ -427,7 +435,7 @@ impl Follower {
         match self.seam.end() {
             seam::Verdict::TooShort => false,
             seam::Verdict::Gap => {
-                self.put(gap(away));
+                self.put(gap(self.seam.newest(), away));
                 true
             }
             seam::Verdict::New | seam::Verdict::Known => true,
@@ -464,14 +472,16 @@ fn failed(reason: impl Into<Arc<str>>) -> LogState {
     LogState::Failed { reason: reason.into() }
 }
 
-fn gap(away: Duration) -> LogState {
-    LogState::Gap { away: TimeDelta::from_std(away).unwrap_or(TimeDelta::MAX) }
+fn gap(newest: Option<Stamp>, away: Duration) -> LogState {
+    LogState::Gap { after: newest.unwrap_or_default(), away: TimeDelta::from_std(away).unwrap_or(TimeDelta::MAX) }
 }
 
 /// What an error means for the reading: a connection may come back, a refusal stays one.
 fn ended_by(error: EngineError) -> End {
     match error {
-        EngineError::Status { status: 404, .. } => End::Failed("the container was removed, and its log with it".to_owned()),
+        EngineError::Status { status: 404, .. } => End::Gone,
+        // "can not get logs from container which is dead or marked for removal"
+        EngineError::Status { status: 409, .. } => End::Gone,
         // An engine that starts or stops answers 5xx to anything; that its log driver cannot be read, it says with 501 or in words.
         EngineError::Status { status: 500 | 502..=599, ref message } if !message.contains("does not support reading") => {
             End::Broken(error.to_string())

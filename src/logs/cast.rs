@@ -114,12 +114,18 @@ impl Cast {
                 continue;
             };
             let speaks = speaks(container);
-            if speaks && !member.running {
+            // An engine that was restarted has forgotten its events; the row tells the start all the same.
+            let again = member.started.zip(container.started).filter(|(before, now)| *now > *before + SAME_START).map(|(_, now)| now);
+            if speaks && (!member.running || again.is_some()) {
                 steps.push(CastStep::Wake(member.id));
             } else if !speaks && member.running {
                 ended.push(key.clone());
             }
             (member.running, member.gone) = (speaks, false);
+            member.started = member.started.max(container.started);
+            if let (Some(at), Some(source)) = (again, self.sources.get(member.id.0 as usize)) {
+                steps.push(CastStep::Mark(marker(source, Stamp::of(at), MarkerKind::Restarted)));
+            }
         }
         for key in ended {
             self.find_successors(&key, fleet, &mut steps);

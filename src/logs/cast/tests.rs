@@ -122,7 +122,7 @@ fn what_happens_to_a_member_is_told_once() {
         ("health_status: healthy", vec!["app-01 web-1 healthy"]),
         ("oom", vec!["app-01 web-1 out of memory"]),
         ("die 137", vec!["app-01 web-1 stopped: exit 137"]),
-        ("start", vec!["wake 0", "wake 0", "app-01 web-1 restarted"]),
+        ("start", vec!["wake 0", "app-01 web-1 restarted"]),
         ("pause", vec!["app-01 web-1 paused"]),
         ("unpause", vec!["app-01 web-1 goes on"]),
     ];
