@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 BIN   := target/release/quarterdeck
 SUDO  := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+STATIC := x86_64-unknown-linux-musl
 BUILD_PACKAGES := gcc make pkg-config libssl-dev
 
-.PHONY: run test prove bench screenshots setup-build setup-test lint
+.PHONY: peers static run test prove bench screenshots setup-build setup-test lint
 
 ## Build in release mode and open the console: on the engines that answer, else on the simulated fleet.
 run: $(BIN)
@@ -15,6 +16,13 @@ $(BIN): setup-build FORCE
 	@cargo build --release --locked
 
 FORCE:
+
+## One file without a shared library under it: target/x86_64-unknown-linux-musl/release/quarterdeck.
+static: setup-build
+	@if command -v apt-get >/dev/null && ! dpkg -s musl-tools perl >/dev/null 2>&1; then \
+	  $(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends musl-tools perl >/dev/null; fi
+	@rustup target list --installed | grep -qx $(STATIC) || rustup target add $(STATIC)
+	cargo build --release --locked --target $(STATIC) --features vendored
 
 ## What building needs: a C compiler and OpenSSL's headers for libssh2.
 setup-build:
@@ -37,9 +45,14 @@ prove: setup-test
 	cargo test --release --locked --test prove
 
 ## The figures, beside the peers that are installed (make bench PEERS=1 installs them below target/).
-bench: setup-test
+bench: setup-test peers
 	cargo build --release --locked
 	cargo test --release --locked --test bench
+
+peers:
+ifdef PEERS
+	@for p in oxker dtop; do [ -x target/peers/bin/$$p ] || cargo install --quiet --locked --root target/peers $$p || echo "$$p could not be built"; done
+endif
 
 ## screenshots/*.svg (and .png where rsvg-convert is there) from the real renderer.
 screenshots: setup-build

@@ -100,13 +100,13 @@ catalogue! {
     FilterEdit               "filter.edit"              Global         Never   View  once  []                                      "Filter the rows, or search the text.";
     FilterClear              "filter.clear"             Global         Never   View  once  []                                      "Show all rows again.";
     SelectionOpen            "selection.open"           Global         Never   View  once  [Group Service Container Host Event Entry] "Open what the cursor is on.";
-    SelectionInspect         "selection.inspect"        Global         Never   View  once  [Container Host]                        "Show all that the engine knows about it.";
+    SelectionInspect         "selection.inspect"        Global         Never   View  once  [Container Host Event]                  "Show all that the engine knows about it.";
     SelectionCopyName        "selection.copy-name"      Global         Never   View  once  [Service Container Host Event]          "Copy its name.";
     SelectionCopyId          "selection.copy-id"        Global         Never   View  once  [Container Event]                       "Copy its id.";
     SelectionCopyVersion     "selection.copy-version"   Global         Never   View  once  [Service Container]                     "Copy its version.";
     RowMark                  "row.mark"                 Global         Never   View  held  [Container Entry]                       "Mark or unmark the row.";
     RowClearMarks            "row.clear-marks"          Global         Never   View  once  []                                      "Unmark every row.";
-    GroupFold                "group.fold"               Global         Never   View  once  [Group Service Container]               "Fold or unfold the group.";
+    GroupFold                "group.fold"               Global         Never   View  once  [Group Service Container Event]         "Fold or unfold the group.";
     VersionsTurn             "view.turn"                Versions       Never   View  once  []                                      "Turn the columns: environments or hosts.";
     ContainersGroup          "containers.group"         Containers     Never   View  once  []                                      "Group by host, service or environment.";
     ContainersSort           "containers.sort"          Containers     Never   View  once  []                                      "Sort by the next column.";
@@ -115,9 +115,9 @@ catalogue! {
     ContainersSortByHost     "containers.sort-by-host"  Containers     Never   View  once  []                                      "Sort by host.";
     ContainersSortByState    "containers.sort-by-state" Containers     Never   View  once  []                                      "Sort by state, the worst first.";
     ContainersSortByAge      "containers.sort-by-age"   Containers     Never   View  once  []                                      "Sort by age, the youngest first.";
-    ContainersSortByCpu      "containers.sort-by-cpu"   Containers     Never   View  once  []                                      "Sort by processor use, the highest first.";
-    ContainersSortByMemory   "containers.sort-by-memory" Containers    Never   View  once  []                                      "Sort by memory use, the highest first.";
     ContainersChooseColumns  "containers.choose-columns" Containers    Never   View  once  []                                      "Choose the columns.";
+    InspectFindNext          "inspect.find-next"        Inspect        Never   View  held  []                                      "Go to the next place that the search found.";
+    InspectFindPrevious      "inspect.find-previous"    Inspect        Never   View  held  []                                      "Go to the place before that it found.";
     LinkRetry                "link.retry"               Global         Never   View  once  [Container Host]                        "Try its host again now.";
     MouseToggle              "mouse.toggle"             Global         Never   View  once  []                                      "Toggle who has the mouse: console or terminal.";
     ThemePick                "theme.pick"               Global         Never   View  once  []                                      "Choose a theme.";

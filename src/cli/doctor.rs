@@ -13,9 +13,8 @@ use super::{
     json, out,
 };
 use crate::{
-    config::HostConfig,
     doctor::{Finding, examine},
-    engine::transport::Transports,
+    engine::{Target, transport::Transports},
     fleet::{AppName, ContainerId, EnvironmentId, Fleet, HostId, ServiceName},
     text::{clean_line, nearest},
 };
@@ -26,21 +25,21 @@ const IDENTITY: &str = "identity";
 /// Examines every host, one host, or the names of all containers.
 pub fn run(global: &Global, subject: Option<&str>, output: Output) -> Result<Exit, Failure> {
     let sources = Sources::load(global)?;
-    let known = |name: &str| sources.config.hosts.iter().any(|host| host.id.as_str() == name);
+    let known = |name: &str| sources.targets.iter().any(|target| target.spec.id.as_str() == name);
     match subject {
         // A host may be called so, and then it is meant.
         Some(IDENTITY) if !known(IDENTITY) => identity(&sources, output),
-        Some(name) if !known(name) => Err(unknown(name, &sources.config.hosts)),
+        Some(name) if !known(name) => Err(unknown(name, &sources.targets)),
         Some(_) | None => {
-            let chosen = |host: &&HostConfig| subject.is_none_or(|name| host.id.as_str() == name);
-            hosts(&sources, sources.config.hosts.iter().filter(chosen).collect(), output)
+            let chosen = |target: &&Target| subject.is_none_or(|name| target.spec.id.as_str() == name);
+            hosts(&sources, sources.targets.iter().filter(chosen).collect(), output)
         }
     }
 }
 
-fn unknown(name: &str, hosts: &[HostConfig]) -> Failure {
+fn unknown(name: &str, targets: &[Target]) -> Failure {
     let name = clean_line(name);
-    let names = hosts.iter().map(|host| host.id.as_str());
+    let names = targets.iter().map(|target| target.spec.id.as_str());
     let hint = match nearest(&name, names.clone().chain([IDENTITY])) {
         Some(near) => format!("; did you mean {near:?}?"),
         None => format!(": there are {}", names.collect::<Vec<_>>().join(", ")),
@@ -48,10 +47,11 @@ fn unknown(name: &str, hosts: &[HostConfig]) -> Failure {
     Failure::usage(format!("no host is called {name:?}{hint}"))
 }
 
-fn hosts(sources: &Sources, chosen: Vec<&HostConfig>, output: Output) -> Result<Exit, Failure> {
+fn hosts(sources: &Sources, chosen: Vec<&Target>, output: Output) -> Result<Exit, Failure> {
     wait(async {
-        let transports = Transports::from_environment();
-        let found = join_all(chosen.into_iter().map(|host| examine(host, &transports, &sources.rights))).await;
+        let transports = Transports::from_environment(&sources.rights);
+        let examined = chosen.into_iter().map(async |target| examine(target, &origin(sources, target), &transports, &sources.rights).await);
+        let found = join_all(examined).await;
         let findings: Vec<Finding> = found.into_iter().flatten().collect();
         out::print(&match output.format {
             Format::Json => json::array(&findings)?,
@@ -59,6 +59,12 @@ fn hosts(sources: &Sources, chosen: Vec<&HostConfig>, output: Output) -> Result<
         })?;
         Ok(if findings.iter().all(|finding| finding.ok) { Exit::DONE } else { Exit::INCOMPLETE })
     })
+}
+
+/// Who named a host.
+fn origin(sources: &Sources, target: &Target) -> String {
+    let named = || sources.config.hosts.iter().find(|host| host.id == target.spec.id).map(|host| host.origin.to_string());
+    if sources.sim.is_some() { "--sim".to_owned() } else { named().unwrap_or_default() }
 }
 
 /// A paragraph a host; nothing is cut, since all of it is what one came for.
@@ -149,11 +155,7 @@ fn grouped(namings: &[Naming]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        config::{Flags, Layers},
-        doctor::Check,
-        fleet::fixture,
-    };
+    use crate::{config::Endpoint, doctor::Check, fleet::fixture};
 
     fn finding(host: &str, check: Check, ok: bool, detail: &str, remedy: Option<&str>) -> Finding {
         Finding { host: host.into(), check, ok, detail: detail.to_owned(), remedy: remedy.map(str::to_owned) }
@@ -180,8 +182,8 @@ mod tests {
 
     #[test]
     fn a_wrong_name_gets_the_nearest() {
-        let flags = Flags { hosts: vec!["app-01=unix:///a".to_owned(), "app-02=unix:///b".to_owned()], ..Flags::default() };
-        let hosts = Layers { flags, home: Some("/home/ops".into()), ..Layers::default() }.load().unwrap().hosts;
+        let target = |name: &str| Target { spec: fixture::spec(name, None), endpoint: Endpoint::Unix { path: "/run/docker.sock".into() } };
+        let hosts = [target("app-01"), target("app-02")];
         assert_eq!(unknown("ap-02", &hosts), Failure::usage("no host is called \"ap-02\"; did you mean \"app-02\"?"));
         assert_eq!(unknown("zzz", &hosts), Failure::usage("no host is called \"zzz\": there are app-01, app-02"));
     }

@@ -129,7 +129,7 @@ fn turned(fleet: &Fleet, host: &HostId) -> String {
 fn past(fleet: &Fleet, filter: &Selector, span: Span) -> Vec<EventRow> {
     let events = fleet.events().iter().filter(|event| event.kind != EventKind::Link && span.holds(event.at));
     let mut rows: Vec<EventRow> = events.filter(|event| selects(fleet, filter, event)).map(|event| EventRow::new(fleet, event)).collect();
-    rows.sort_by(|a, b| a.ts.cmp(&b.ts));
+    rows.sort_by_key(|row| row.ts);
     rows
 }
 

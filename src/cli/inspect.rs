@@ -1,7 +1,5 @@
 //! `inspect`: everything the engine says of one container; secrets masked.
 
-use serde_json::Value;
-
 use super::{
     args::{Format, Global, Output},
     exit::{Exit, Failure},
@@ -9,7 +7,7 @@ use super::{
     gather::{Need, Watch, selector, wait},
     json, out,
 };
-use crate::fleet::{Container, ContainerKey, Fleet, Selector};
+use crate::fleet::{Container, ContainerKey, Fleet, Selector, mask::mask};
 
 /// So many of several matches are named.
 const NAMED: usize = 20;
@@ -24,7 +22,7 @@ pub fn run(global: &Global, terms: &[String], output: Output) -> Result<Exit, Fa
         let key = one(watch.fleet(), &filter, &terms.join(" "), &watch.shortfalls())?;
         let answer = watch.inspect(&key).await;
         let mut document = answer.map_err(|error| Failure::failed(format!("host {:?}: {error}", key.host.as_str())))?;
-        mask_env(&mut document);
+        mask(&mut document);
         out::print(&match output.format {
             Format::Json => json::line(&document)?,
             Format::Table => json::pretty(&document)?,
@@ -55,21 +53,8 @@ fn one(fleet: &Fleet, filter: &Selector, text: &str, missing: &[String]) -> Resu
     }
 }
 
-/// Hides the values of all environment variables: which of them is a secret, only its owner knows.
-fn mask_env(document: &mut Value) {
-    let Some(Value::Array(variables)) = document.pointer_mut("/Config/Env") else { return };
-    for variable in variables {
-        if let Value::String(text) = variable {
-            let name = text.split('=').next().unwrap_or_default();
-            *text = format!("{name}=***");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::fleet::fixture;
 
@@ -85,12 +70,5 @@ mod tests {
             Err(Failure::incomplete("\"name:nobody\" matches no container on the hosts that answer; host \"app-05\": no route"))
         );
         insta::assert_debug_snapshot!("inspect_several", find("service:api env:staging", &[]));
-    }
-
-    #[test]
-    fn no_value_of_the_environment_is_told() {
-        let mut document = json!({"Config": {"Env": ["A=b=c", "EMPTY=", "BARE"]}, "Name": "/web"});
-        mask_env(&mut document);
-        assert_eq!(document, json!({"Config": {"Env": ["A=***", "EMPTY=***", "BARE=***"]}, "Name": "/web"}));
     }
 }

@@ -58,8 +58,7 @@ pub fn run(verb: &SimVerb) -> Result<Exit, Failure> {
         },
         ..sim::ServeOptions::default()
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;

@@ -173,10 +173,7 @@ mod tests {
 
     #[test]
     fn cut_then_left_out_on_a_terminal() {
-        assert_eq!(
-            table().render(Some(30)),
-            "HOST    IMAGE        N  NOTE\napp-01  …/shop/web   3  日本語\ntest    nginx       12\n"
-        );
+        assert_eq!(table().render(Some(30)), "HOST    IMAGE        N  NOTE\napp-01  …/shop/web   3  日本語\ntest    nginx       12\n");
         assert_eq!(table().render(Some(20)), "HOST    IMAGE      N\napp-01  …hop/web   3\ntest    nginx     12\n");
         assert_eq!(table().render(Some(11)), "HOST     N\napp-01   3\ntest    12\n");
         for cells in 1..60 {

@@ -164,18 +164,20 @@ pub fn remedy(endpoint: &Endpoint, check: Check, cause: LinkCause) -> String {
             }
         },
         Check::Engine => match cause {
-            LinkCause::Tls => "this port speaks TLS: set tls = { ca, cert, key } for this host".to_owned(),
+            LinkCause::Tls => {
+                "ca is the authority that signed the engine's certificate; cert and key are ours, signed by the same".to_owned()
+            }
             LinkCause::NoAnswer => format!("the engine on {machine} hangs: see journalctl -u docker there"),
             LinkCause::Permission => {
                 "something between us and the engine refuses the request: an authorization plugin or a proxy".to_owned()
             }
             LinkCause::Protocol | LinkCause::NoEngine => "what answers there is no Docker engine: check the port or the socket".to_owned(),
-            LinkCause::Unreachable
-            | LinkCause::Closed
-            | LinkCause::HostKey
-            | LinkCause::Authentication
-            | LinkCause::Forwarding
-            | LinkCause::Configuration => format!("see journalctl -u docker on {machine}"),
+            LinkCause::Closed => format!(
+                "the engine on {machine} is stopping (journalctl -u docker there), or what answers is no Docker engine: check the port"
+            ),
+            LinkCause::Unreachable | LinkCause::HostKey | LinkCause::Authentication | LinkCause::Forwarding | LinkCause::Configuration => {
+                format!("see journalctl -u docker on {machine}")
+            }
         },
         Check::Api => "upgrade the engine".to_owned(),
         Check::Clock => format!("set the clock of {machine} (chrony, systemd-timesyncd): ages and --since go by it"),
@@ -233,7 +235,7 @@ mod tests {
             (&unix, Stage::Open, LinkCause::Permission, Check::Socket, "usermod -aG docker"),
             (&unix, Stage::Open, LinkCause::NoEngine, Check::Socket, "systemctl status docker"),
             (&tcp, Stage::Open, LinkCause::NoEngine, Check::Tcp, "ssh://"),
-            (&tcp, Stage::Ask, LinkCause::Tls, Check::Engine, "speaks TLS"),
+            (&tcp, Stage::Ask, LinkCause::Tls, Check::Engine, "signed the engine's certificate"),
             (&tls, Stage::Open, LinkCause::Tls, Check::Tls, "openssl x509"),
             (&tls, Stage::Ask, LinkCause::Tls, Check::Tls, "openssl x509"),
             (&ssh, Stage::Connect, LinkCause::HostKey, Check::HostKey, "ssh-keygen -R app-01"),

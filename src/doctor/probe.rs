@@ -14,8 +14,9 @@ use tokio::{
 
 use super::{Check, Finding, Stage, chain::remedy};
 use crate::{
-    config::{Endpoint, HostConfig},
+    config::Endpoint,
     engine::{
+        Target,
         docker::{Client, EngineError, Meter},
         transport::{CONNECT_LIMIT, ConnectError, Link, Transports},
     },
@@ -33,11 +34,12 @@ const SKEW_MS: i64 = 2_000;
 /// Docker 20.10.
 const OLDEST_GOOD_API: u16 = 41;
 
-/// Makes every check of one host until one fails.
-pub async fn examine(host: &HostConfig, transports: &Transports, rights: &Rights) -> Vec<Finding> {
-    let mut report = Report { host: host.id.clone(), findings: Vec::new() };
+/// Makes every check of one host until one fails; `origin` says who named it.
+pub async fn examine(target: &Target, origin: &str, transports: &Transports, rights: &Rights) -> Vec<Finding> {
+    let mut report = Report { host: target.spec.id.clone(), findings: Vec::new() };
+    configuration(target, origin, &mut report);
     // The way is cut where it fails: what was found so far is the answer.
-    let _ended = way(host, transports, rights, &mut report).await;
+    let _ended = way(&target.endpoint, transports, rights, &mut report).await;
     report.findings
 }
 
@@ -85,9 +87,7 @@ impl Report {
     }
 }
 
-async fn way(host: &HostConfig, transports: &Transports, rights: &Rights, report: &mut Report) -> Result<(), Failed> {
-    let endpoint = &host.endpoint;
-    configuration(host, report);
+async fn way(endpoint: &Endpoint, transports: &Transports, rights: &Rights, report: &mut Report) -> Result<(), Failed> {
     match endpoint {
         Endpoint::Tcp { host, port } | Endpoint::Tls { host, port, .. } => {
             name(endpoint, host, *port, report).await?;
@@ -100,9 +100,9 @@ async fn way(host: &HostConfig, transports: &Transports, rights: &Rights, report
     engine(endpoint, &link, rights, report).await
 }
 
-fn configuration(host: &HostConfig, report: &mut Report) {
-    let detail = format!("{} from {}", host.url, host.origin);
-    if host.endpoint.unprotected() {
+fn configuration(target: &Target, origin: &str, report: &mut Report) {
+    let detail = format!("{} from {origin}", target.spec.url);
+    if target.endpoint.unprotected() {
         let better = "plain TCP can be read and changed on the way: use ssh:// or TLS".to_owned();
         report.could_be_better(Check::Configuration, detail, better);
     } else {

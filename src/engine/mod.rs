@@ -96,7 +96,7 @@ impl Engine {
         let stopped = stop.clone();
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || {
             let shared = Arc::new(Shared {
-                transports: Transports::from_environment(),
+                transports: Transports::from_environment(&rights),
                 rights,
                 lists: Semaphore::new(LISTS),
                 fleet_size: tasks.len(),

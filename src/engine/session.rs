@@ -409,7 +409,7 @@ impl<'a> Session<'a> {
             requests: meter.requests(),
             samples: 0,
             connections: meter.streams(),
-            sessions: self.client.link().sessions(),
+            sessions: self.client.link().load().sessions,
             received: meter.received(),
         }
     }

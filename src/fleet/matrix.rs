@@ -5,7 +5,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -124,6 +124,8 @@ pub struct Matrix {
     by: MatrixBy,
     filter: Option<Selector>,
     rows: Vec<MatrixRow>,
+    /// Where each service's row is.
+    places: HashMap<ServiceKey, usize>,
     columns: Vec<Column>,
 }
 
@@ -131,7 +133,7 @@ impl Matrix {
     /// Builds the whole matrix of what the filter selects.
     pub fn build(fleet: &Fleet, by: MatrixBy, filter: Option<Selector>, now: DateTime<Utc>) -> Self {
         let rows = fleet.services().filter_map(|service| row(fleet, service, by, filter.as_ref(), now)).collect();
-        let mut matrix = Self { by, filter, rows, columns: Vec::new() };
+        let mut matrix = Self { by, filter, rows, places: HashMap::new(), columns: Vec::new() };
         matrix.arrange(fleet);
         matrix
     }
@@ -162,7 +164,7 @@ impl Matrix {
 
     /// A service's row.
     pub fn row(&self, service: &ServiceKey) -> Option<&MatrixRow> {
-        self.rows.iter().find(|row| row.service == *service)
+        self.rows.get(*self.places.get(service)?)
     }
 
     /// The columns that have a cell, in the order they are shown: environments from development to production, the column `–` last;
@@ -188,6 +190,8 @@ impl Matrix {
             let name = |row: &MatrixRow| (row.service.app.is_none(), row.service.clone());
             rank(a).cmp(&rank(b)).then_with(|| name(a).cmp(&name(b)))
         });
+        self.places.clear();
+        self.places.extend(self.rows.iter().enumerate().map(|(at, row)| (row.service.clone(), at)));
         let present: BTreeSet<&Column> = self.rows.iter().flat_map(|row| row.cells.keys()).collect();
         let mut columns: Vec<Column> = Vec::with_capacity(present.len());
         match self.by {
@@ -210,7 +214,7 @@ impl Matrix {
 }
 
 /// Where an environment stands on the way to production, told by the usual words; unknown ones stand between testing and production.
-fn stage(environment: &EnvironmentId) -> u8 {
+pub fn stage(environment: &EnvironmentId) -> u8 {
     let name = environment.as_str().to_lowercase();
     let is = |words: &[&str]| words.iter().any(|word| name.starts_with(word));
     match () {

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod ids;
 mod index;
 pub mod link;
+pub mod mask;
 pub mod matrix;
 pub mod model;
 pub mod pattern;

@@ -3,12 +3,8 @@
 //! Order (design: Identity): `quarterdeck.version` > an image tag of the form `<version>-<n>-<sha>` >
 //! `org.opencontainers.image.version` > any other tag that does not move > short digest.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, LazyLock},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::{container::ImageRef, ids::ImageId};
@@ -56,14 +52,28 @@ const MOVING: [&str; 14] = [
     "production",
 ];
 
-/// `<version>-<n>-<sha>`, as `git describe` counts: app version, commits, short SHA; `-dirty.xxxx` for an unclean tree, `-bN` for a rebuild.
-static BUILD_TAG: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"^[0-9A-Za-z][0-9A-Za-z._]*(-[0-9A-Za-z._]+)*-[0-9]+-[0-9a-f]{7,40}(-dirty\.[0-9a-f]+)?(-b[0-9]+)?$").ok()
-});
-
-/// Whether a tag has the form `<version>-<n>-<sha>`.
+/// Whether a tag has the form `<version>-<n>-<sha>`, as `git describe` counts: app version, commits, 7 to 40 digits of the commit;
+/// `-dirty.xxxx` for an unclean tree and `-bN` for a rebuild may follow.
+///
+/// By hand and not as a regular expression: it is asked of every container of every host, and often it is all that a start asks.
 pub fn is_build_tag(tag: &str) -> bool {
-    BUILD_TAG.as_ref().is_some_and(|regex| regex.is_match(tag))
+    let all = |text: &str, allowed: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(allowed);
+    let hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let mut parts: Vec<&str> = tag.split('-').collect();
+    if parts.last().and_then(|last| last.strip_prefix('b')).is_some_and(|number| all(number, u8::is_ascii_digit)) {
+        parts.pop();
+    }
+    if parts.last().and_then(|last| last.strip_prefix("dirty.")).is_some_and(|diff| all(diff, hex)) {
+        parts.pop();
+    }
+    let [version, more @ .., count, sha] = parts.as_slice() else { return false };
+    let word: fn(&u8) -> bool = |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_');
+    version.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && all(version, word)
+        && more.iter().all(|part| all(part, word))
+        && all(count, u8::is_ascii_digit)
+        && (7..=40).contains(&sha.len())
+        && all(sha, hex)
 }
 
 /// Whether a tag names a stream that is pushed again and again, not one build.

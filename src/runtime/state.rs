@@ -43,7 +43,10 @@ pub struct Settings {
 /// The state.
 pub struct State {
     fleet: Fleet,
-    matrix: Matrix,
+    /// Of the whole fleet by environment: what the header counts, whatever is filtered.
+    whole: Matrix,
+    /// What the screen shows, where that is something else than the whole.
+    part: Option<Matrix>,
     summary: Summary,
     filter: Filter,
     marks: BTreeSet<ContainerKey>,
@@ -61,11 +64,12 @@ impl State {
     /// A state that knows its hosts and nothing of them yet.
     pub fn new(hosts: Vec<HostSpec>, rules: Vec<IdentityRule>, rights: Rights, settings: Settings, now: DateTime<Utc>) -> Self {
         let fleet = Fleet::new(hosts, rules);
-        let matrix = Matrix::build(&fleet, MatrixBy::default(), None, now);
-        let summary = Summary::of(&fleet, &matrix, now);
+        let whole = Matrix::build(&fleet, MatrixBy::default(), None, now);
+        let summary = Summary::of(&fleet, &whole, now);
         Self {
             fleet,
-            matrix,
+            whole,
+            part: None,
             summary,
             filter: Filter::default(),
             marks: BTreeSet::new(),
@@ -82,7 +86,7 @@ impl State {
     pub fn view(&self) -> View<'_> {
         View {
             fleet: &self.fleet,
-            matrix: &self.matrix,
+            matrix: self.matrix(),
             summary: &self.summary,
             filter: &self.filter,
             marks: &self.marks,
@@ -110,11 +114,11 @@ impl State {
             Request::Ask(command) => return vec![Effect::Engine(command)],
             Request::Filter(text) => {
                 if self.filter.set(&text) {
-                    self.rebuild(self.matrix.by());
+                    self.rebuild(self.matrix().by());
                 }
             }
             Request::TurnMatrix => {
-                let by = match self.matrix.by() {
+                let by = match self.matrix().by() {
                     MatrixBy::Environment => MatrixBy::Host,
                     MatrixBy::Host => MatrixBy::Environment,
                 };
@@ -157,20 +161,31 @@ impl State {
         let changed = std::mem::take(&mut self.changed);
         let visible = changed.is_visible() || changed.logged;
         if !changed.services.is_empty() {
-            self.matrix.update(&self.fleet, &changed.services, now);
+            for matrix in std::iter::once(&mut self.whole).chain(&mut self.part) {
+                matrix.update(&self.fleet, &changed.services, now);
+            }
         }
-        let aged = self.matrix.settle(&self.fleet, now);
+        let mut aged = self.whole.settle(&self.fleet, now);
+        if let Some(part) = &mut self.part {
+            aged |= part.settle(&self.fleet, now);
+        }
         if visible || aged || self.reset {
             for gone in &changed.removed {
                 self.marks.remove(gone);
             }
-            self.summary = Summary::of(&self.fleet, &self.matrix, now);
+            self.summary = Summary::of(&self.fleet, &self.whole, now);
         }
         Settled { all: std::mem::take(&mut self.reset) || aged, changed, visible }
     }
 
+    fn matrix(&self) -> &Matrix {
+        self.part.as_ref().unwrap_or(&self.whole)
+    }
+
     fn rebuild(&mut self, by: MatrixBy) {
-        self.matrix = Matrix::build(&self.fleet, by, self.filter.selector().cloned(), self.now);
+        let selector = self.filter.selector().cloned();
+        let is_whole = selector.is_none() && by == self.whole.by();
+        self.part = (!is_whole).then(|| Matrix::build(&self.fleet, by, selector, self.now));
         self.reset = true;
     }
 }

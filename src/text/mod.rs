@@ -12,5 +12,5 @@ mod width;
 pub use age::{age, clock, since};
 pub use clean::{clean, clean_bytes, clean_line, clean_within};
 pub use nearest::nearest;
-pub use units::{bytes, count};
+pub use units::{bytes, count, counted};
 pub use width::{fit, fit_left, width};

@@ -32,6 +32,11 @@ pub fn count(number: u64) -> String {
     out
 }
 
+/// A count with its noun, whose plural takes an s: `1 container`, `14 containers`.
+pub fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +53,7 @@ mod tests {
     fn counts() {
         assert_eq!(count(7), "7");
         assert_eq!(count(5102), "5,102");
+        assert_eq!((counted(1, "host"), counted(0, "host")), ("1 host".to_owned(), "0 hosts".to_owned()));
         assert_eq!(count(1_234_567), "1,234,567");
     }
 }

@@ -14,6 +14,15 @@ pub fn copied_text(action: Action, selection: &Selection, view: &View<'_>) -> Op
             }
             _ => Some(service.to_string()),
         },
+        Selection::Event(key) if view.fleet.container(key).is_none() => {
+            // Gone, or no container: its own events still say what it was called. A link's events are about the host.
+            let event = view.fleet.events().iter().rev().find(|event| event.host == key.host && event.id == key.id)?;
+            match (action, key.id.as_str(), &*event.name) {
+                (_, "", _) => Some(key.host.to_string()),
+                (Action::SelectionCopyId, id, _) | (_, id, "") => Some(id.to_owned()),
+                (_, _, name) => Some(name.to_owned()),
+            }
+        }
         Selection::Container(key) | Selection::Event(key) => match (action, view.fleet.container(key)) {
             (Action::SelectionCopyId, _) => Some(key.id.to_string()),
             (Action::SelectionCopyVersion, container) => container.map(|container| container.version.text.to_string()),

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     action::{Action, Availability, Context, availability},
     rights::Rights,
-    text::width,
+    text::{counted, width},
 };
 
 /// First line: what is wrong, at a glance.
@@ -40,25 +40,43 @@ pub fn header(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
     let all_live = summary.live == summary.hosts;
     let hosts = format!("{}/{} live", summary.live, summary.hosts);
     pen.skip(1);
-    if all_live {
-        pen.text(&hosts, plain);
-    } else {
-        pen.text(theme.symbol(Symbol::Bad), theme.style(Role::StateBad)).skip(1).text(&hosts, theme.style(Role::StateBad));
-    }
-    let noun = if area.width >= 80 { " containers" } else { " ctr" };
-    pen.skip(3).text_if_fits(&format!("{}{noun}", summary.containers), plain);
+    // Hosts that are still being reached are no trouble yet.
+    let sign = match () {
+        () if all_live => None,
+        () if summary.lost > 0 => Some((Symbol::Bad, Role::StateBad)),
+        () if summary.stale > 0 => Some((Symbol::Stale, Role::StateAttention)),
+        () => Some((Symbol::Progress, Role::StateProgress)),
+    };
+    match sign {
+        Some((symbol, role)) => pen.text(theme.symbol(symbol), theme.style(role)).skip(1).text(&hosts, theme.style(role)),
+        None => pen.text(&hosts, plain),
+    };
     let figures = [
         (summary.unhealthy, "unhealthy", Symbol::Bad, Role::StateBad),
         (summary.crash_looping, "crash-looping", Symbol::Bad, Role::StateBad),
+        (summary.oom, "out of memory", Symbol::Bad, Role::StateBad),
+        (summary.exited, "exited", Symbol::Bad, Role::StateBad),
         (summary.drift, "drift", Symbol::Odd, Role::StateAttention),
     ];
-    for (count, word, symbol, role) in figures {
-        let text = format!("{} {count} {word}", theme.symbol(symbol));
-        if count > 0 && width(&text) + 3 <= pen.left() {
-            pen.skip(3).text(&text, theme.style(role));
+    let figures: Vec<_> = figures.into_iter().filter(|(count, ..)| *count > 0).collect();
+    let texts: Vec<String> = figures.iter().map(|(count, word, symbol, _)| format!("{} {count} {word}", theme.symbol(*symbol))).collect();
+    let containers = counted(summary.containers, "container");
+    // What is wrong comes first: where the line is short the air gives way, then how many containers there are.
+    let wrong = |gap: usize| texts.iter().map(|text| width(text) + gap).sum::<usize>();
+    let (gap, counts) = match pen.left() {
+        room if wrong(3) + width(&containers) + 3 <= room => (3, true),
+        room if wrong(2) + width(&containers) + 2 <= room => (2, true),
+        _ => (2, false),
+    };
+    if counts {
+        pen.skip(gap).text(&containers, plain);
+    }
+    for ((.., role), text) in figures.iter().zip(&texts) {
+        if width(text) + usize::from(gap) <= pen.left() {
+            pen.skip(gap).text(text, theme.style(*role));
         }
     }
-    if all_live && summary.unhealthy + summary.crash_looping + summary.drift == 0 && summary.containers > 0 {
+    if all_live && figures.is_empty() && summary.containers > 0 {
         let text = format!("{} all well", theme.symbol(Symbol::Done));
         if width(&text) + 3 <= pen.left() {
             pen.skip(3).text(&text, theme.style(Role::StateDone));

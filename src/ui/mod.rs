@@ -18,3 +18,5 @@ pub mod widgets;
 
 #[cfg(test)]
 mod bad_files;
+#[cfg(test)]
+pub(crate) mod fixture;

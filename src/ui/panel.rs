@@ -150,6 +150,9 @@ pub trait Panel {
     /// Brings its list up to date. Called before anything else when something changed.
     fn refresh(&mut self, refresh: Refresh<'_>, view: &View<'_>);
 
+    /// It comes to the front: the moment to put in order what kept its place while it was looked at.
+    fn enter(&mut self, _view: &View<'_>) {}
+
     /// What the cursor stands on.
     fn selection(&self, view: &View<'_>) -> Selection;
 

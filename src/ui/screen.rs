@@ -16,12 +16,12 @@ use super::{
     },
     panel::{Outcome, Panel, PanelId, Refresh, Selection},
     panels,
-    theme::Role,
+    theme::{Role, Symbol},
     view::View,
     widgets::Pen,
 };
 use crate::{
-    action::{Action, Answer, Availability, Command, Context, availability},
+    action::{Action, Answer, Availability, Command, Context, Selected, availability},
     fleet::ContainerKey,
     rights::Rights,
 };
@@ -72,7 +72,7 @@ pub struct Screen {
     note: Option<String>,
     tabs: Vec<(PanelId, u16, u16)>,
     body: Rect,
-    clicked: Option<Selection>,
+    clicked: Option<(Selection, u16)>,
     questions: u64,
 }
 
@@ -131,6 +131,7 @@ impl Screen {
     /// A key.
     pub fn key(&mut self, key: KeyEvent, view: &View<'_>) -> Vec<Request> {
         self.note = None;
+        self.clicked = None;
         let contexts = self.contexts();
         let pressed = view.keymap.press(&mut self.pending, &contexts, Key::from(key));
         self.menu.clear();
@@ -175,20 +176,24 @@ impl Screen {
     fn click(&mut self, x: u16, y: u16, view: &View<'_>) -> Vec<Request> {
         if y == 1 {
             let hit = self.tabs.iter().find(|(_, start, end)| (*start..*end).contains(&x)).map(|(id, ..)| *id);
-            return hit.map_or_else(Vec::new, |id| self.go(id));
+            return hit.map_or_else(Vec::new, |id| self.go(id, view));
         }
         if !self.body.contains((x, y).into()) {
             return Vec::new();
         }
         let outcome = self.panels[self.current].click(x - self.body.x, y - self.body.y, view);
+        if outcome == Outcome::Ignored {
+            self.clicked = None;
+            return Vec::new();
+        }
         let requests = self.obey(outcome, view);
-        let selection = self.panels[self.current].selection(view);
-        // The second click on the same thing opens it.
-        if self.clicked.as_ref() == Some(&selection) && selection != Selection::Nothing {
+        // The second click on the same thing in the same line opens it.
+        let clicked = Some((self.panels[self.current].selection(view), y)).filter(|(selection, _)| *selection != Selection::Nothing);
+        if clicked.is_some() && self.clicked == clicked {
             self.clicked = None;
             return self.act(Action::SelectionOpen, view);
         }
-        self.clicked = Some(selection);
+        self.clicked = clicked;
         requests
     }
 
@@ -199,12 +204,7 @@ impl Screen {
             if outcome != LayerOutcome::Pass {
                 return self.follow(outcome, view);
             }
-            if !matches!(
-                action,
-                Action::AppQuit | Action::AppSuspend | Action::ScreenRedraw | Action::ScreenSave | Action::MouseToggle | Action::LayerClose
-            ) {
-                return Vec::new();
-            }
+            return self.act_over(action, view);
         }
         let panel = self.panel();
         let read_only = matches!(view.rights, Rights::View { .. });
@@ -217,6 +217,34 @@ impl Screen {
             return self.obey(outcome, view);
         }
         self.act_everywhere(action, view)
+    }
+
+    /// What an open layer has no use for: only what concerns the console as a whole happens, never something to the row beneath that
+    /// the eye is not on. A layer that covers its panel is a place of its own: palette and help open above it, and it can be left for
+    /// another panel.
+    fn act_over(&mut self, action: Action, view: &View<'_>) -> Vec<Request> {
+        let Some(layer) = self.layers.last() else { return Vec::new() };
+        let (context, is_full) = (layer.context(), layer.is_full());
+        match action {
+            Action::AppQuit => vec![Request::Quit],
+            Action::AppSuspend => vec![Request::Suspend],
+            Action::ScreenRedraw => vec![Request::Repaint],
+            Action::ScreenSave => vec![Request::SaveScreen],
+            Action::MouseToggle => vec![Request::ToggleMouse],
+            Action::GlobalOpenPalette if is_full => {
+                self.layers.push(Box::new(Palette::over(context, Selected::Container, view)));
+                Vec::new()
+            }
+            Action::GlobalOpenHelp if is_full => {
+                self.layers.push(Box::new(Help::open(view.keymap, self.panel().id().context(), Some(context))));
+                Vec::new()
+            }
+            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelEvents if is_full => {
+                self.layers.clear();
+                self.act_everywhere(action, view)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The actions that mean the same in every panel.
@@ -241,12 +269,12 @@ impl Screen {
             Action::SelectionCopyName | Action::SelectionCopyId | Action::SelectionCopyVersion => {
                 return self.copy(action, &selection, view);
             }
-            Action::PanelVersions => return self.go(PanelId::Versions),
-            Action::PanelContainers => return self.go(PanelId::Containers),
-            Action::PanelHosts => return self.go(PanelId::Hosts),
-            Action::PanelEvents => return self.go(PanelId::Events),
-            Action::PaneNext => return self.go_beside(1),
-            Action::PanePrevious => return self.go_beside(-1),
+            Action::PanelVersions => return self.go(PanelId::Versions, view),
+            Action::PanelContainers => return self.go(PanelId::Containers, view),
+            Action::PanelHosts => return self.go(PanelId::Hosts, view),
+            Action::PanelEvents => return self.go(PanelId::Events, view),
+            Action::PaneNext => return self.go_beside(1, view),
+            Action::PanePrevious => return self.go_beside(-1, view),
             Action::SelectionInspect => {
                 if let Selection::Container(key) = selection {
                     return self.obey(Outcome::Inspect(key), view);
@@ -282,17 +310,22 @@ impl Screen {
         }
     }
 
-    fn go(&mut self, id: PanelId) -> Vec<Request> {
+    fn go(&mut self, id: PanelId, view: &View<'_>) -> Vec<Request> {
         if let Some(index) = self.panels.iter().position(|panel| panel.id() == id) {
-            self.current = index;
+            self.show(index, view);
         }
         Vec::new()
     }
 
-    fn go_beside(&mut self, by: isize) -> Vec<Request> {
+    fn go_beside(&mut self, by: isize, view: &View<'_>) -> Vec<Request> {
         let count = self.panels.len();
-        self.current = (self.current + count).saturating_add_signed(by) % count;
+        self.show((self.current + count).saturating_add_signed(by) % count, view);
         Vec::new()
+    }
+
+    fn show(&mut self, index: usize, view: &View<'_>) {
+        self.current = index;
+        self.panels[index].enter(view);
     }
 
     /// What a panel's outcome means for the screen.
@@ -301,7 +334,7 @@ impl Screen {
             Outcome::Ignored | Outcome::Done => Vec::new(),
             Outcome::Ask(command) => vec![Request::Ask(command)],
             Outcome::Go { panel, filter } => {
-                self.go(panel);
+                self.go(panel, view);
                 filter.map_or_else(Vec::new, |text| vec![Request::Filter(text)])
             }
             Outcome::TurnMatrix => vec![Request::TurnMatrix],
@@ -331,7 +364,12 @@ impl Screen {
                 self.layers.pop();
                 Vec::new()
             }
-            LayerOutcome::Ask(request) => vec![request],
+            LayerOutcome::Ask(request) => {
+                if let Request::Copy(text) = &request {
+                    self.say(format!("copied {text}"));
+                }
+                vec![request]
+            }
             LayerOutcome::Finish(request) => {
                 self.layers.pop();
                 vec![request]
@@ -342,7 +380,7 @@ impl Screen {
                 Vec::new()
             }
             LayerOutcome::Go(destination) => {
-                self.layers.pop();
+                self.layers.clear();
                 let (panel, filter) = match destination {
                     Destination::Host(host) => (PanelId::Containers, format!("host:{host}")),
                     Destination::Service(service) => {
@@ -350,7 +388,7 @@ impl Screen {
                         (PanelId::Versions, format!("{app}service:{}", service.service))
                     }
                 };
-                self.go(panel);
+                self.go(panel, view);
                 vec![Request::Filter(filter)]
             }
             LayerOutcome::Run(action) => {
@@ -385,7 +423,8 @@ impl Screen {
                 text => format!(" filter {text} "),
             };
             let marks = if view.marks.is_empty() { String::new() } else { format!(" {} marked ", view.marks.len()) };
-            frame::rule(buffer, row(2, 1), 0, &format!(" {} · {subtitle} ", id.title()), &format!("{marks}{filter}"), view);
+            let dot = view.theme.symbol(Symbol::Dot);
+            frame::rule(buffer, row(2, 1), 0, &format!(" {} {dot} {subtitle} ", id.title()), &format!("{marks}{filter}"), view);
             self.panels[self.current].render(buffer, self.body, view);
         }
         frame::foot(buffer, row(area.height - 1, 1), self.panel(), view);
@@ -402,3 +441,6 @@ impl Screen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

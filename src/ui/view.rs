@@ -81,7 +81,11 @@ impl Ages {
             _ => 3600,
         };
         let into = span.num_milliseconds().max(0) % (unit * 1000);
-        let left = TimeDelta::milliseconds(unit * 1000 - into);
+        self.within(TimeDelta::milliseconds(unit * 1000 - into));
+    }
+
+    /// Notes that something on the screen reads differently after this long: a countdown, a figure that is measured.
+    pub fn within(&self, left: TimeDelta) {
         self.next.set(Some(self.next.get().map_or(left, |next| next.min(left))));
     }
 

@@ -1,7 +1,11 @@
 //! The integration tests: one binary, one module for each seam.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
+mod cli_verbs;
+mod fake_engine;
+mod lab;
+mod lab_cli;
+mod layers;
+mod program;
 mod sim;
 mod terminal;

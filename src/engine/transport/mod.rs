@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::{config::Endpoint, fleet::LinkCause};
+use crate::{config::Endpoint, fleet::LinkCause, rights::Rights};
 
 pub mod ssh;
 mod tcp;
@@ -47,10 +47,19 @@ pub trait Link: Send + Sync {
         Box::pin(std::future::pending())
     }
 
-    /// What it holds open beyond the streams its users count themselves: SSH sessions, 0 or 1.
-    fn sessions(&self) -> u32 {
-        0
+    /// What it holds open now; nothing for links that are only a way to make connections.
+    fn load(&self) -> LinkLoad {
+        LinkLoad::default()
     }
+}
+
+/// What a link holds open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkLoad {
+    /// SSH sessions: 0 or 1.
+    pub sessions: u32,
+    /// Streams open over them.
+    pub streams: u32,
 }
 
 /// Why a link or a stream could not be made.
@@ -80,8 +89,11 @@ pub struct Transports {
 
 impl Transports {
     /// The transports with the settings of this process's environment (`HOME`, `SSH_AUTH_SOCK`, `USER`).
-    pub fn from_environment() -> Self {
-        Self { unix: unix::UnixTransport, tcp: tcp::TcpTransport, tls: tls::TlsTransport, ssh: ssh::SshTransport::from_environment() }
+    pub fn from_environment(rights: &Rights) -> Self {
+        let mut ssh = ssh::SshSettings::from_environment();
+        // To tell a missing socket from a forbidden one takes a command of ours on the host.
+        ssh.may_probe = matches!(rights, Rights::Act);
+        Self { unix: unix::UnixTransport, tcp: tcp::TcpTransport, tls: tls::TlsTransport, ssh: ssh::SshTransport::new(ssh) }
     }
 
     /// The transport that serves an endpoint.

@@ -9,6 +9,7 @@
 //! - A bare word is searched, ignoring case, in every column: host, app, service, environment, name, version, image, state, health, id.
 
 mod complete;
+mod event;
 mod parse;
 
 use std::{fmt, str::FromStr};

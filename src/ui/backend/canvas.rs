@@ -1,10 +1,14 @@
-//! The screen that the loop draws on: ratatui's frame on our backend.
+//! The screen that the loop draws on: what is wanted, what stands there, and the way from one to the other.
+//!
+//! Not [`ratatui::Terminal`] with a backend under it: that keeps two pictures more, writes bytes even when nothing changed, and its
+//! comparison misses cells that change under the right half of a wide glyph.
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Size;
-use ratatui::{Frame, Terminal};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect, Size},
+};
 
-use super::{ScreenBackend, Sink};
+use super::{Sink, pen::Pen};
 
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,45 +21,89 @@ pub enum Drawn {
     Busy,
 }
 
-/// A full-screen [`Terminal`] whose every frame is compared as a whole.
+/// One frame to draw into: blank at first.
 #[derive(Debug)]
-pub struct Canvas<S: Sink> {
-    terminal: Terminal<ScreenBackend<S>>,
+pub struct Frame<'a> {
+    buffer: &'a mut Buffer,
+    cursor: Option<Position>,
+}
+
+impl Frame<'_> {
+    /// The whole screen.
+    pub fn area(&self) -> Rect {
+        self.buffer.area
+    }
+
+    /// Its cells.
+    pub fn buffer_mut(&mut self) -> &mut Buffer {
+        self.buffer
+    }
+
+    /// Shows the terminal's own cursor here; without this call the frame hides it.
+    pub fn set_cursor_position(&mut self, at: impl Into<Position>) {
+        self.cursor = Some(at.into());
+    }
+}
+
+/// A full screen.
+///
+/// The size is told ([`Canvas::resize`]), never queried.
+#[derive(Debug)]
+pub struct Canvas<S> {
+    pub(super) sink: S,
+    pub(super) wanted: Buffer,
+    pub(super) screen: Buffer,
+    pub(super) pen: Pen,
+    pub(super) cursor: Option<Position>,
+    /// Whether nobody knows what stands on the terminal.
+    pub(super) unknown: bool,
 }
 
 impl<S: Sink> Canvas<S> {
-    /// A screen of `size` cells; the first frame clears what stands there.
+    /// A screen of `size` cells whose present contents are unknown: the first frame clears it.
     pub fn new(size: Size, sink: S) -> Self {
-        let Ok(terminal) = Terminal::new(ScreenBackend::new(size, sink));
-        Self { terminal }
+        let area = Rect::new(0, 0, size.width, size.height);
+        Self { sink, wanted: Buffer::empty(area), screen: Buffer::empty(area), pen: Pen::default(), cursor: None, unknown: true }
     }
 
-    /// Renders one frame and hands over what changed. The cursor shows only when the frame sets its position.
-    pub fn draw(&mut self, render: impl FnOnce(&mut Frame)) -> Drawn {
-        if !self.terminal.backend().sink.ready() {
+    /// Renders one frame and hands over what changed.
+    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> Drawn {
+        if !self.sink.ready() {
             return Drawn::Busy;
         }
-        // Ratatui's own comparison misses cells that change under the right half of a wide glyph. With its memory of
-        // the last frame cleared it passes every cell on, and ours, which knows the screen, finds the difference.
-        // On this backend `clear` asks the terminal nothing and writes nothing.
-        let Ok(()) = self.terminal.clear();
-        let sent = self.terminal.backend().sent;
-        let Ok(_) = self.terminal.draw(render);
-        if self.terminal.backend().sent == sent { Drawn::Unchanged } else { Drawn::Sent }
+        self.wanted.reset();
+        let mut frame = Frame { buffer: &mut self.wanted, cursor: None };
+        render(&mut frame);
+        self.cursor = frame.cursor;
+        match self.compose() {
+            Some(bytes) => {
+                self.sink.submit(bytes);
+                Drawn::Sent
+            }
+            None => Drawn::Unchanged,
+        }
     }
 
-    /// The terminal has `size` cells now: the next frame is painted whole.
+    /// The terminal has `size` cells now. The next frame is painted whole, because terminals differ in what they
+    /// keep when they are resized.
     pub fn resize(&mut self, size: Size) {
-        self.terminal.backend_mut().resize(size);
+        if size == self.wanted.area.as_size() {
+            return;
+        }
+        let area = Rect::new(0, 0, size.width, size.height);
+        self.wanted = Buffer::empty(area);
+        self.screen = Buffer::empty(area);
+        self.unknown = true;
     }
 
-    /// Someone else wrote to the terminal: the next frame is painted whole.
+    /// Someone else wrote to the terminal (a child program, the shell while we were stopped): the next frame clears it and paints
+    /// all that is wanted, even if nothing changed.
     pub fn repaint(&mut self) {
-        self.terminal.backend_mut().repaint();
+        self.unknown = true;
     }
 
     /// The picture that was drawn last: for saving a screen as text or SVG. The cell behind a wide glyph is empty.
     pub fn picture(&self) -> &Buffer {
-        self.terminal.backend().wanted()
+        &self.wanted
     }
 }

@@ -1,7 +1,7 @@
 //! One frame: compares the wanted picture with the screen and writes the difference.
 
 use super::tile::{columns, is_follower, settle};
-use super::{ScreenBackend, Sink, shift};
+use super::{Canvas, Sink, shift};
 
 /// Begin and end of a synchronized update: the terminal shows the frame whole. Terminals without it ignore them
 /// (DEC private mode 2026, <https://github.com/contour-terminal/vt-extensions>).
@@ -14,7 +14,7 @@ const GAP: usize = 4;
 /// How many separately scrolling panes are looked for in one frame.
 const SHIFTS: usize = 4;
 
-impl<S: Sink> ScreenBackend<S> {
+impl<S: Sink> Canvas<S> {
     /// The bytes that bring the wanted picture to the screen, or `None` when it stands there already.
     pub(super) fn compose(&mut self) -> Option<Vec<u8>> {
         let (width, height) = (self.wanted.area.width, self.wanted.area.height);
@@ -23,9 +23,6 @@ impl<S: Sink> ScreenBackend<S> {
         }
         let mut dirty = Vec::new();
         for y in 0..usize::from(height) {
-            if !std::mem::take(&mut self.touched[y]) {
-                continue;
-            }
             let cells = y * usize::from(width)..(y + 1) * usize::from(width);
             settle(&mut self.wanted.content[cells.clone()]);
             if self.unknown || self.wanted.content[cells.clone()] != self.screen.content[cells] {

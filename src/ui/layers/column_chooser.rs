@@ -67,7 +67,7 @@ impl Layer for ColumnChooser {
 
     fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
         let place = frame::centred(area, 46, u16::try_from(self.columns.len() + 2).unwrap_or(u16::MAX));
-        let inside = frame::paint(place, buffer, view.theme, "Columns", "space shows · ←→ moves · enter keeps");
+        let inside = frame::paint(place, buffer, view.theme, "Columns", &foot(view));
         let height = usize::from(inside.height).max(1);
         let first = (self.at + 1).saturating_sub(height);
         for (line, (title, shown)) in self.columns.iter().skip(first).take(height).enumerate() {
@@ -85,5 +85,47 @@ impl Layer for ColumnChooser {
                 .skip(1)
                 .text(title, ground.patch(view.theme.style(role)));
         }
+    }
+}
+
+/// What can be done here, with the keys of the loaded keymap.
+fn foot(view: &View<'_>) -> String {
+    let contexts = [Context::ColumnChooser, Context::Global];
+    let key = |action| view.keymap.reverse(action, &contexts);
+    let hints = [
+        key(Action::RowMark).map(|key| format!("{key} shows")),
+        key(Action::ListMoveLeft).zip(key(Action::ListMoveRight)).map(|(left, right)| format!("{left} {right} move")),
+        key(Action::SelectionOpen).map(|key| format!("{key} keeps")),
+    ];
+    hints.into_iter().flatten().collect::<Vec<_>>().join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::fixture::{Scene, text};
+
+    #[test]
+    fn columns_are_hidden_moved_and_kept_in_order() {
+        let scene = Scene::drawn();
+        let mut chooser = ColumnChooser::open(vec![("HOST", true), ("NAME", true), ("ID", false)]);
+        for action in [Action::RowMark, Action::ListMoveDown, Action::ListMoveDown, Action::RowMark, Action::ListMoveLeft] {
+            assert_eq!(chooser.act(action, &scene.view()), LayerOutcome::Stay);
+        }
+        assert_eq!(chooser.act(Action::SelectionOpen, &scene.view()), LayerOutcome::Columns(vec!["ID", "NAME"]));
+        let area = Rect::new(0, 0, 60, 12);
+        let mut buffer = Buffer::empty(area);
+        chooser.render(&mut buffer, area, &scene.view());
+        let shown = text(&buffer);
+        assert!(shown.contains("space shows  left right move  enter keeps"), "{shown}");
+    }
+
+    #[test]
+    fn a_table_keeps_one_column_at_least() {
+        let scene = Scene::drawn();
+        let mut chooser = ColumnChooser::open(vec![("HOST", true)]);
+        chooser.act(Action::RowMark, &scene.view());
+        assert_eq!(chooser.act(Action::SelectionOpen, &scene.view()), LayerOutcome::Stay);
+        assert_eq!(chooser.act(Action::LayerClose, &scene.view()), LayerOutcome::Close);
     }
 }

@@ -31,10 +31,11 @@ impl FilterLine {
 
     /// Takes the first completion of the term at the end of the line.
     fn complete(&mut self, view: &View<'_>) -> LayerOutcome {
-        let text = self.input.text().to_owned();
-        match Selector::completions(&text, text.len(), view.fleet).first() {
-            Some(completed) => {
-                self.input = InputLine::new(completed);
+        let text = self.input.text();
+        match Selector::completions(text, text.len(), view.fleet).first() {
+            Some(term) => {
+                let completed = format!("{}{term}", &text[..Selector::term_at(text, text.len()).start]);
+                self.input = InputLine::new(&completed);
                 self.typed()
             }
             None => LayerOutcome::Stay,
@@ -96,8 +97,7 @@ impl Layer for FilterLine {
         Pen::new(buffer, above, 0).fill(" ", theme.style(Role::LayerGround));
         let mut pen = Pen::new(buffer, above, 0);
         pen.skip(1).text("tab", theme.style(Role::HintKey)).skip(2);
-        for (index, completed) in offered.iter().take(OFFERED).enumerate() {
-            let term = completed.rsplit(' ').next().unwrap_or(completed);
+        for (index, term) in offered.iter().take(OFFERED).enumerate() {
             pen.text_if_fits(term, theme.style(if index == 0 { Role::Text } else { Role::TextDim })).skip(2);
         }
     }

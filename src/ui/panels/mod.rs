@@ -1,9 +1,14 @@
 //! The panels, one file each. A new one is a file here and a row in [`all`].
 
 mod containers;
+mod empty;
 mod events;
+mod facts;
 mod hosts;
+#[cfg(test)]
+mod tests;
 mod versions;
+mod words;
 
 use super::panel::Panel;
 

@@ -1,5 +1,7 @@
 //! Home: which version of which service runs where. Services down, environments (or hosts) across, trouble first.
 
+use std::collections::HashMap;
+
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -7,15 +9,20 @@ use ratatui::{
 };
 
 use crate::{
-    action::Action,
+    action::{Action, Context},
     fleet::{
-        Container, ContainerKey, Port, ServiceKey,
+        Container, ContainerKey, ServiceKey,
         matrix::{Cell, CellVersion, Column, MatrixBy, MatrixRow},
         trouble::{Severity, Trouble},
     },
-    text::{fit, width},
+    text::{counted, width},
     ui::{
+        frame,
         panel::{Outcome, Panel, PanelId, Refresh, Selection},
+        panels::{
+            empty,
+            words::{as_of, ports_text, state_words, trouble_sign, unknown},
+        },
         theme::{Role, Symbol},
         view::View,
         widgets::{Cursor, Pen},
@@ -28,6 +35,8 @@ const NAME_WIDTH: u16 = 18;
 const CELL_MIN: u16 = 16;
 /// Cells of the SINCE column, with the air before it.
 const SINCE_WIDTH: u16 = 8;
+/// Cells before the first column: the sign of trouble, and air.
+const MARGIN: u16 = 2;
 /// Air between matrix columns.
 const GAP: u16 = 2;
 /// Rows of the detail pane: rule, findings and containers.
@@ -38,13 +47,16 @@ const DETAIL_ROWS: u16 = 7;
 pub struct Versions {
     rows: Vec<ServiceKey>,
     cursor: Cursor<ServiceKey>,
-    /// The column under the cursor.
+    /// The column under the cursor; until it was moved, the one with the worst cell of the first row.
     column: usize,
+    moved: bool,
     /// The first matrix column on screen.
     scroll: usize,
     /// Widths of app and service, grown to the longest name seen, so that nothing jumps.
     app_width: u16,
     service_width: u16,
+    /// The widest cell of every matrix column, in its order, as far as all rows tell: scrolling does not move columns.
+    widths: Vec<u16>,
     /// Where things were painted, for clicks.
     painted: Painted,
     detail: Vec<ContainerKey>,
@@ -61,6 +73,11 @@ struct Painted {
 impl Versions {
     fn row<'v>(&self, view: &'v View<'_>) -> Option<&'v MatrixRow> {
         view.matrix.row(self.cursor.held()?)
+    }
+
+    fn move_to(&mut self, column: usize) {
+        self.column = column;
+        self.moved = true;
     }
 
     fn column<'v>(&self, view: &'v View<'_>) -> Option<&'v Column> {
@@ -130,7 +147,7 @@ impl Panel for Versions {
             MatrixBy::Environment => "by environment",
             MatrixBy::Host => "by host",
         };
-        format!("{by} · {} services", self.rows.len())
+        format!("{by} {} {}", view.theme.symbol(Symbol::Dot), counted(self.rows.len(), "service"))
     }
 
     fn refresh(&mut self, refresh: Refresh<'_>, view: &View<'_>) {
@@ -148,10 +165,15 @@ impl Panel for Versions {
             }
         }
         self.cursor.settle(&self.rows);
+        (self.app_width, self.service_width) = (self.app_width.max(3), self.service_width.max(7));
         for row in &self.rows {
             let app = row.app.as_ref().map_or(1, |app| width(app.as_str()));
             self.app_width = self.app_width.max(cells(app)).clamp(3, NAME_WIDTH);
             self.service_width = self.service_width.max(cells(width(row.service.as_str()))).clamp(7, NAME_WIDTH);
+        }
+        self.widths = column_widths(view);
+        if !self.moved {
+            self.column = worst_column(self.rows.first().and_then(|service| view.matrix.row(service)), view);
         }
         self.column = self.column.min(view.matrix.columns().len().saturating_sub(1));
     }
@@ -172,8 +194,8 @@ impl Panel for Versions {
             Action::ListPageUp => self.cursor.step(&self.rows, -page),
             Action::ListMoveFirst => self.cursor.go(&self.rows, 0),
             Action::ListMoveLast => self.cursor.go(&self.rows, usize::MAX),
-            Action::ListMoveLeft => self.column = self.column.saturating_sub(1),
-            Action::ListMoveRight => self.column = (self.column + 1).min(view.matrix.columns().len().saturating_sub(1)),
+            Action::ListMoveLeft => self.move_to(self.column.saturating_sub(1)),
+            Action::ListMoveRight => self.move_to((self.column + 1).min(view.matrix.columns().len().saturating_sub(1))),
             Action::VersionsTurn => return Outcome::TurnMatrix,
             Action::SelectionOpen => {
                 return self
@@ -195,6 +217,7 @@ impl Panel for Versions {
         if let Some((column, ..)) = self.painted.columns.iter().find(|(_, left, cells)| (*left..left + cells + GAP).contains(&x)) {
             self.column = *column;
         }
+        self.moved = true;
         Outcome::Done
     }
 
@@ -225,10 +248,10 @@ impl Panel for Versions {
 impl Versions {
     fn render_matrix(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
         let columns = view.matrix.columns();
-        let left = 1 + self.app_width + GAP + self.service_width + GAP;
+        let left = MARGIN + self.app_width + GAP + self.service_width + GAP;
         let since_at = area.width.saturating_sub(SINCE_WIDTH);
         let room = since_at.saturating_sub(left);
-        let widths = self.column_widths(view);
+        let widths = std::mem::take(&mut self.widths);
         self.scroll_to_column(&widths, room);
         self.painted.columns.clear();
         let mut x = left;
@@ -242,13 +265,14 @@ impl Versions {
             x += cells + GAP;
         }
         self.spread_columns(&widths, left + room);
+        self.widths = widths;
 
         let heading = view.theme.style(Role::TableHeader);
         let mut pen = Pen::new(buffer, area, 0);
-        pen.to(area.x + 1).text("APP", heading).to(area.x + 1 + self.app_width + GAP).text("SERVICE", heading);
+        pen.to(area.x + MARGIN).text("APP", heading).to(area.x + MARGIN + self.app_width + GAP).text("SERVICE", heading);
         for (index, x, cells) in &self.painted.columns {
             let title = column_title(&columns[*index]).to_uppercase();
-            pen.to(area.x + x).text(&fit(&title, usize::from(*cells)), heading);
+            pen.to(area.x + x).text(&view.theme.fit(&title, usize::from(*cells)), heading);
         }
         let more = columns.len() - self.painted.columns.last().map_or(0, |(index, ..)| index + 1);
         if self.scroll > 0 || more > 0 {
@@ -265,7 +289,7 @@ impl Versions {
         self.painted.body_top = 1;
         self.painted.body_rows = area.height.saturating_sub(1);
         if self.rows.is_empty() {
-            render_empty(buffer, area, view);
+            empty::render(buffer, area, "services", view);
             return;
         }
         let visible = self.cursor.reveal(self.rows.len(), usize::from(self.painted.body_rows));
@@ -284,10 +308,15 @@ impl Versions {
         }
         let text = ground.patch(view.theme.style(Role::Text));
         let dim = ground.patch(view.theme.style(Role::TextDim));
-        let app = row.service.app.as_ref().map_or("–", |app| app.as_str());
+        let app = row.service.app.as_ref().map_or(unknown(view.theme), |app| app.as_str());
         let mut pen = Pen::new(buffer, area, line);
-        pen.to(area.x + 1).text(&fit(app, usize::from(self.app_width)), dim);
-        pen.to(area.x + 1 + self.app_width + GAP).text(&fit(row.service.service.as_str(), usize::from(self.service_width)), text);
+        // Trouble shows at the edge too: its cell may be scrolled away.
+        if let Some((symbol, role)) = trouble_sign(row.worst).or((!row.drift.is_empty()).then_some((Symbol::Odd, Role::StateAttention))) {
+            pen.text(view.theme.symbol(symbol), ground.patch(view.theme.style(role)));
+        }
+        pen.to(area.x + MARGIN).text(&view.theme.fit(app, usize::from(self.app_width)), dim);
+        pen.to(area.x + MARGIN + self.app_width + GAP)
+            .text(&view.theme.fit(row.service.service.as_str(), usize::from(self.service_width)), text);
         let columns = view.matrix.columns();
         for (index, x, cells) in &self.painted.columns {
             let cell_area = Rect { x: area.x + x, width: *cells, ..area };
@@ -296,24 +325,11 @@ impl Versions {
             match row.cells.get(&columns[*index]) {
                 Some(cell) => render_cell(&mut pen, cell, ground, chosen, view),
                 None => {
-                    pen.text("–", if chosen { ground.patch(view.theme.style(Role::Accent)) } else { dim });
+                    pen.text(unknown(view.theme), if chosen { ground.patch(view.theme.style(Role::Accent)) } else { dim });
                 }
             }
         }
         Pen::new(buffer, area, line).right(&format!("{} ", view.age(row.since)), dim);
-    }
-
-    /// What each matrix column asks for: its widest cell, as far as all rows tell, so that scrolling does not move columns.
-    fn column_widths(&self, view: &View<'_>) -> Vec<u16> {
-        view.matrix
-            .columns()
-            .iter()
-            .map(|column| {
-                let widest =
-                    view.matrix.rows().iter().filter_map(|row| row.cells.get(column)).map(|cell| cell_width(cell)).max().unwrap_or(1);
-                cells(widest.max(width(&column_title(column)))).clamp(4, 64)
-            })
-            .collect()
     }
 
     fn scroll_to_column(&mut self, widths: &[u16], room: u16) {
@@ -357,8 +373,8 @@ impl Versions {
             Column::Environment(None) => format!(" {service} without an environment "),
             Column::Host(host) => format!(" {service} on {host} "),
         };
-        super::super::frame::rule(buffer, area, 0, &title, "", view);
         let Some(cell) = self.cell(view) else {
+            frame::rule(buffer, area, 0, &title, "", view);
             Pen::new(buffer, area, 1).text(" nothing of it runs here", view.theme.style(Role::TextDim));
             return;
         };
@@ -374,39 +390,17 @@ impl Versions {
         let containers = self.cell_containers(view);
         let shown: Vec<&Container> = containers.iter().copied().take(usize::from(area.height.saturating_sub(line))).collect();
         let hidden = containers.len() - shown.len();
+        let key = view.keymap.reverse(Action::SelectionOpen, &[Context::Versions, Context::Global]).unwrap_or("enter");
+        let more = if hidden > 0 { format!(" {hidden} more: {key} ") } else { String::new() };
+        frame::rule(buffer, area, 0, &title, &more, view);
         let name_width = shown.iter().map(|container| width(&container.name)).max().unwrap_or(0).min(28);
         let host_width = shown.iter().map(|container| width(container.key.host.as_str())).max().unwrap_or(0).min(20);
         let version_width = shown.iter().map(|container| width(&container.version.text)).max().unwrap_or(0).min(26);
         for (offset, container) in shown.iter().enumerate() {
             let row = line + u16::try_from(offset).unwrap_or(0);
-            let last = offset + 1 == shown.len() && hidden > 0;
             render_container(buffer, area, row, container, [host_width, name_width, version_width], view);
-            if last {
-                Pen::new(buffer, area, row).right(&format!("{hidden} more · enter "), view.theme.style(Role::TextDim));
-            }
         }
         self.detail = shown.iter().map(|container| container.key.clone()).collect();
-    }
-}
-
-fn render_empty(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
-    let dim = view.theme.style(Role::TextDim);
-    let (running, all) = view.fleet.counts();
-    let waiting = view.fleet.hosts().filter(|host| !host.listed).count();
-    let text = match () {
-        () if view.filter.selector().is_some() && all > 0 => {
-            format!("nothing of {all} containers matches {:?} · esc shows all", view.filter.text())
-        }
-        () if waiting > 0 => format!("waiting for {waiting} of {} hosts", view.fleet.hosts().len()),
-        () if running == 0 && all == 0 => "no containers on any host".to_owned(),
-        () => "no services".to_owned(),
-    };
-    Pen::new(buffer, area, 2).skip(1).text(&text, dim);
-    let lost = view.fleet.hosts().filter_map(|host| host.link.error().map(|error| (host, error)));
-    for (line, (host, error)) in (3..area.height).zip(lost) {
-        let mut pen = Pen::new(buffer, area, line);
-        pen.skip(1).text(view.theme.symbol(Symbol::Bad), view.theme.style(Role::StateBad)).skip(1);
-        pen.text(&format!("{}: {error}", host.spec.id), view.theme.style(Role::Text));
     }
 }
 
@@ -435,14 +429,14 @@ fn render_cell(pen: &mut Pen<'_>, cell: &Cell, ground: Style, chosen: bool, view
         let count = count_text(cell, version);
         let named = odd_place(version, odd);
         let tail = 2 + width(&count) + if named.is_empty() { 0 } else { 1 + width(&named) };
-        let text = fit(&version.version.text, room.saturating_sub(tail).max(8));
+        let text = view.theme.fit(&version.version.text, room.saturating_sub(tail).max(8));
         pen.text(&text, style).skip(2).text_if_fits(&count, ground.patch(view.theme.style(Role::TextDim)));
         if !named.is_empty() {
             pen.skip(1).text_if_fits(&named, ground.patch(view.theme.style(Role::StateAttention)));
         }
     }
     if let Some(text) = trouble_text(cell) {
-        let (symbol, role) = trouble_sign(cell.worst);
+        let (symbol, role) = trouble_sign(cell.worst).unwrap_or((Symbol::Done, Role::TextDim));
         let style = ground.patch(view.theme.style(role)).remove_modifier(Modifier::DIM);
         pen.skip(2).text(view.theme.symbol(symbol), style).skip(1).text(&text, style);
     }
@@ -482,13 +476,29 @@ fn trouble_text(cell: &Cell) -> Option<String> {
     })
 }
 
-fn trouble_sign(trouble: Trouble) -> (Symbol, Role) {
-    match trouble.severity() {
-        Severity::Bad => (Symbol::Bad, Role::StateBad),
-        Severity::Attention if trouble == Trouble::Stale => (Symbol::Stale, Role::StateAttention),
-        Severity::Attention => (Symbol::Progress, Role::StateAttention),
-        Severity::Quiet => (Symbol::Done, Role::TextDim),
+/// The column of a row's loudest cell; the first one that has a cell where all are quiet.
+fn worst_column(row: Option<&MatrixRow>, view: &View<'_>) -> usize {
+    let cell_of = |column: &Column| row.and_then(|row| row.cells.get(column));
+    let mut worst: Option<(usize, Severity)> = None;
+    for (at, severity) in view.matrix.columns().iter().enumerate().filter_map(|(at, column)| Some((at, cell_of(column)?.severity()))) {
+        if worst.is_none_or(|(_, known)| severity > known) {
+            worst = Some((at, severity));
+        }
     }
+    worst.map_or(0, |(at, _)| at)
+}
+
+/// What each matrix column asks for. One walk over the cells there are, whatever the number of columns.
+fn column_widths(view: &View<'_>) -> Vec<u16> {
+    let columns = view.matrix.columns();
+    let places: HashMap<&Column, usize> = columns.iter().enumerate().map(|(at, column)| (column, at)).collect();
+    let mut widths: Vec<usize> = columns.iter().map(|column| width(&column_title(column))).collect();
+    for (column, cell) in view.matrix.rows().iter().flat_map(|row| &row.cells) {
+        if let Some(at) = places.get(column) {
+            widths[*at] = widths[*at].max(cell_width(cell));
+        }
+    }
+    widths.into_iter().map(|widest| cells(widest).clamp(4, 64)).collect()
 }
 
 fn cell_width(cell: &Cell) -> usize {
@@ -512,7 +522,7 @@ fn cell_width(cell: &Cell) -> usize {
 fn findings(cell: &Cell, view: &View<'_>) -> Vec<(Symbol, Role, String)> {
     let mut found = Vec::new();
     if let Some(text) = trouble_text(cell) {
-        let (symbol, role) = trouble_sign(cell.worst);
+        let (symbol, role) = trouble_sign(cell.worst).unwrap_or((Symbol::Done, Role::TextDim));
         let lost = cell.troubled.first().and_then(|key| view.fleet.host(&key.host)).filter(|_| cell.worst == Trouble::HostLost);
         let why = lost.and_then(|host| host.link.error()).map_or(String::new(), |error| format!(": {error}"));
         found.push((symbol, role, format!("{text}{why}")));
@@ -535,52 +545,29 @@ fn render_container(buffer: &mut Buffer, area: Rect, row: u16, container: &Conta
     };
     let mut pen = Pen::new(buffer, area, row);
     pen.text(if stale { view.theme.symbol(Symbol::Stale) } else { " " }, dim);
-    let mut column = |pen: &mut Pen<'_>, words: &str, cells: usize, style: Style| {
+    let column = |pen: &mut Pen<'_>, words: &str, cells: usize, style: Style| {
         let start = pen.at();
-        pen.text(&fit(words, cells), style).to(start + u16::try_from(cells + 2).unwrap_or(0));
+        pen.text(&view.theme.fit(words, cells), style).to(start + u16::try_from(cells + 2).unwrap_or(0));
     };
     column(&mut pen, container.key.host.as_str(), host, text);
     column(&mut pen, &container.name, name, text);
     column(&mut pen, &container.version.text, version, text);
-    column(&mut pen, &state_words(container), 12, state_style);
+    column(&mut pen, &state_words(container, trouble), 12, state_style);
     let since = if container.is_running() {
         container.started.unwrap_or(container.created)
     } else {
         container.finished.unwrap_or(container.created)
     };
-    let up = if container.is_running() { format!("up {}", view.age(since)) } else { format!("{} ago", view.age(since)) };
-    column(&mut pen, &up, 10, dim);
+    let up = match container.is_running() {
+        _ if stale => as_of(container, view),
+        true => format!("up {}", view.age(since)),
+        false => format!("{} ago", view.age(since)),
+    };
+    column(&mut pen, &up, 14, dim);
     if let Some(restarts) = container.restarts {
         column(&mut pen, &format!("restarts {restarts}"), 12, dim);
     }
-    pen.text(&ports_text(&container.ports), dim);
-}
-
-/// `healthy`, `running`, `exited 137`.
-pub(super) fn state_words(container: &Container) -> String {
-    use crate::fleet::{ContainerState, Health};
-    match (container.state, container.health) {
-        (ContainerState::Running, Health::None) => "running".to_owned(),
-        (ContainerState::Running, health) => health.word().to_owned(),
-        (ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting, _) => {
-            container.exit_code.map_or_else(|| container.state.word().to_owned(), |code| format!("{} {code}", container.state))
-        }
-        (state, _) => state.word().to_owned(),
-    }
-}
-
-/// `:20010→80 :20443→443`, published ports only, each once.
-pub(super) fn ports_text(ports: &[Port]) -> String {
-    let mut shown: Vec<String> = Vec::new();
-    for port in ports {
-        let Some(public) = port.public else { continue };
-        let suffix = if &*port.protocol == "tcp" { String::new() } else { format!("/{}", port.protocol) };
-        let text = format!(":{public}→{}{suffix}", port.private);
-        if !shown.contains(&text) {
-            shown.push(text);
-        }
-    }
-    shown.join(" ")
+    pen.text(&ports_text(&container.ports, view.theme), dim);
 }
 
 fn column_title(column: &Column) -> String {

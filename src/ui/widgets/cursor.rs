@@ -6,11 +6,13 @@ pub struct Cursor<K> {
     held: Option<K>,
     index: usize,
     offset: usize,
+    /// Whether it was ever moved. Until then it stays on the first row, whatever that holds: the worst is on top.
+    moved: bool,
 }
 
 impl<K> Default for Cursor<K> {
     fn default() -> Self {
-        Self { held: None, index: 0, offset: 0 }
+        Self { held: None, index: 0, offset: 0, moved: false }
     }
 }
 
@@ -32,6 +34,10 @@ impl<K: Clone + PartialEq> Cursor<K> {
 
     /// Finds the held object in the changed list; when it is gone, the row that took its place is held.
     pub fn settle(&mut self, rows: &[K]) {
+        if !self.moved {
+            self.held = rows.first().cloned();
+            return;
+        }
         let stayed = self.held.as_ref().is_some_and(|held| rows.get(self.index) == Some(held));
         if !stayed {
             if let Some(index) = self.held.as_ref().and_then(|held| rows.iter().position(|row| row == held)) {
@@ -53,6 +59,7 @@ impl<K: Clone + PartialEq> Cursor<K> {
 
     /// Moves to this row, or to the last one.
     pub fn go(&mut self, rows: &[K], index: usize) {
+        self.moved = true;
         self.index = index.min(rows.len().saturating_sub(1));
         self.held = rows.get(self.index).cloned();
     }
@@ -85,6 +92,9 @@ mod tests {
         let mut cursor = Cursor::default();
         cursor.settle(&["a", "b", "c"]);
         assert_eq!(cursor.held(), Some(&"a"));
+        cursor.settle(&["b", "a", "c"]);
+        assert_eq!(cursor.held(), Some(&"b"), "nobody moved it: the first row");
+        cursor.settle(&["a", "b", "c"]);
         cursor.step(&["a", "b", "c"], 1);
         cursor.settle(&["x", "y", "a", "b", "c"]);
         assert_eq!((cursor.held(), cursor.index()), (Some(&"b"), 3));

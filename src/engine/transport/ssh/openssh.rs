@@ -1,0 +1,270 @@
+//! The other engine: `ssh -N -L`, one process per host, for what libssh2 cannot do (certificates, hardware keys, ProxyCommand).
+//!
+//! ssh reads the person's own configuration; what would prompt, share connections or accept unknown keys is switched off. The
+//! process ends with the link, and its folder goes with it.
+
+use std::{
+    collections::VecDeque,
+    fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    net::UnixStream,
+    process::{Child, ChildStderr, Command},
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    plan::{Hop, as_one_file},
+    settings::SshSettings,
+};
+use crate::{
+    engine::transport::{ConnectError, IoStream, Link, LinkLoad},
+    fleet::LinkCause,
+};
+
+/// How often the socket is looked for while ssh logs in.
+const LOOK: Duration = Duration::from_millis(20);
+/// Lines of ssh's messages that are kept for an error.
+const LINES: usize = 4;
+/// The longest line that is kept.
+const LINE_LENGTH: u64 = 1024;
+
+/// A private folder for one socket, removed with the link.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create() -> io::Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let base =
+            std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir);
+        loop {
+            let path = base.join(format!("quarterdeck-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+            match fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::warn!(folder = %self.0.display(), %error, "a temporary folder could not be removed");
+        }
+    }
+}
+
+type LastWords = Arc<Mutex<VecDeque<String>>>;
+
+/// One engine behind one `ssh` process.
+pub(super) struct OpensshLink {
+    folder: Folder,
+    ended: watch::Receiver<Option<ConnectError>>,
+    streams: Arc<()>,
+    /// Holds the process: aborted when the link is dropped, which kills it.
+    _tasks: JoinSet<()>,
+}
+
+impl OpensshLink {
+    pub(super) async fn start(written: &Hop, socket: &str, settings: &SshSettings) -> Result<Self, ConnectError> {
+        let name = written.command();
+        let failed = |error: io::Error| ConnectError::new(LinkCause::Configuration, format!("ssh {name}: cannot be started: {error}"));
+        if socket.contains(':') {
+            return Err(ConnectError::new(
+                LinkCause::Configuration,
+                format!("ssh cannot forward to {socket:?}: the path contains a colon"),
+            ));
+        }
+        let folder = Folder::create().map_err(failed)?;
+        let local = folder.0.join("engine.sock");
+        let config = folder.0.join("config");
+        let mut text = String::new();
+        settings.identities.iter().for_each(|file| text.push_str(&format!("IdentityFile \"{}\"\n", file.display())));
+        text.push_str(&as_one_file(settings));
+        fs::write(&config, text).map_err(failed)?;
+        let mut child = command(written, &local, socket, &config, settings).spawn().map_err(failed)?;
+        let words = LastWords::default();
+        let mut tasks = JoinSet::new();
+        if let Some(stderr) = child.stderr.take() {
+            tasks.spawn(listen(stderr, Arc::clone(&words)));
+        }
+        wait_for_socket(&mut child, &local, &name, &words, &mut tasks, settings.deadlines.connect + settings.deadlines.handshake).await?;
+        let (ending, ended) = watch::channel(None);
+        let (name, words) = (name.clone(), Arc::clone(&words));
+        tasks.spawn(async move {
+            // Owned here: aborting this task drops the child, which kills it.
+            let status = child.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string());
+            let error = ConnectError::new(LinkCause::Closed, format!("ssh {name} ended ({status}): {}", said(&words)));
+            ending.send_replace(Some(error));
+        });
+        Ok(Self { folder, ended, streams: Arc::new(()), _tasks: tasks })
+    }
+}
+
+fn command(written: &Hop, local: &Path, socket: &str, config: &Path, settings: &SshSettings) -> Command {
+    let mut command = Command::new(&settings.program);
+    command.arg("-N").arg("-T").arg("-F").arg(config);
+    let connect = format!("ConnectTimeout={}", settings.deadlines.connect.as_secs().max(1));
+    for option in [
+        "BatchMode=yes",
+        "ExitOnForwardFailure=yes",
+        "StrictHostKeyChecking=yes",
+        "ServerAliveInterval=15",
+        "ServerAliveCountMax=2",
+        "ControlMaster=no",
+        "ControlPath=none",
+        "ControlPersist=no",
+        "ForwardAgent=no",
+        "ForwardX11=no",
+        "PermitLocalCommand=no",
+        "RemoteCommand=none",
+        "StreamLocalBindMask=0177",
+        "LogLevel=ERROR",
+        &connect,
+    ] {
+        command.arg("-o").arg(option);
+    }
+    if let Some(user) = &written.user {
+        command.arg("-l").arg(user);
+    }
+    if let Some(port) = written.port {
+        command.arg("-p").arg(port.to_string());
+    }
+    command.arg("-L").arg(format!("{}:{socket}", local.display())).arg("--").arg(&written.host);
+    if let Some(agent) = &settings.agent {
+        command.env("SSH_AUTH_SOCK", agent);
+    }
+    // No terminal and no way to ask one: a prompt would stand in the middle of the screen.
+    command.env_remove("DISPLAY").env("SSH_ASKPASS_REQUIRE", "never");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    command
+}
+
+/// Keeps the last lines of what ssh says.
+async fn listen(stderr: ChildStderr, words: LastWords) {
+    let mut reader = BufReader::new(stderr);
+    loop {
+        let mut line = Vec::new();
+        match (&mut reader).take(LINE_LENGTH).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {
+                let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
+                words.push_back(crate::text::clean_bytes(line.trim_ascii()));
+                if words.len() > LINES {
+                    words.pop_front();
+                }
+            }
+        }
+    }
+}
+
+fn said(words: &LastWords) -> String {
+    let words = words.lock().unwrap_or_else(PoisonError::into_inner);
+    if words.is_empty() { "it said nothing".to_owned() } else { words.iter().map(String::as_str).collect::<Vec<_>>().join(" / ") }
+}
+
+/// ssh makes the socket once it is logged in; before that it can only end.
+async fn wait_for_socket(
+    child: &mut Child,
+    local: &Path,
+    name: &str,
+    words: &LastWords,
+    tasks: &mut JoinSet<()>,
+    patience: Duration,
+) -> Result<(), ConnectError> {
+    let until = Instant::now() + patience;
+    while !local.exists() {
+        let status = child.try_wait();
+        if !matches!(status, Ok(None)) {
+            // Its last words may still be on their way; they end with it.
+            let _all_read = timeout(Duration::from_secs(1), tasks.join_next()).await;
+            let said = said(words);
+            return Err(ConnectError::new(cause(&said), format!("ssh {name} failed: {said}")));
+        }
+        if Instant::now() > until {
+            let message = format!("ssh {name}: not logged in within {} s: {}", patience.as_secs(), said(words));
+            return Err(ConnectError::new(LinkCause::NoAnswer, message));
+        }
+        sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+/// What kind of failure ssh's words tell of; they are English whatever the locale.
+fn cause(said: &str) -> LinkCause {
+    let kinds = [
+        ("Host key verification failed", LinkCause::HostKey),
+        ("host key", LinkCause::HostKey),
+        ("Permission denied", LinkCause::Authentication),
+        ("Too many authentication failures", LinkCause::Authentication),
+        ("Bad configuration option", LinkCause::Configuration),
+        ("administratively prohibited", LinkCause::Forwarding),
+        ("forwarding", LinkCause::Forwarding),
+        ("closed by", LinkCause::Closed),
+        ("reset by", LinkCause::Closed),
+    ];
+    kinds.iter().find(|(words, _)| said.contains(words)).map_or(LinkCause::Unreachable, |(_, cause)| *cause)
+}
+
+impl Link for OpensshLink {
+    fn open(&self) -> BoxFuture<'_, Result<IoStream, ConnectError>> {
+        Box::pin(async {
+            if let Some(error) = self.ended.borrow().clone() {
+                return Err(error);
+            }
+            let stream = UnixStream::connect(self.folder.0.join("engine.sock")).await;
+            let stream =
+                stream.map_err(|error| ConnectError::new(LinkCause::Closed, format!("the socket of ssh cannot be opened: {error}")))?;
+            let (reader, writer) = stream.into_split();
+            let counted = Counted { reader, _count: Arc::clone(&self.streams) };
+            Ok(Box::new(tokio::io::join(counted, writer)) as IoStream)
+        })
+    }
+
+    fn closed(&self) -> BoxFuture<'_, ConnectError> {
+        let mut ended = self.ended.clone();
+        Box::pin(async move {
+            let error = match ended.wait_for(Option::is_some).await {
+                Ok(error) => error.clone(),
+                Err(_) => None,
+            };
+            error.unwrap_or_else(|| ConnectError::new(LinkCause::Closed, "the ssh process is gone"))
+        })
+    }
+
+    fn load(&self) -> LinkLoad {
+        let streams = u32::try_from(Arc::strong_count(&self.streams) - 1).unwrap_or(u32::MAX);
+        LinkLoad { sessions: u32::from(self.ended.borrow().is_none()), streams }
+    }
+}
+
+/// The reading half of a stream, which stands in the count of open streams.
+struct Counted {
+    reader: tokio::net::unix::OwnedReadHalf,
+    _count: Arc<()>,
+}
+
+impl tokio::io::AsyncRead for Counted {
+    fn poll_read(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<io::Result<()>> {
+        std::pin::Pin::new(&mut self.reader).poll_read(cx, buf)
+    }
+}

@@ -1,0 +1,138 @@
+//! What a [`View`] is made of, for tests of screens: a fleet, a theme, the default keys, and a clock that stands still.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use ratatui::buffer::Buffer;
+use regex::Regex;
+
+use super::{
+    filter::Filter,
+    keymap::{self, Keymap},
+    theme::{self, Capabilities, Depth, SymbolSet, Theme},
+    view::{Ages, View},
+};
+use crate::{
+    fleet::{Change, ContainerKey, Delta, Fleet, Matrix, MatrixBy, Summary, fixture},
+    rights::Rights,
+    text::width,
+};
+
+/// Owns everything that a view borrows.
+pub(crate) struct Scene {
+    pub fleet: Fleet,
+    pub matrix: Matrix,
+    pub summary: Summary,
+    pub filter: Filter,
+    pub marks: BTreeSet<ContainerKey>,
+    pub rights: Rights,
+    pub theme: Theme,
+    pub keymap: Keymap,
+    pub now: DateTime<Utc>,
+    pub simulated: bool,
+    pub ages: Ages,
+}
+
+impl Scene {
+    /// The drawn fleet in harbor.
+    pub fn drawn() -> Self {
+        Self::of(fixture::fleet())
+    }
+
+    /// This fleet in harbor.
+    pub fn of(fleet: Fleet) -> Self {
+        let now = fixture::now();
+        let matrix = Matrix::build(&fleet, MatrixBy::default(), None, now);
+        let summary = Summary::of(&fleet, &matrix, now);
+        Self {
+            fleet,
+            matrix,
+            summary,
+            filter: Filter::default(),
+            marks: BTreeSet::new(),
+            rights: Rights::Act,
+            theme: theme("harbor"),
+            keymap: keymap::load("default", None).0,
+            now,
+            simulated: false,
+            ages: Ages::default(),
+        }
+    }
+
+    /// The same in another theme; `mono` comes with ASCII signs, as on a plain terminal.
+    pub fn in_theme(self, name: &str) -> Self {
+        Self { theme: theme(name), ..self }
+    }
+
+    /// The same, filtered.
+    pub fn filtered(mut self, text: &str) -> Self {
+        self.filter.set(text);
+        assert_eq!(self.filter.error(), None);
+        self.rebuild();
+        self
+    }
+
+    /// Takes deltas in, one after the other; what they changed together.
+    pub fn apply(&mut self, deltas: impl IntoIterator<Item = Delta>) -> Change {
+        let mut all = Change::default();
+        for delta in deltas {
+            all.merge(self.fleet.apply(delta));
+        }
+        self.rebuild();
+        all
+    }
+
+    fn rebuild(&mut self) {
+        self.matrix = Matrix::build(&self.fleet, self.matrix.by(), self.filter.selector().cloned(), self.now);
+        self.summary = Summary::of(&self.fleet, &self.matrix, self.now);
+    }
+
+    pub fn view(&self) -> View<'_> {
+        View {
+            fleet: &self.fleet,
+            matrix: &self.matrix,
+            summary: &self.summary,
+            filter: &self.filter,
+            marks: &self.marks,
+            rights: &self.rights,
+            theme: &self.theme,
+            keymap: &self.keymap,
+            now: self.now,
+            simulated: self.simulated,
+            clock: true,
+            ages: &self.ages,
+        }
+    }
+}
+
+fn theme(name: &str) -> Theme {
+    let can = if name == "mono" {
+        Capabilities { depth: Depth::None, symbols: SymbolSet::Ascii }
+    } else {
+        Capabilities { depth: Depth::True, symbols: SymbolSet::Unicode }
+    };
+    let (theme, error) = theme::load(name, None, can);
+    assert_eq!(error, None);
+    theme
+}
+
+/// The text of a buffer, line by line. Digits of local times become letters: they differ from time zone to time zone.
+pub(crate) fn text(buffer: &Buffer) -> String {
+    let area = buffer.area;
+    let line = |y| {
+        let mut line = String::new();
+        let mut x = area.left();
+        while x < area.right() {
+            let symbol = buffer[(x, y)].symbol();
+            line.push_str(symbol);
+            // The cell behind a wide character shows nothing of its own.
+            x += u16::try_from(width(symbol).max(1)).unwrap();
+        }
+        line.trim_end().to_owned()
+    };
+    let whole = (area.top()..area.bottom()).map(line).collect::<Vec<_>>().join("\n");
+    let scrub = |text: &str, pattern: &str, to: &str| Regex::new(pattern).unwrap().replace_all(text, to).into_owned();
+    let whole = scrub(&whole, r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "YYYY-MM-DD hh:mm:ss");
+    let whole = scrub(&whole, r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss");
+    scrub(&whole, r"\b\d\d:\d\d(\n|$)", "hh:mm$1")
+}

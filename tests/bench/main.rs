@@ -1,0 +1,247 @@
+//! `make bench`: what the console costs, measured from outside through a real terminal, beside the peers that are installed.
+//!
+//! Prints figures and ratios; nothing here fails for being slow. One real engine of the lab with 60 containers, 160×50. Peers are
+//! looked for in `$PATH` and in `target/peers/bin` (`make bench PEERS=1` puts oxker and dtop there).
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../tools/pty.rs"]
+#[allow(dead_code)]
+mod pty;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use pty::{Console, usage};
+use serde_json::Value;
+
+const CONTAINERS: usize = 60;
+const STARTS: usize = 9;
+const IDLE: Duration = Duration::from_secs(20);
+const REACTIONS: usize = 15;
+
+fn main() {
+    let console = env!("CARGO_BIN_EXE_quarterdeck");
+    let Some(lab) = Lab::up() else { return };
+    println!("one engine (20.10 of the lab), {CONTAINERS} containers, 160x50, medians; load average {}", load());
+    let engine = format!("unix://{}", lab.socket);
+    let own = ["-H".to_owned(), format!("app-01={engine}")];
+    let contenders = [
+        Some(Contender { name: "quarterdeck", program: console.into(), args: own.to_vec(), ready: "fill-0060", keys: "2" }),
+        peer("oxker", vec!["--host".into(), lab.socket.clone()]),
+        peer("dtop", vec!["--host".into(), engine.clone()]),
+        peer("lazydocker", vec![]),
+    ];
+    let mut rows = Vec::new();
+    for contender in contenders.into_iter().flatten() {
+        eprintln!("measuring {} …", contender.name);
+        rows.push(measure(&contender, &lab));
+    }
+    table(&rows);
+    event_to_screen(console, &own, &lab);
+}
+
+struct Contender {
+    name: &'static str,
+    program: PathBuf,
+    args: Vec<String>,
+    /// The text that tells that all rows are there.
+    ready: &'static str,
+    /// Typed first, to reach the screen with the rows.
+    keys: &'static str,
+}
+
+/// What one contender cost.
+struct Row {
+    name: &'static str,
+    start_ms: f64,
+    cpu: f64,
+    bytes: usize,
+    rss_kib: u64,
+    engine_cpu: f64,
+}
+
+fn peer(name: &'static str, args: Vec<String>) -> Option<Contender> {
+    let local = Path::new("target/peers/bin").join(name);
+    let found = if local.exists() { Some(local) } else { which(name) };
+    let Some(program) = found else {
+        println!("{name}: not installed, left out");
+        return None;
+    };
+    // What their tables show at once: the newest rows.
+    Some(Contender { name, program, args, ready: "fill-00", keys: "" })
+}
+
+fn which(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(name)).find(|path| path.is_file())
+}
+
+impl Contender {
+    fn start(&self) -> Console {
+        let words: Vec<&str> = std::iter::once(self.program.to_str().unwrap()).chain(self.args.iter().map(String::as_str)).collect();
+        Console::start(&words, 160, 50, "xterm-256color")
+    }
+}
+
+fn measure(contender: &Contender, lab: &Lab) -> Row {
+    let mut starts: Vec<f64> = (0..STARTS)
+        .filter_map(|_| {
+            let mut console = contender.start();
+            let since = console.started;
+            // The console's home counts the rows; its table is one key away and not the first screen.
+            let ready = if contender.keys.is_empty() { contender.ready.to_owned() } else { format!("{CONTAINERS} containers") };
+            let took = console.until(|screen| screen.contents().contains(&ready), since, Duration::from_secs(20));
+            end(&mut console);
+            took.map(|seconds| seconds * 1000.0)
+        })
+        .collect();
+    let mut console = contender.start();
+    let since = console.started;
+    let ready = if contender.keys.is_empty() { contender.ready.to_owned() } else { format!("{CONTAINERS} containers") };
+    console.until(|screen| screen.contents().contains(&ready), since, Duration::from_secs(20));
+    console.run(Duration::from_secs(3));
+    let (engine_before, (cpu_before, _), bytes_before) = (lab.engine_cpu(), usage(console.pid()), console.bytes);
+    console.run(IDLE);
+    let (cpu, rss_kib) = usage(console.pid());
+    let row = Row {
+        name: contender.name,
+        start_ms: median(&mut starts),
+        cpu: cpu - cpu_before,
+        bytes: console.bytes - bytes_before,
+        rss_kib,
+        engine_cpu: lab.engine_cpu() - engine_before,
+    };
+    end(&mut console);
+    row
+}
+
+fn end(console: &mut Console) {
+    console.signal(rustix::process::Signal::TERM);
+    console.exit(Duration::from_secs(5));
+}
+
+fn table(rows: &[Row]) {
+    println!("{:<12} {:>9} {:>11} {:>11} {:>10} {:>14}", "", "start ms", "idle CPU s", "idle bytes", "RSS MB", "engine CPU s");
+    for row in rows {
+        println!(
+            "{:<12} {:>9.1} {:>11.2} {:>11} {:>10.1} {:>14.2}",
+            row.name,
+            row.start_ms,
+            row.cpu,
+            row.bytes,
+            row.rss_kib as f64 / 1024.0,
+            row.engine_cpu
+        );
+    }
+    let [own, peers @ ..] = rows else { return };
+    for peer in peers {
+        let ratio = |ours: f64, theirs: f64| if ours > 0.0 { format!("{:.1}x", theirs / ours) } else { "-".to_owned() };
+        println!(
+            "{:<12} {:>9} {:>11} {:>11} {:>10} {:>14}   (theirs / ours)",
+            peer.name,
+            ratio(own.start_ms, peer.start_ms),
+            ratio(own.cpu, peer.cpu),
+            ratio(own.bytes as f64, peer.bytes as f64),
+            ratio(own.rss_kib as f64, peer.rss_kib as f64),
+            ratio(own.engine_cpu, peer.engine_cpu)
+        );
+    }
+    println!("engine CPU is dockerd and its containerd over the same {} s, idle share included", IDLE.as_secs());
+}
+
+/// From the end of `docker rename` to the new name on the screen; the engine tells the event before its client returns.
+fn event_to_screen(console: &str, args: &[String], lab: &Lab) {
+    let words: Vec<&str> = std::iter::once(console).chain(args.iter().map(String::as_str)).collect();
+    let mut screen = Console::start(&words, 160, 50, "xterm-256color");
+    screen.expect(&format!("{CONTAINERS} containers"));
+    screen.send(b"2");
+    screen.expect("fill-0001");
+    let mut took: Vec<f64> = Vec::new();
+    let mut name = "fill-0001".to_owned();
+    for round in 0..REACTIONS {
+        let next = format!("renamed-{round:02}");
+        lab.docker(&["rename", &name, &next]);
+        let since = Instant::now();
+        if let Some(seconds) = screen.until(|shown| shown.contents().contains(&next), since, Duration::from_secs(5)) {
+            took.push(seconds.max(0.0) * 1000.0);
+        }
+        name = next;
+    }
+    lab.docker(&["rename", &name, "fill-0001"]);
+    took.sort_by(f64::total_cmp);
+    println!(
+        "event to screen ({} of {REACTIONS} renames seen): median {:.1} ms, worst {:.1} ms after the client's return",
+        took.len(),
+        median(&mut took),
+        took.last().copied().unwrap_or(f64::NAN)
+    );
+    end(&mut screen);
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn load() -> String {
+    std::fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').next().unwrap_or("?").to_owned()
+}
+
+/// One engine with its containers, taken down at the end whatever happens.
+struct Lab {
+    dir: PathBuf,
+    socket: String,
+    pids: Vec<u64>,
+}
+
+impl Lab {
+    fn up() -> Option<Self> {
+        let dir = std::env::temp_dir().join(format!("qd-bench-{}", std::process::id()));
+        let mut lab = Self { dir, socket: String::new(), pids: Vec::new() };
+        if !lab.script(&["up"], &["--hosts", "1"]) || !lab.script(&["fill"], &[&CONTAINERS.to_string(), "app-01"]) {
+            println!("SKIPPED: the real lab cannot run here (it needs Linux and root); nothing was measured");
+            return None;
+        }
+        let manifest: Value = serde_json::from_str(&std::fs::read_to_string(lab.dir.join("lab.json")).unwrap()).unwrap();
+        let host = &manifest["hosts"][0];
+        lab.socket = host["unix"].as_str().unwrap().to_owned();
+        lab.pids = ["dockerd", "containerd"].iter().filter_map(|name| host["pids"][name].as_u64()).collect();
+        Some(lab)
+    }
+
+    fn script(&self, verb: &[&str], more: &[&str]) -> bool {
+        let status =
+            Command::new("bash").arg("tests/lab/lab.sh").args(verb).arg(&self.dir).args(more).stdout(std::process::Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    }
+
+    fn docker(&self, args: &[&str]) {
+        let done = Command::new("docker").arg("-H").arg(format!("unix://{}", self.socket)).args(args).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// CPU seconds of dockerd and containerd so far, without their children.
+    fn engine_cpu(&self) -> f64 {
+        let ticks: u64 = self
+            .pids
+            .iter()
+            .map(|pid| {
+                let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+                let fields = stat.rsplit_once(')').map(|(_, fields)| fields.to_owned()).unwrap_or_default();
+                let field = |index: usize| fields.split_whitespace().nth(index).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+                field(11) + field(12)
+            })
+            .sum();
+        ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if !self.script(&["down"], &[]) {
+            eprintln!("the lab in {} did not go down cleanly", self.dir.display());
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The real lab, one for all tests of this binary: brought up by the first test that wants it, and taken down by a guard process that
+//! waits for the end of this one, however it ends. `QD_LAB=DIR` takes a lab that is up and seeded already, and leaves it.
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use serde_json::Value;
+
+/// A lab that is up and seeded.
+pub struct Lab {
+    dir: PathBuf,
+    manifest: Value,
+    /// Holds the pipe whose end tells the guard to take the lab down.
+    _guard: Option<Child>,
+}
+
+/// This machine cannot run a lab, and why.
+pub struct Skipped(String);
+
+static LAB: OnceLock<Result<Lab, Skipped>> = OnceLock::new();
+static SKIPS: AtomicUsize = AtomicUsize::new(0);
+
+/// `lab.sh`'s exit code for a machine that cannot run a lab.
+const CANNOT: i32 = 3;
+
+/// The lab, or a loud word on standard error (which the test harness does not swallow) and the end of the test.
+macro_rules! lab_or_skip {
+    () => {
+        match $crate::lab::lab() {
+            Ok(lab) => lab,
+            Err(skipped) => return skipped.say(module_path!(), line!()),
+        }
+    };
+}
+pub(crate) use lab_or_skip;
+
+/// The lab of this process.
+pub fn lab() -> Result<&'static Lab, &'static Skipped> {
+    LAB.get_or_init(bring_up).as_ref()
+}
+
+impl Skipped {
+    pub fn say(&self, module: &str, line: u32) {
+        let count = SKIPS.fetch_add(1, Ordering::Relaxed) + 1;
+        let _ = writeln!(std::io::stderr(), "SKIPPED ({}): {module} line {line}; {count} skipped so far", self.0);
+    }
+}
+
+fn script(verb: &str, dir: &Path) -> Command {
+    let mut command = Command::new("bash");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/lab.sh")).arg(verb).arg(dir).stdin(Stdio::null());
+    command
+}
+
+#[allow(clippy::zombie_processes, reason = "the guard outlives this process: it waits for its end")]
+fn bring_up() -> Result<Lab, Skipped> {
+    if let Some(dir) = std::env::var_os("QD_LAB") {
+        return Ok(Lab::read(dir.into(), None));
+    }
+    let dir = std::env::temp_dir().join(format!("qd-it-{}", std::process::id()));
+    // First the guard: whatever happens from here on, it cleans up. An interrupt of the terminal's is not for it.
+    let guard = Command::new("bash")
+        .args(["-c", "trap '' INT HUP TERM; cat >/dev/null; exec bash \"$0\" down \"$1\""])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/lab.sh"))
+        .arg(&dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    for verb in ["up", "seed"] {
+        let output = script(verb, &dir).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        if output.status.code() == Some(CANNOT) {
+            return Err(Skipped(said.lines().last().unwrap_or("the lab cannot run here").to_owned()));
+        }
+        assert!(output.status.success(), "lab.sh {verb}: {said}");
+    }
+    Ok(Lab::read(dir, Some(guard)))
+}
+
+impl Lab {
+    fn read(dir: PathBuf, guard: Option<Child>) -> Self {
+        let text = std::fs::read_to_string(dir.join("lab.json")).unwrap();
+        Self { manifest: serde_json::from_str(&text).unwrap(), dir, _guard: guard }
+    }
+
+    /// Where it lives.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Its hosts, as `lab.json` tells them.
+    pub fn hosts(&self) -> Vec<&Value> {
+        self.manifest["hosts"].as_array().unwrap().iter().collect()
+    }
+
+    /// One host.
+    pub fn host(&self, name: &str) -> &Value {
+        self.hosts().into_iter().find(|host| host["name"] == name).unwrap()
+    }
+
+    /// What Docker's own client says of a host.
+    pub fn docker(&self, host: &str, args: &[&str]) -> String {
+        let socket = format!("unix://{}", self.host(host)["unix"].as_str().unwrap());
+        let output = Command::new("docker").env("DOCKER_HOST", socket).args(args).output().unwrap();
+        assert!(output.status.success(), "docker {args:?} on {host}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
