@@ -258,6 +258,20 @@ impl Watch {
         Some(std::mem::take(&mut self.changed))
     }
 
+    /// Learns what only inspect knows of containers, now and after every gap: a start that no event told among it. What a full queue refuses
+    /// is not learned.
+    pub fn look_at<'a>(&self, keys: impl Iterator<Item = &'a ContainerKey>) {
+        let mut hosts: HashMap<&HostId, Vec<_>> = HashMap::new();
+        for key in keys {
+            hosts.entry(&key.host).or_default().push(key.id.clone());
+        }
+        for (host, ids) in hosts {
+            if !self.engine.command(host, HostCommand::Inspect(ids)) {
+                tracing::debug!(%host, "too busy to be looked at");
+            }
+        }
+    }
+
     /// The way to the containers' logs.
     pub fn logs(&self) -> &LogPort {
         self.engine.logs()

@@ -98,7 +98,11 @@ pub fn run(global: &Global, request: &Request<'_>) -> Result<Exit, Failure> {
         watch.settle(&Need::Rows).await;
         // What made the fleet is no news.
         let format = request.output.format;
-        if request.follow { follow(&mut watch, chosen, filter, span, format).await } else { search(&watch, chosen, filter, span, format).await }
+        if request.follow {
+            follow(&mut watch, chosen, filter, span, format).await
+        } else {
+            search(&watch, chosen, filter, span, format).await
+        }
     })
 }
 
@@ -162,7 +166,9 @@ async fn search(watch: &Watch, chosen: Selector, filter: Filter, span: Span, for
         }
         if held > HELD {
             let mut too_much = |source: SourceId| {
-                missing.entry(source).or_insert_with(|| format!("more than {} matched; narrow the search", crate::text::bytes(HELD as u64)));
+                missing
+                    .entry(source)
+                    .or_insert_with(|| format!("more than {} matched; narrow the search", crate::text::bytes(HELD as u64)));
             };
             open.drain().for_each(&mut too_much);
             drop(reader);
@@ -175,7 +181,8 @@ async fn search(watch: &Watch, chosen: Selector, filter: Filter, span: Span, for
         progress.tell(now, cast.sources().len() - open.len(), &mut printer)?;
     }
     progress.clear();
-    printer.end_search()?;
+    printer.end_search();
+    printer.flush()?;
     for (id, reason) in &missing {
         if let Some(source) = cast.source(*id) {
             complain(&format!("not searched: {}/{}: {reason}", source.key.host, source.name));
@@ -201,6 +208,7 @@ async fn follow(watch: &mut Watch, chosen: Selector, filter: Filter, span: Span,
     let (mut cast, steps) = Cast::start(CastRule::Matching(chosen), watch.fleet());
     let mut reader = watch.logs().open(LogMode::Follow, filter);
     let mut stage = Stage { merge: Merge::live(), missing: HashSet::new(), span };
+    watch.look_at(cast.sources().iter().map(|source| &source.key));
     stage.obey(steps, &mut reader);
     let mut printer = Printer::new(&cast, format);
     for host in watch.shortfalls() {
@@ -223,7 +231,9 @@ async fn follow(watch: &mut Watch, chosen: Selector, filter: Filter, span: Span,
             },
             change = watch.change() => match change {
                 Some(change) => {
+                    let known = cast.sources().len();
                     let steps = cast.observe(watch.fleet(), &change);
+                    watch.look_at(cast.sources().iter().skip(known).map(|source| &source.key));
                     stage.obey(steps, &mut reader);
                 }
                 None => break,
@@ -362,11 +372,10 @@ impl Printer {
     }
 
     /// The end of a search.
-    fn end_search(&mut self) -> Result<(), Failure> {
+    fn end_search(&mut self) {
         if self.format == Format::Json {
             self.page.push_str(if self.rows == 0 { "[]\n" } else { "\n]\n" });
         }
-        self.flush()
     }
 
     /// One entry of a log that goes on: in JSON, a line.
@@ -466,5 +475,91 @@ impl Progress {
         if std::mem::take(&mut self.shown) {
             eprint!("\r\x1b[K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{
+        fleet::fixture,
+        logs::{LogStream, RawText},
+    };
+
+    fn cast() -> Cast {
+        let chosen = Selector::parse("service:api env:production").unwrap();
+        Cast::start(CastRule::Matching(chosen), &fixture::fleet()).0
+    }
+
+    fn line(source: u32, text: &str) -> LogLine {
+        let at = Stamp::of(fixture::now());
+        let text = RawText::new(Bytes::copy_from_slice(text.as_bytes()));
+        LogLine {
+            at,
+            source: SourceId(source),
+            stream: LogStream::Err,
+            level: Some(Level::Warn),
+            late: source == 1,
+            cut: source == 2,
+            text,
+        }
+    }
+
+    fn printed(format: Format, entries: &[Entry]) -> String {
+        let cast = cast();
+        let mut printer = Printer::new(&cast, format);
+        for entry in entries {
+            printer.entry(&cast, entry).unwrap();
+        }
+        printer.page
+    }
+
+    #[test]
+    fn a_table_for_people() {
+        let cast = cast();
+        let lost =
+            Marker { at: Stamp::of(fixture::now()), host: "app-04".into(), source: None, kind: MarkerKind::Lost { error: "gone".into() } };
+        let entries = [
+            Entry::Line(line(0, "slow \u{1b}[31mquery\u{1b}[0m\u{1b}[2J")),
+            Entry::Marker(lost),
+            Entry::Line(line(1, "late")),
+            Entry::Line(line(2, "cut")),
+        ];
+        let text = printed(Format::Table, &entries);
+        let rows: Vec<&str> = text.lines().collect();
+        let name = |id: usize| format!("{} {}", cast.sources()[id].key.host, cast.sources()[id].name);
+        assert!(rows[0].ends_with(&format!("{} │ slow query␛", name(0))), "{text}");
+        assert!(rows[1].starts_with("~~~~ ") && rows[1].ends_with("app-04 lost: gone · its lines are missing from here ~~~~"), "{text}");
+        assert!(rows[2].ends_with(&format!("{} ‹ late", name(1))) && rows[3].ends_with("│ cut …"), "{text}");
+    }
+
+    #[test]
+    fn json_for_programs() {
+        let cast = cast();
+        let mut printer = Printer::new(&cast, Format::Json);
+        printer.found(&cast, &line(0, "a\u{1b}[2J\u{9b}")).unwrap();
+        printer.found(&cast, &line(1, "b")).unwrap();
+        printer.end_search();
+        assert!(!printer.page.chars().any(|c| c.is_control() && c != '\n'), "{}", printer.page);
+        let rows: Vec<Value> = serde_json::from_str(&printer.page).unwrap();
+        assert_eq!((rows.len(), rows[0]["line"].as_str()), (2, Some("a\u{1b}[2J\u{9b}")));
+        let keys: Vec<&String> = rows[0].as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["container", "host", "level", "line", "service", "stream", "ts"]);
+        assert_eq!(
+            (rows[1]["service"].as_str(), rows[1]["stream"].as_str(), rows[1]["level"].as_str()),
+            (Some("api"), Some("stderr"), Some("warn"))
+        );
+
+        let mut empty = Printer::new(&cast, Format::Json);
+        empty.end_search();
+        assert_eq!(empty.page, "[]\n");
+        let followed = printed(Format::Json, &[Entry::Line(line(0, "x")), Entry::Line(line(0, "y"))]);
+        assert_eq!(
+            followed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["line"].clone()).collect::<Vec<_>>(),
+            ["x", "y"]
+        );
     }
 }

@@ -4,7 +4,7 @@
 //! (same service and environment, made after it, on any host) joins too. What happens to members becomes markers. It only decides; who
 //! reads the logs obeys its steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -53,6 +53,8 @@ pub struct Cast {
     rule: CastRule,
     sources: Vec<Source>,
     members: BTreeMap<ContainerKey, Member>,
+    /// Containers of the members' services that were there from the beginning and not selected: they take nobody's place.
+    neighbours: BTreeSet<ContainerKey>,
     /// How many of the fleet's events were looked at.
     events: u64,
 }
@@ -65,6 +67,8 @@ struct Member {
     started: Option<DateTime<Utc>>,
     running: bool,
     gone: bool,
+    /// Whether it came after the cast began.
+    fresh: bool,
     /// Whether another one took its place already.
     succeeded: bool,
     /// Whether it took another one's place already.
@@ -78,9 +82,13 @@ const SAME_START: TimeDelta = TimeDelta::milliseconds(50);
 impl Cast {
     /// The cast as the fleet stands, the ended ones included; the steps are its first members. What was only made and never started has no log.
     pub fn start(rule: CastRule, fleet: &Fleet) -> (Self, Vec<CastStep>) {
-        let mut cast = Self { rule, sources: Vec::new(), members: BTreeMap::new(), events: fleet.events().total() };
+        let mut cast =
+            Self { rule, sources: Vec::new(), members: BTreeMap::new(), neighbours: BTreeSet::new(), events: fleet.events().total() };
         let chosen: Vec<&Container> = fleet.containers().filter(|container| cast.selects(container, fleet)).collect();
-        let steps = chosen.into_iter().map(|container| CastStep::Join { source: cast.admit(container), fresh: false }).collect();
+        let steps = chosen.into_iter().map(|container| CastStep::Join { source: cast.admit(container, false), fresh: false }).collect();
+        let services: BTreeSet<&ServiceKey> = cast.sources.iter().map(|source| &source.service).collect();
+        let there = services.into_iter().flat_map(|service| fleet.containers_of(service)).map(|container| &container.key);
+        cast.neighbours = there.filter(|key| !cast.members.contains_key(key)).cloned().collect();
         (cast, steps)
     }
 
@@ -154,17 +162,23 @@ impl Cast {
 
     /// Whether it takes the place of a member that ended.
     fn succeeds(&self, container: &Container) -> bool {
-        let made_after = |member: &Member| !member.running && !member.succeeded && container.created > member.created;
-        speaks(container) && self.members.values().any(|member| made_after(member) && self.same_place(member.id, container))
+        let free = |member: &Member| !member.running && !member.succeeded && self.may_follow(member, container);
+        speaks(container) && self.members.values().any(free)
+    }
+
+    /// Whether a container could take a member's place: of the same service and environment, and made while the member was there.
+    fn may_follow(&self, member: &Member, container: &Container) -> bool {
+        container.created > member.started.unwrap_or(member.created)
+            && !self.neighbours.contains(&container.key)
+            && self.same_place(member.id, container)
     }
 
     fn same_place(&self, id: SourceId, container: &Container) -> bool {
-        self.source(id).is_some_and(|source| {
-            source.service == container.identity.service && source.environment == container.identity.environment
-        })
+        self.source(id)
+            .is_some_and(|source| source.service == container.identity.service && source.environment == container.identity.environment)
     }
 
-    fn admit(&mut self, container: &Container) -> Source {
+    fn admit(&mut self, container: &Container, fresh: bool) -> Source {
         let id = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
         let source = Source::of(id, container);
         self.sources.push(source.clone());
@@ -174,6 +188,7 @@ impl Cast {
             started: container.started,
             running: speaks(container),
             gone: false,
+            fresh,
             succeeded: false,
             successor: false,
             health: container.health,
@@ -183,7 +198,7 @@ impl Cast {
     }
 
     fn join(&mut self, container: &Container, steps: &mut Vec<CastStep>) {
-        let source = self.admit(container);
+        let source = self.admit(container, true);
         let at = Stamp::of(container.started.unwrap_or(container.created));
         let kind = self.replace(container).unwrap_or_else(|| MarkerKind::Joined { version: source.version.clone() });
         steps.push(CastStep::Mark(marker(&source, at, kind)));
@@ -193,13 +208,10 @@ impl Cast {
     /// Pairs a running member with the one whose place it took, on its own host rather than elsewhere.
     fn replace(&mut self, container: &Container) -> Option<MarkerKind> {
         let here = &container.key.host;
-        let candidates = self.members.iter().filter(|(key, member)| {
-            **key != container.key
-                && !member.running
-                && !member.succeeded
-                && member.created < container.created
-                && self.same_place(member.id, container)
-        });
+        let candidates = self
+            .members
+            .iter()
+            .filter(|(key, member)| **key != container.key && !member.running && !member.succeeded && self.may_follow(member, container));
         let (old, _) = candidates.max_by_key(|(key, member)| (key.host == *here, member.created))?;
         let old = old.clone();
         let member = self.members.get_mut(&old)?;
@@ -217,16 +229,14 @@ impl Cast {
         }
         let Some(member) = self.members.get(ended).filter(|member| !member.succeeded).cloned() else { return };
         let Some(service) = self.source(member.id).map(|source| source.service.clone()) else { return };
-        let heirs: Vec<&Container> = fleet
-            .containers_of(&service)
-            .filter(|heir| speaks(heir) && heir.created > member.created && self.same_place(member.id, heir))
-            .collect();
+        let heirs: Vec<&Container> = fleet.containers_of(&service).filter(|heir| speaks(heir) && self.may_follow(&member, heir)).collect();
         for heir in heirs {
             match self.members.get(&heir.key) {
                 None => self.join(heir, steps),
-                Some(known) if !known.successor && known.started.is_none_or(|started| started > member.created) => {
+                Some(known) if known.fresh && !known.successor => {
                     let at = Stamp::of(heir.started.unwrap_or(heir.created));
-                    if let (Some(kind), Some(source)) = (self.replace(heir), self.members.get(&heir.key).and_then(|it| self.source(it.id))) {
+                    if let (Some(kind), Some(source)) = (self.replace(heir), self.members.get(&heir.key).and_then(|it| self.source(it.id)))
+                    {
                         steps.push(CastStep::Mark(marker(source, at, kind)));
                     }
                 }
@@ -297,7 +307,9 @@ impl Cast {
 fn speaks(container: &Container) -> bool {
     match container.state {
         ContainerState::Running | ContainerState::Paused | ContainerState::Unknown => true,
-        ContainerState::Created | ContainerState::Restarting | ContainerState::Removing | ContainerState::Exited | ContainerState::Dead => false,
+        ContainerState::Created | ContainerState::Restarting | ContainerState::Removing | ContainerState::Exited | ContainerState::Dead => {
+            false
+        }
     }
 }
 

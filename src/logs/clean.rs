@@ -164,8 +164,13 @@ impl Page {
 
 enum Sequence<'a> {
     /// `ESC [ … m`
-    Sgr { params: &'a [u8], len: usize },
-    Other { len: usize },
+    Sgr {
+        params: &'a [u8],
+        len: usize,
+    },
+    Other {
+        len: usize,
+    },
     Unfinished,
 }
 
@@ -210,7 +215,10 @@ fn sequence(bytes: &[u8]) -> Sequence<'_> {
 impl Ink {
     fn obey(&mut self, params: &[u8]) {
         let mut numbers = params.split(|byte| matches!(byte, b';' | b':')).map(|digits| {
-            digits.iter().try_fold(0u16, |sum, byte| sum.checked_mul(10)?.checked_add(u16::from(byte.wrapping_sub(b'0')))).unwrap_or(u16::MAX)
+            digits
+                .iter()
+                .try_fold(0u16, |sum, byte| sum.checked_mul(10)?.checked_add(u16::from(byte.wrapping_sub(b'0'))))
+                .unwrap_or(u16::MAX)
         });
         while let Some(number) = numbers.next() {
             match number {

@@ -163,7 +163,8 @@ fn of_text(line: &[u8]) -> Option<Level> {
         // `[31mERROR`: the letter that ends a colour is not a part of the word.
         let word = if before.is_some_and(|b| b.is_ascii_digit()) { word.strip_prefix(b"m").unwrap_or(word) } else { word };
         let loud = word.len() > 2 && word.iter().all(u8::is_ascii_uppercase);
-        let marked = matches!((before, after), (Some(b'['), Some(b']')) | (Some(b'<'), Some(b'>')) | (Some(b'('), Some(b')')) | (_, Some(b':')));
+        let marked =
+            matches!((before, after), (Some(b'['), Some(b']')) | (Some(b'<'), Some(b'>')) | (Some(b'('), Some(b')')) | (_, Some(b':')));
         if (loud || marked)
             && let Some(level) = of_word(word)
             && !(word.eq_ignore_ascii_case(b"log"))

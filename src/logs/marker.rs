@@ -136,7 +136,9 @@ impl Marker {
             MarkerKind::Unpaused => "goes on".to_owned(),
             MarkerKind::Lost { error } => format!("lost: {error} · its lines are missing from here"),
             MarkerKind::Back => "is back".to_owned(),
-            MarkerKind::Gap { away } => format!("possible gap: the log was rotated within the {} in which it could not be read", age(*away)),
+            MarkerKind::Gap { away } => {
+                format!("possible gap: the log was rotated within the {} in which it could not be read", age(*away))
+            }
             MarkerKind::Unreadable { reason } => format!("cannot be read: {reason}"),
         };
         format!("{time} {who} {what}")

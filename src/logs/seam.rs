@@ -49,6 +49,8 @@ struct Resume {
     first: bool,
     /// Whether more could be asked for.
     limited: bool,
+    /// The very first line: what the answer holds before it was never asked for.
+    beginning: Option<Stamp>,
 }
 
 /// How to ask for what is missing.
@@ -92,7 +94,6 @@ impl Seam {
         let newest = self.newest?;
         let begin = Stamp(newest.floor().saturating_mul(1_000_000_000)).earlier(OVERLAP_SECONDS);
         let since = self.forgotten.map_or(begin, |forgotten| begin.max(Stamp(forgotten.0 + 1)));
-        let since = self.first.map_or(since, |first| since.max(first));
         let mut known: HashMap<u64, u32> = HashMap::with_capacity(self.seen.len());
         for (_, mark) in &self.seen {
             *known.entry(*mark).or_default() += 1;
@@ -101,7 +102,7 @@ impl Seam {
         let rate = self.seen.len() as f64 / (span as f64 / 1e9);
         let expected = (rate * (away.as_secs_f64() + 3.0) * 4.0) as u64;
         let tail = (attempt < DOUBLINGS).then(|| expected.max(TAIL).saturating_mul(1 << attempt));
-        self.resume = Some(Resume { known, newest, first: true, limited: tail.is_some() });
+        self.resume = Some(Resume { known, newest, first: true, limited: tail.is_some(), beginning: self.first });
         Some(Continue { since, tail })
     }
 
@@ -131,6 +132,10 @@ impl Seam {
         let known = count.is_some();
         if let Some(count) = count {
             *count -= 1;
+        }
+        // The answer comes in the file's order: what is new comes after all that is known.
+        if !known && resume.first && resume.beginning.is_some_and(|beginning| at <= beginning) {
+            return Verdict::Known;
         }
         let first = std::mem::replace(&mut resume.first, false);
         let verdict = match (known, first) {

@@ -163,7 +163,9 @@ mod tests {
         assert!(filter.is_empty() && filter.matches(&line("x", None)));
         filter.include("order \\d+").unwrap();
         filter.exclude("(?i)HEALTH").unwrap();
-        for (text, passes) in [("order 17 accepted", true), ("order 17 health", false), ("order x", false), ("\u{1b}[1mor\u{1b}[0mder 3", true)] {
+        for (text, passes) in
+            [("order 17 accepted", true), ("order 17 health", false), ("order x", false), ("\u{1b}[1mor\u{1b}[0mder 3", true)]
+        {
             assert_eq!(filter.matches(&line(text, None)), passes, "{text}");
         }
         filter.set_level(Some(Level::Warn));

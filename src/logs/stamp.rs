@@ -118,7 +118,9 @@ mod tests {
             let (stamp, used) = reader.read(record.as_bytes()).unwrap();
             assert_eq!((stamp.to_string().as_str(), &record[used..]), (expected, rest), "{record}");
         }
-        for record in ["", "hello world", "2026-13-21T14:02:58.114000001Z x", "2026-11-21T14:02:58.114000001Z", "2026-11-21T24:02:58.114000001Z x"] {
+        for record in
+            ["", "hello world", "2026-13-21T14:02:58.114000001Z x", "2026-11-21T14:02:58.114000001Z", "2026-11-21T24:02:58.114000001Z x"]
+        {
             assert_eq!(reader.read(record.as_bytes()), None, "{record}");
         }
         assert_eq!(Stamp(1_500_000_000).query(), "1.500000000");

@@ -5,6 +5,7 @@ mod cli_verbs;
 mod fake_engine;
 mod lab;
 mod lab_cli;
+mod lab_logs;
 mod layers;
 mod program;
 mod sim;

@@ -50,8 +50,8 @@ pub struct LogBody {
 }
 
 impl LogBody {
-    /// Appends the lines of the next chunk, perhaps none; `false` when the log came to its end. Not cancel-safe only in that the lines of a
-    /// chunk are decoded at once: a cancelled call has taken no chunk.
+    /// Appends the lines of the next chunk, perhaps none; `false` when the log came to its end. Cancel-safe: a chunk that is taken is decoded
+    /// at once.
     ///
     /// # Errors
     /// [`EngineError::Broken`] when the connection ended inside the log, [`EngineError::Protocol`] when it is none.

@@ -82,10 +82,7 @@ fn a_service_is_followed_through_its_replacement() {
     assert_eq!(stage.apply(event("app-01", &old, "die 143", 1)), ["app-01 web-1 stopped: exit 143"]);
     // The new one has a name that the rule does not select.
     let new = web("app-01", "shop_web_2", "1.1", 2);
-    assert_eq!(
-        stage.apply(inspected("app-01", &new, 3)),
-        ["app-01 shop_web_2 replaced: 1.0 → 1.1", "join 1 app-01 shop_web_2 fresh=true"]
-    );
+    assert_eq!(stage.apply(inspected("app-01", &new, 3)), ["app-01 shop_web_2 replaced: 1.0 → 1.1", "join 1 app-01 shop_web_2 fresh=true"]);
     assert_eq!(stage.apply(event("app-01", &new, "start", 2)), [""; 0], "its first start is no restart");
     assert_eq!(stage.apply(event("app-01", &old, "destroy", 4)), ["leave 0", "app-01 web-1 removed"]);
     assert_eq!(stage.cast.sources().len(), 2, "who is gone keeps its name");
@@ -101,7 +98,11 @@ fn a_flip_is_told_when_the_old_one_ends() {
 
 #[test]
 fn a_replacement_may_come_on_another_host_and_a_neighbour_is_none() {
-    let (old, neighbour) = (web("app-01", "web-1", "1.0", -60), web("app-01", "web-2", "1.0", -90));
+    let (old, neighbour) = (web("app-01", "web-1", "1.0", -90), web("app-01", "web-2", "1.0", -60));
+    for rule in ["service:web", "name:web-1"] {
+        let (mut stage, _) = Stage::new(rule, &[("app-01", &old), ("app-01", &neighbour)]);
+        assert_eq!(stage.apply(event("app-01", &old, "die 0", 1)), ["app-01 web-1 stopped: exit 0"], "{rule}");
+    }
     let (mut stage, steps) = Stage::new("name:web-1", &[("app-01", &old), ("app-01", &neighbour)]);
     assert_eq!(steps.len(), 1);
     assert_eq!(stage.apply(event("app-01", &old, "die 0", 1)), ["app-01 web-1 stopped: exit 0"], "who was there before is no successor");

@@ -38,8 +38,12 @@ fn told(lines: &[LogLine]) -> Vec<(LogStream, String)> {
 fn frames() {
     use LogStream::{Err, Out};
     let long = "x".repeat(PIECE);
-    let cases: Vec<(Vec<Vec<u8>>, Vec<(LogStream, String)>)> = vec![
-        (vec![frame(1, format!("{T}one\n").as_bytes()), frame(2, format!("{T}two\r\n").as_bytes())], vec![(Out, "one".into()), (Err, "two".into())]),
+    type Case = (Vec<Vec<u8>>, Vec<(LogStream, String)>);
+    let cases: Vec<Case> = vec![
+        (
+            vec![frame(1, format!("{T}one\n").as_bytes()), frame(2, format!("{T}two\r\n").as_bytes())],
+            vec![(Out, "one".into()), (Err, "two".into())],
+        ),
         (vec![frame(1, format!("{T}\n").as_bytes())], vec![(Out, String::new())]),
         (vec![frame(1, b"")], vec![]),
         (vec![frame(1, format!("{T}no newline").as_bytes())], vec![(Out, "no newline".into())]),
@@ -54,7 +58,10 @@ fn frames() {
             vec![(Err, "other".into()), (Out, format!("{long}{long}rest"))],
         ),
         // A program that ended without a newline, and its next life.
-        (vec![frame(1, format!("{T}dying").as_bytes()), frame(1, format!("{U}born\n").as_bytes())], vec![(Out, "dying".into()), (Out, "born".into())]),
+        (
+            vec![frame(1, format!("{T}dying").as_bytes()), frame(1, format!("{U}born\n").as_bytes())],
+            vec![(Out, "dying".into()), (Out, "born".into())],
+        ),
         // Several lines in one record; without a stamp it is the one before.
         (vec![frame(1, format!("{T}a\n{U}b\nc\n").as_bytes())], vec![(Out, "a".into()), (Out, "b".into()), (Out, "c".into())]),
     ];

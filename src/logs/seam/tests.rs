@@ -96,6 +96,16 @@ fn a_long_absence_asks_for_more_until_it_reaches_back() {
 }
 
 #[test]
+fn what_was_before_the_beginning_stays_there() {
+    // A follower began with the newest hundred lines, and was cut off at once.
+    let file = file(5000, 1_000_000, &[4001, 4003]);
+    let mut seam = seen(&file[3900..4000]);
+    let (told, gap, _) = read_on(&mut seam, &file, Duration::from_secs(1));
+    assert!(!gap);
+    assert_eq!(told, file[4000..]);
+}
+
+#[test]
 fn rotation_is_a_possible_gap() {
     let file = file(5000, 1_000_000, &[]);
     let mut seam = seen(&file[..1000]);
