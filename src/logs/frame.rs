@@ -14,7 +14,7 @@ use super::{
     stamp::StampReader,
 };
 
-/// The size at which dockerd cuts a long line into records.
+/// The size at which dockerd cuts a long line into records; only a TTY's must be known, for its records have no end of their own.
 const PIECE: usize = 16 * 1024;
 /// The longest line that is kept; the rest of a longer one is thrown away and the line says so.
 pub const LINE_LIMIT: usize = 1 << 20;
@@ -210,8 +210,6 @@ struct Records {
 struct OpenLine {
     at: Stamp,
     text: BytesMut,
-    /// The size of its last record.
-    piece: usize,
     cut: bool,
 }
 
@@ -249,8 +247,7 @@ impl Records {
         };
         self.last = at;
         let slot = stream as usize;
-        let joins = |open: &mut OpenLine| open.at == at || open.piece == PIECE;
-        match self.open[slot].take_if(joins) {
+        match self.open[slot].take_if(|open| open.at == at) {
             Some(mut open) => {
                 open.append(&text);
                 if ended {
@@ -260,7 +257,7 @@ impl Records {
                 }
             }
             None => {
-                // A program ended in the middle of its line; another began.
+                // A program, or the engine, ended in the middle of its line; another began.
                 if let Some(open) = self.open[slot].take() {
                     self.emit(source, stream, open.at, open.text.freeze(), open.cut, lines);
                 }
@@ -269,7 +266,7 @@ impl Records {
                     text.truncate(LINE_LIMIT);
                     self.emit(source, stream, at, text, cut, lines);
                 } else {
-                    let mut open = OpenLine { at, text: BytesMut::new(), piece: 0, cut: false };
+                    let mut open = OpenLine { at, text: BytesMut::new(), cut: false };
                     open.append(&text);
                     self.open[slot] = Some(open);
                 }
@@ -303,7 +300,6 @@ impl OpenLine {
     fn append(&mut self, text: &[u8]) {
         let take = text.len().min(LINE_LIMIT.saturating_sub(self.text.len()));
         self.text.extend_from_slice(&text[..take]);
-        self.piece = text.len();
         self.cut |= take < text.len();
     }
 }

@@ -62,6 +62,11 @@ fn frames() {
             vec![frame(1, format!("{T}dying").as_bytes()), frame(1, format!("{U}born\n").as_bytes())],
             vec![(Out, "dying".into()), (Out, "born".into())],
         ),
+        // An engine killed in the middle of a long line, and what came after its restart.
+        (
+            vec![frame(1, format!("{T}{long}").as_bytes()), frame(1, format!("{U}born\n").as_bytes())],
+            vec![(Out, long.clone()), (Out, "born".into())],
+        ),
         // Several lines in one record; without a stamp it is the one before.
         (vec![frame(1, format!("{T}a\n{U}b\nc\n").as_bytes())], vec![(Out, "a".into()), (Out, "b".into()), (Out, "c".into())]),
     ];
