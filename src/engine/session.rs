@@ -311,7 +311,7 @@ impl<'a> Session<'a> {
 
     /// Probes a silent engine; says stale and live again; ends a link that stays silent.
     async fn watch(&mut self, now: Instant) -> Step {
-        match self.watchdog.look(now, self.client.meter().silence()) {
+        match self.watchdog.look(now, self.client.meter().heard()) {
             Verdict::Quiet => {}
             Verdict::Probe => {
                 let client = self.client.clone();
@@ -374,7 +374,7 @@ impl<'a> Session<'a> {
         let inspects = self.dirty.iter().filter(|(id, _)| !self.inspecting.contains(*id)).map(|(_, due)| *due).min();
         let inspects = if self.inspecting.len() < INSPECTS { inspects } else { None };
         let wakes = [inspects, self.images_due, (!self.listing).then_some(self.list_due)];
-        wakes.into_iter().flatten().fold(self.watchdog.next_look(now, self.client.meter().silence()), Instant::min)
+        wakes.into_iter().flatten().fold(self.watchdog.next_look(now, self.client.meter().heard()), Instant::min)
     }
 
     /// Notes that a row needs an inspect; one under way for it no longer counts.

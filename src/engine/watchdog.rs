@@ -48,20 +48,21 @@ impl Watchdog {
         Self { quiet: base.mul_f64(growth), state: State::Fresh }
     }
 
-    /// The verdict at `now`, after `silence` without a byte of the engine.
-    pub(super) fn look(&mut self, now: Instant, silence: Duration) -> Verdict {
+    /// The verdict at `now`, when the engine was last heard at `heard`.
+    pub(super) fn look(&mut self, now: Instant, heard: Instant) -> Verdict {
+        let silence = now.saturating_duration_since(heard);
         match self.state {
             State::Fresh if silence < self.quiet => Verdict::Quiet,
             State::Fresh => {
                 self.state = State::Probing { since: now, stale: false };
                 Verdict::Probe
             }
+            State::Probing { since, stale } if heard > since => {
+                self.state = State::Fresh;
+                if stale { Verdict::Recovered } else { Verdict::Quiet }
+            }
             State::Probing { since, stale } => {
                 let waited = now.saturating_duration_since(since);
-                if silence < waited {
-                    self.state = State::Fresh;
-                    return if stale { Verdict::Recovered } else { Verdict::Quiet };
-                }
                 if waited >= STALE_KEPT {
                     return Verdict::Lost { silence };
                 }
@@ -75,9 +76,9 @@ impl Watchdog {
     }
 
     /// When the next look is worth while.
-    pub(super) fn next_look(&self, now: Instant, silence: Duration) -> Instant {
+    pub(super) fn next_look(&self, now: Instant, heard: Instant) -> Instant {
         match self.state {
-            State::Fresh => now + self.quiet.saturating_sub(silence).max(Duration::from_millis(20)),
+            State::Fresh => (heard + self.quiet).max(now + Duration::from_millis(20)),
             State::Probing { since, stale: false } => since + PROBE_ANSWER,
             State::Probing { since, stale: true } => since + STALE_KEPT,
         }
@@ -96,31 +97,43 @@ mod tests {
     fn a_hung_engine_is_probed_then_stale_then_lost() {
         let start = Instant::now();
         let mut dog = Watchdog::new(false, 3);
-        let silent_since_start = |dog: &mut Watchdog, at: u64| dog.look(start + ms(at), ms(at));
-        assert_eq!(silent_since_start(&mut dog, 1900), Verdict::Quiet);
-        assert_eq!(silent_since_start(&mut dog, 2000), Verdict::Probe);
-        assert_eq!(silent_since_start(&mut dog, 4400), Verdict::Quiet);
-        assert_eq!(silent_since_start(&mut dog, 4500), Verdict::Stale { silence: ms(4500) });
-        assert_eq!(silent_since_start(&mut dog, 9000), Verdict::Quiet);
-        assert_eq!(silent_since_start(&mut dog, 17_000), Verdict::Lost { silence: ms(17_000) });
+        let mut at = |at: u64| dog.look(start + ms(at), start);
+        assert_eq!(at(1900), Verdict::Quiet);
+        assert_eq!(at(2000), Verdict::Probe);
+        assert_eq!(at(4400), Verdict::Quiet);
+        assert_eq!(at(4500), Verdict::Stale { silence: ms(4500) });
+        assert_eq!(at(9000), Verdict::Quiet);
+        assert_eq!(at(17_000), Verdict::Lost { silence: ms(17_000) });
     }
 
     #[test]
     fn any_byte_ends_the_doubt() {
         let start = Instant::now();
         let mut dog = Watchdog::new(true, 3);
-        assert_eq!(dog.look(start + ms(5000), ms(5000)), Verdict::Probe);
-        assert_eq!(dog.look(start + ms(7000), ms(100)), Verdict::Quiet);
-        assert_eq!(dog.look(start + ms(12_000), ms(5100)), Verdict::Probe);
-        assert_eq!(dog.look(start + ms(14_500), ms(7600)), Verdict::Stale { silence: ms(7600) });
-        assert_eq!(dog.look(start + ms(16_000), ms(10)), Verdict::Recovered);
-        assert_eq!(dog.look(start + ms(16_500), ms(510)), Verdict::Quiet);
+        assert_eq!(dog.look(start + ms(5000), start), Verdict::Probe);
+        assert_eq!(dog.look(start + ms(7000), start + ms(6900)), Verdict::Quiet);
+        assert_eq!(dog.look(start + ms(12_000), start + ms(6900)), Verdict::Probe);
+        assert_eq!(dog.look(start + ms(14_500), start + ms(6900)), Verdict::Stale { silence: ms(7600) });
+        assert_eq!(dog.look(start + ms(16_000), start + ms(15_990)), Verdict::Recovered);
+        assert_eq!(dog.look(start + ms(16_500), start + ms(15_990)), Verdict::Quiet);
+    }
+
+    /// An engine next door answers in less than the coarsest clock can tell.
+    #[test]
+    fn an_answer_at_once_is_an_answer() {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(false, 3);
+        assert_eq!(dog.look(start + ms(2000), start), Verdict::Probe);
+        let heard = start + ms(2000) + Duration::from_nanos(1);
+        assert_eq!(dog.look(start + ms(2001), heard), Verdict::Quiet);
+        assert_eq!(dog.look(start + ms(3999), heard), Verdict::Quiet, "fresh again: the next probe is not due");
+        assert_eq!(dog.look(start + ms(4001), heard), Verdict::Probe);
     }
 
     #[test]
     fn large_fleets_are_probed_less_often() {
         let start = Instant::now();
-        assert_eq!(Watchdog::new(false, 1000).look(start, ms(9_999)), Verdict::Quiet);
-        assert_eq!(Watchdog::new(false, 1000).look(start, ms(10_000)), Verdict::Probe);
+        assert_eq!(Watchdog::new(false, 1000).look(start + ms(9_999), start), Verdict::Quiet);
+        assert_eq!(Watchdog::new(false, 1000).look(start + ms(10_000), start), Verdict::Probe);
     }
 }

@@ -252,6 +252,11 @@ impl Container {
         }
     }
 
+    /// Since when its main process lives; `None` while it does not, also between two restarts.
+    pub fn up_since(&self) -> Option<DateTime<Utc>> {
+        self.started.filter(|_| matches!(self.state, ContainerState::Running | ContainerState::Paused))
+    }
+
     /// Whether a deployment keeps it for a fast way back: one of ours, renamed `…-kept`. No drift and no trouble.
     pub fn is_kept(&self) -> bool {
         self.name.ends_with("-kept") && self.labels.keys().any(|key| key.starts_with("quarterdeck."))

@@ -1,6 +1,6 @@
 //! What may leave this process: one value, asked where bytes would leave.
 //!
-//! With [`Rights::View`] everything is refused that is not on the list of [`routes`]; nothing is normalised, so a path that is not
+//! With [`Rights::View`] everything is refused that is not on the list of `routes`; nothing is normalised, so a path that is not
 //! written canonically is refused as well. It guards against one's own hand: who holds the key can use it elsewhere. Pure.
 
 mod routes;

@@ -24,6 +24,9 @@ use crate::{
     },
 };
 
+/// From a theme's name to the theme, or to one line about what is wrong with it.
+pub type LoadTheme = Box<dyn Fn(&str) -> Result<Theme, String>>;
+
 /// What is fixed when the console opens, or changed by a person.
 pub struct Settings {
     /// How it looks.
@@ -37,7 +40,7 @@ pub struct Settings {
     /// Whether the fleet is simulated.
     pub simulated: bool,
     /// Loads a theme by name; an error is one line for the foot.
-    pub load_theme: Box<dyn Fn(&str) -> Result<Theme, String>>,
+    pub load_theme: LoadTheme,
 }
 
 /// The state.

@@ -21,7 +21,7 @@ pub const FIELD_LIMIT: usize = 4096;
 ///   and unassigned-looking specials become `·`.
 /// - A grapheme whose width terminals disagree about (emoji with variation selectors, joiners, skin tones) is
 ///   reduced to its base character, or `·`; stacked combining marks are cut to two.
-/// - At most [`FIELD_LIMIT`] bytes are kept.
+/// - At most `FIELD_LIMIT` bytes are kept.
 ///
 /// Plain ASCII, the normal case, is returned without a copy.
 pub fn clean(text: &str) -> Cow<'_, str> {

@@ -47,6 +47,17 @@ impl View<'_> {
         text::age(span)
     }
 
+    /// [`View::age`] for a screen that is watched for long: what is younger than a minute reads `<1m`, so that nothing ticks by the
+    /// second.
+    pub fn calm_age(&self, moment: DateTime<Utc>) -> String {
+        let span = self.now - moment;
+        if span < TimeDelta::minutes(1) {
+            self.ages.within(TimeDelta::minutes(1) - span);
+            return "<1m".to_owned();
+        }
+        self.age(moment)
+    }
+
     /// What is wrong with a container now; [`Trouble::None`] for one that is gone.
     pub fn trouble(&self, key: &ContainerKey) -> Trouble {
         match (self.fleet.container(key), self.fleet.host(&key.host)) {

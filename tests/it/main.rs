@@ -6,6 +6,8 @@ mod fake_engine;
 mod lab;
 mod lab_cli;
 mod lab_logs;
+mod lab_promises;
+mod lab_ssh_doctor;
 mod layers;
 mod program;
 mod sim;

@@ -29,6 +29,8 @@ pub struct Console {
     /// When the last chunk that was looked at arrived.
     pub stamp: Instant,
     pub ended: bool,
+    /// Every byte the program wrote, where a test asks for them before it looks.
+    pub record: Option<Vec<u8>>,
     exit: Option<u32>,
     child: Box<dyn Child + Send + Sync>,
     pair: Option<Box<dyn MasterPty + Send>>,
@@ -77,6 +79,7 @@ impl Console {
             started,
             stamp: started,
             ended: false,
+            record: None,
             exit: None,
             child,
             pair: Some(pair.master),
@@ -117,6 +120,9 @@ impl Console {
                 self.bytes += bytes.len();
                 self.reads += 1;
                 self.questions += questions(&bytes).len();
+                if let Some(record) = &mut self.record {
+                    record.extend_from_slice(&bytes);
+                }
                 self.emulator.process(&bytes);
             }
             Err(RecvTimeoutError::Timeout) => self.stamp = Instant::now(),

@@ -111,7 +111,7 @@ impl Client {
     /// # Errors
     /// Every [`EngineError`]; a status outside 2xx is [`EngineError::Status`] with the engine's own message.
     pub async fn get(&self, path: &str, limit: Duration) -> Result<Bytes, EngineError> {
-        let what = format!("GET {path}");
+        let what = named(&Method::GET, path);
         let whole = async {
             let response = self.send(request(path)?).await?;
             read_whole(response, &what).await
@@ -127,7 +127,7 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub async fn stream(&self, path: &str, limit: Duration) -> Result<Incoming, EngineError> {
-        let what = format!("GET {path}");
+        let what = named(&Method::GET, path);
         match tokio::time::timeout(limit, self.send(request(path)?)).await {
             Ok(Ok(response)) if response.status().is_success() => Ok(response.into_body()),
             Ok(Ok(response)) => match read_whole(response, &what).await {
@@ -159,7 +159,7 @@ impl Client {
         let upgrade = request.headers().contains_key(header::UPGRADE);
         let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
         self.inner.rights.may(request.method(), target, upgrade)?;
-        let what = format!("{} {}", request.method(), clean_line(target));
+        let what = named(request.method(), target);
         let uri = self.versioned(target).map_err(|reason| EngineError::Protocol { what: what.clone(), reason })?;
         *request.uri_mut() = uri;
         self.inner.meter.count_request();
@@ -182,7 +182,12 @@ fn request(path: &str) -> Result<Request<Body>, EngineError> {
         .uri(path)
         .header(header::HOST, "docker")
         .body(Empty::new().map_err(|never| match never {}).boxed_unsync())
-        .map_err(|error| EngineError::Protocol { what: format!("GET {}", clean_line(path)), reason: error.to_string() })
+        .map_err(|error| EngineError::Protocol { what: named(&Method::GET, path), reason: error.to_string() })
+}
+
+/// A request in messages: without its query, whose escapes would hide the reason that follows.
+fn named(method: &Method, target: &str) -> String {
+    format!("{method} {}", clean_line(target.split('?').next().unwrap_or_default()))
 }
 
 async fn read_whole(response: Response<Incoming>, what: &str) -> Result<Bytes, EngineError> {

@@ -407,11 +407,12 @@ pub(super) fn event(host: &HostId, line: &[u8]) -> Result<EngineEvent, EngineErr
         "daemon" => EventKind::Daemon,
         _ => EventKind::Other,
     };
+    let action = podman_word(&raw.action);
     let (image, exit_code, signal, old_name) = match kind {
         EventKind::Container => (
             take("image").map(|image| text(&image)),
-            // Podman writes containerExitCode.
-            take("exitCode").or_else(|| take("containerExitCode")).and_then(|code| code.parse().ok()),
+            // Podman writes containerExitCode, and into every event.
+            take("exitCode").or(take("containerExitCode").filter(|_| action == "die")).and_then(|code| code.parse().ok()),
             take("signal").map(|signal| text(&signal)),
             take("oldName").map(|old| text(old.strip_prefix('/').unwrap_or(&old))),
         ),
@@ -428,7 +429,7 @@ pub(super) fn event(host: &HostId, line: &[u8]) -> Result<EngineEvent, EngineErr
         },
         host: host.clone(),
         kind,
-        action: text(podman_word(&raw.action)),
+        action: text(action),
         id: ContainerId::new(clean(&raw.actor.id)),
         name,
         image,

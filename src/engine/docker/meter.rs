@@ -20,7 +20,8 @@ use crate::engine::transport::IoStream;
 #[derive(Debug)]
 pub struct Meter {
     started: Instant,
-    /// Milliseconds after `started` at which the last byte of the engine arrived.
+    /// Nanoseconds after `started` at which the last byte of the engine arrived. Coarser would not do: an answer within the same tick
+    /// as its question would count as heard before it.
     heard: AtomicU64,
     received: AtomicU64,
     requests: AtomicU64,
@@ -39,9 +40,9 @@ impl Meter {
         }
     }
 
-    /// How long the engine has been silent.
-    pub fn silence(&self) -> Duration {
-        self.started.elapsed().saturating_sub(Duration::from_millis(self.heard.load(Ordering::Relaxed)))
+    /// When the engine was last heard.
+    pub fn heard(&self) -> Instant {
+        self.started + Duration::from_nanos(self.heard.load(Ordering::Relaxed))
     }
 
     /// Bytes received so far.
@@ -65,7 +66,7 @@ impl Meter {
 
     fn count_bytes(&self, bytes: usize) {
         self.received.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.heard.store(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.heard.store(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 

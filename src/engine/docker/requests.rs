@@ -134,12 +134,15 @@ fn moment(at: DateTime<Utc>) -> String {
 
 /// `health_status` in the list makes dockerd compare beginnings of words instead of whole ones, for all of them.
 fn event_filter() -> String {
-    const WORDS: [&str; 22] = [
+    // died and remove: Podman filters by its own words, and answers with Docker's.
+    const WORDS: [&str; 24] = [
         "create",
         "start",
         "restart",
         "stop",
         "die",
+        "died",
+        "remove",
         "kill",
         "oom",
         "pause",

@@ -1,6 +1,6 @@
 //! What a simulated fleet consists of and what happens to it: the TOML format and its checks.
 //!
-//! Owns the shapes of the file. [`load`] reads and checks, [`cast`] turns a scenario into hosts and containers.
+//! Owns the shapes of the file. `load` reads and checks, `cast` turns a scenario into hosts and containers.
 
 pub mod cast;
 mod check;

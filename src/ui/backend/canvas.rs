@@ -8,7 +8,7 @@ use ratatui::{
     layout::{Position, Rect, Size},
 };
 
-use super::{Sink, pen::Pen};
+use super::{Sink, pen::Pen, print::Print};
 
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,8 @@ impl Frame<'_> {
 pub struct Canvas<S> {
     pub(super) sink: S,
     pub(super) wanted: Buffer,
-    pub(super) screen: Buffer,
+    /// What stands on the terminal, cell by cell.
+    pub(super) screen: Vec<Print>,
     pub(super) pen: Pen,
     pub(super) cursor: Option<Position>,
     /// Whether nobody knows what stands on the terminal.
@@ -63,7 +64,14 @@ impl<S: Sink> Canvas<S> {
     /// A screen of `size` cells whose present contents are unknown: the first frame clears it.
     pub fn new(size: Size, sink: S) -> Self {
         let area = Rect::new(0, 0, size.width, size.height);
-        Self { sink, wanted: Buffer::empty(area), screen: Buffer::empty(area), pen: Pen::default(), cursor: None, unknown: true }
+        Self {
+            sink,
+            wanted: Buffer::empty(area),
+            screen: vec![Print::blank(); usize::from(size.width) * usize::from(size.height)],
+            pen: Pen::default(),
+            cursor: None,
+            unknown: true,
+        }
     }
 
     /// Renders one frame and hands over what changed.
@@ -92,7 +100,7 @@ impl<S: Sink> Canvas<S> {
         }
         let area = Rect::new(0, 0, size.width, size.height);
         self.wanted = Buffer::empty(area);
-        self.screen = Buffer::empty(area);
+        self.screen = vec![Print::blank(); self.wanted.content.len()];
         self.unknown = true;
     }
 

@@ -8,6 +8,7 @@
 mod canvas;
 mod paint;
 mod pen;
+mod print;
 mod shift;
 mod tile;
 

@@ -1,7 +1,8 @@
 //! One frame: compares the wanted picture with the screen and writes the difference.
 
 use super::tile::{columns, is_follower, settle};
-use super::{Canvas, Sink, shift};
+use super::{Canvas, Sink, print::Print, shift};
+use ratatui::buffer::Cell;
 
 /// Begin and end of a synchronized update: the terminal shows the frame whole. Terminals without it ignore them
 /// (DEC private mode 2026, <https://github.com/contour-terminal/vt-extensions>).
@@ -25,7 +26,7 @@ impl<S: Sink> Canvas<S> {
         for y in 0..usize::from(height) {
             let cells = y * usize::from(width)..(y + 1) * usize::from(width);
             settle(&mut self.wanted.content[cells.clone()]);
-            if self.unknown || self.wanted.content[cells.clone()] != self.screen.content[cells] {
+            if self.unknown || differs(&self.wanted.content[cells.clone()], &self.screen[cells]) {
                 dirty.push(y);
             }
         }
@@ -39,7 +40,7 @@ impl<S: Sink> Canvas<S> {
         if std::mem::take(&mut self.unknown) {
             self.pen.forget();
             self.pen.out.extend_from_slice(b"\x1b[r\x1b[H\x1b[2J");
-            self.screen.reset();
+            self.screen.fill(Print::blank());
         } else {
             self.scroll(&mut dirty);
         }
@@ -71,10 +72,10 @@ impl<S: Sink> Canvas<S> {
             self.pen.csi(&[shift.by.unsigned_abs() as u16], if shift.by > 0 { b'M' } else { b'L' });
             self.pen.out.extend_from_slice(b"\x1b[r");
             self.pen.at = None;
-            shift.apply(&mut self.screen);
+            shift.apply(&mut self.screen, width);
             let rows = 0..usize::from(self.wanted.area.height);
             *dirty = rows
-                .filter(|y| self.wanted.content[y * width..(y + 1) * width] != self.screen.content[y * width..(y + 1) * width])
+                .filter(|y| differs(&self.wanted.content[y * width..(y + 1) * width], &self.screen[y * width..(y + 1) * width]))
                 .collect();
         }
     }
@@ -83,13 +84,13 @@ impl<S: Sink> Canvas<S> {
         let edge = self.wanted.area.width;
         let start = y * usize::from(edge);
         let wanted = &self.wanted.content[start..start + usize::from(edge)];
-        let screen = &mut self.screen.content[start..start + usize::from(edge)];
+        let screen = &mut self.screen[start..start + usize::from(edge)];
         let mut written = 0;
         let mut x = 0;
         while x < wanted.len() {
             // A wide glyph is one unit: when either half differs, both are written.
             let unit = if wanted.get(x + 1).is_some_and(is_follower) { 2 } else { 1 };
-            if wanted[x..x + unit] == screen[x..x + unit] {
+            if !differs(&wanted[x..x + unit], &screen[x..x + unit]) {
                 x += unit;
                 continue;
             }
@@ -102,9 +103,16 @@ impl<S: Sink> Canvas<S> {
             }
             self.pen.go(x as u16, y as u16);
             self.pen.put(&wanted[x], columns(&wanted[x]), edge);
-            screen[x..x + unit].clone_from_slice(&wanted[x..x + unit]);
+            for (stands, cell) in screen[x..x + unit].iter_mut().zip(&wanted[x..x + unit]) {
+                *stands = Print::of(cell);
+            }
             x += unit;
             written = x;
         }
     }
+}
+
+/// Whether cells look other than what stands there.
+fn differs(wanted: &[Cell], screen: &[Print]) -> bool {
+    wanted.iter().zip(screen).any(|(cell, stands)| Print::of(cell) != *stands)
 }

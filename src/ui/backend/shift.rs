@@ -6,9 +6,8 @@
 use std::ops::Range;
 
 use ratatui::buffer::{Buffer, Cell};
-use ratatui::style::Color;
 
-use super::tile::is_bare;
+use super::{print::Print, tile::is_bare};
 
 /// What a scroll costs in bytes (region, move, scroll, region off), with a margin: a saving below is none.
 const PRICE: i32 = 40;
@@ -25,37 +24,36 @@ pub(super) struct Shift {
 
 impl Shift {
     /// Does to the picture what the terminal does to its screen.
-    pub(super) fn apply(&self, screen: &mut Buffer) {
-        let width = usize::from(screen.area.width);
+    pub(super) fn apply(&self, screen: &mut [Print], width: usize) {
         let count = self.by.unsigned_abs() * width;
-        let rows = &mut screen.content[self.region.start * width..self.region.end * width];
+        let rows = &mut screen[self.region.start * width..self.region.end * width];
         if self.by > 0 {
             rows.rotate_left(count);
             let blank = rows.len() - count;
-            rows[blank..].iter_mut().for_each(Cell::reset);
+            rows[blank..].fill(Print::blank());
         } else {
             rows.rotate_right(count);
-            rows[..count].iter_mut().for_each(Cell::reset);
+            rows[..count].fill(Print::blank());
         }
     }
 }
 
 /// The shift that saves most, if any saves more than it costs. `dirty` are the rows that differ now.
-pub(super) fn find(wanted: &Buffer, screen: &Buffer, dirty: &[usize]) -> Option<Shift> {
+pub(super) fn find(wanted: &Buffer, screen: &[Print], dirty: &[usize]) -> Option<Shift> {
     let (Some(&first), Some(&last)) = (dirty.first(), dirty.last()) else { return None };
     if dirty.len() < 2 {
         return None;
     }
     let pictures = Pictures { wanted, screen, width: usize::from(wanted.area.width) };
     let span = first..last + 1;
-    let standing: Vec<u64> = span.clone().map(|y| hash(pictures.screen_row(y))).collect();
+    let standing: Vec<u64> = span.clone().map(|y| Print::hash(pictures.screen_row(y).iter().copied())).collect();
     let mut votes: Vec<(isize, usize)> = Vec::new();
     for &y in dirty {
         let row = pictures.wanted_row(y);
         if row.iter().all(is_bare) {
             continue;
         }
-        let sought = hash(row);
+        let sought = Print::hash(row.iter().map(Print::of));
         for (index, _) in standing.iter().enumerate().filter(|(_, found)| **found == sought) {
             let by = (first + index) as isize - y as isize;
             match votes.iter_mut().find(|(distance, _)| *distance == by) {
@@ -77,7 +75,7 @@ pub(super) fn find(wanted: &Buffer, screen: &Buffer, dirty: &[usize]) -> Option<
 
 struct Pictures<'a> {
     wanted: &'a Buffer,
-    screen: &'a Buffer,
+    screen: &'a [Print],
     width: usize,
 }
 
@@ -86,8 +84,8 @@ impl<'a> Pictures<'a> {
         &self.wanted.content[y * self.width..(y + 1) * self.width]
     }
 
-    fn screen_row(&self, y: usize) -> &'a [Cell] {
-        &self.screen.content[y * self.width..(y + 1) * self.width]
+    fn screen_row(&self, y: usize) -> &'a [Print] {
+        &self.screen[y * self.width..(y + 1) * self.width]
     }
 
     /// The region within `span` for which moving by `by` saves most cells: a maximum-sum run of rows, less what
@@ -128,43 +126,6 @@ impl<'a> Pictures<'a> {
     }
 }
 
-fn differing(a: &[Cell], b: &[Cell]) -> i32 {
-    a.iter().zip(b).filter(|(a, b)| a != b).count() as i32
-}
-
-/// A fast hash of a row. It only proposes: cells are compared before anything is moved.
-fn hash(row: &[Cell]) -> u64 {
-    row.iter().fold(0, |sum, cell| {
-        let glyph = cell.symbol().bytes().fold(0u64, |glyph, byte| glyph << 8 | u64::from(byte));
-        let style = u64::from(colour(cell.fg)) << 32 | u64::from(colour(cell.bg));
-        mix(mix(mix(sum, glyph), style), u64::from(cell.modifier.bits()))
-    })
-}
-
-fn mix(sum: u64, value: u64) -> u64 {
-    (sum.rotate_left(5) ^ value).wrapping_mul(0x517c_c1b7_2722_0a95)
-}
-
-fn colour(colour: Color) -> u32 {
-    match colour {
-        Color::Rgb(r, g, b) => u32::from_be_bytes([1, r, g, b]),
-        Color::Indexed(index) => u32::from_be_bytes([2, 0, 0, index]),
-        Color::Reset => 0,
-        Color::Black => 3,
-        Color::Red => 4,
-        Color::Green => 5,
-        Color::Yellow => 6,
-        Color::Blue => 7,
-        Color::Magenta => 8,
-        Color::Cyan => 9,
-        Color::Gray => 10,
-        Color::DarkGray => 11,
-        Color::LightRed => 12,
-        Color::LightGreen => 13,
-        Color::LightYellow => 14,
-        Color::LightBlue => 15,
-        Color::LightMagenta => 16,
-        Color::LightCyan => 17,
-        Color::White => 18,
-    }
+fn differing(wanted: &[Cell], screen: &[Print]) -> i32 {
+    wanted.iter().zip(screen).filter(|(cell, stands)| Print::of(cell) != **stands).count() as i32
 }

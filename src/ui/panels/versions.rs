@@ -329,7 +329,7 @@ impl Versions {
                 }
             }
         }
-        Pen::new(buffer, area, line).right(&format!("{} ", view.age(row.since)), dim);
+        Pen::new(buffer, area, line).right(&format!("{} ", view.calm_age(row.since)), dim);
     }
 
     fn scroll_to_column(&mut self, widths: &[u16], room: u16) {
@@ -553,15 +553,13 @@ fn render_container(buffer: &mut Buffer, area: Rect, row: u16, container: &Conta
     column(&mut pen, &container.name, name, text);
     column(&mut pen, &container.version.text, version, text);
     column(&mut pen, &state_words(container, trouble), 12, state_style);
-    let since = if container.is_running() {
-        container.started.unwrap_or(container.created)
-    } else {
-        container.finished.unwrap_or(container.created)
-    };
-    let up = match container.is_running() {
+    // Until a row is inspected, the day it was made stands in for the day it was started.
+    let up = match (container.up_since(), container.finished) {
         _ if stale => as_of(container, view),
-        true => format!("up {}", view.age(since)),
-        false => format!("{} ago", view.age(since)),
+        (Some(started), _) => format!("up {}", view.calm_age(started)),
+        (None, Some(finished)) => format!("{} ago", view.calm_age(finished)),
+        (None, None) if container.is_running() => format!("up {}", view.calm_age(container.created)),
+        (None, None) => format!("{} ago", view.calm_age(container.created)),
     };
     column(&mut pen, &up, 14, dim);
     if let Some(restarts) = container.restarts {

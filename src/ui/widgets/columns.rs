@@ -47,25 +47,23 @@ impl Placed {
 /// Cells of air between columns.
 const GAP: u16 = 2;
 
-/// Places columns in `width` cells. Columns go, highest priority number first (the right one of equals), until the minimum widths fit; what
-/// is left over goes to those that want more, from the left.
+/// Places columns in `width` cells. The most important ones come in first, each with its minimum width, and a smaller one further down
+/// takes the room that a larger one before it could not use; what is left over goes to those that want more, from the left.
 pub fn place(columns: &[Column], width: u16) -> Vec<Placed> {
-    let mut kept: Vec<usize> = (0..columns.len()).collect();
     let needed = |kept: &[usize]| {
         let gaps = GAP * u16::try_from(kept.len().saturating_sub(1)).unwrap_or(u16::MAX);
         kept.iter().fold(gaps, |sum, index| sum.saturating_add(columns[*index].min.min(columns[*index].wanted)))
     };
-    while needed(&kept) > width {
-        let victim = kept
-            .iter()
-            .enumerate()
-            .filter(|(_, index)| columns[**index].priority > 0)
-            .max_by_key(|(at, index)| (columns[**index].priority, *at));
-        match victim.map(|(at, _)| at) {
-            Some(at) => kept.remove(at),
-            None => break,
-        };
+    let mut ranked: Vec<usize> = (0..columns.len()).collect();
+    ranked.sort_by_key(|index| columns[*index].priority);
+    let mut kept: Vec<usize> = Vec::with_capacity(columns.len());
+    for index in ranked {
+        kept.push(index);
+        if columns[index].priority > 0 && needed(&kept) > width {
+            kept.pop();
+        }
     }
+    kept.sort_unstable();
     let mut spare = width.saturating_sub(needed(&kept));
     let mut x = 0;
     let mut placed = Vec::with_capacity(kept.len());

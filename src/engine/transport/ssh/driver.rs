@@ -308,6 +308,9 @@ fn open_next(state: &mut State, round: &mut Round<'_>) -> Result<(), ConnectErro
             Called::Done(channel) => Ok(channel),
             Called::ChannelOver => Err(error),
         };
+        // The call stopped at the answer it waited for; what came behind it in the same read stands in libssh2's own buffer, where no
+        // poll sees it: someone must read on.
+        round.drain = true;
         let reply = opening.reply.take();
         let is_command = matches!(opening.target, Target::Command(_));
         state.opening = None;

@@ -1,7 +1,7 @@
 //! SSH by libssh2: one session and one thread per host, a `direct-streamlocal` channel per stream.
 //!
-//! [`SshTransport`] resolves a host ([`plan`]), connects (through shared bastions), logs in ([`handshake`]) and gives a link. What
-//! libssh2 cannot do is left to the `ssh` program ([`openssh`]). Nothing is ever learned or written: an unknown host key is refused
+//! [`SshTransport`] resolves a host (`plan`), connects (through shared bastions), logs in (`handshake`) and gives a link. What
+//! libssh2 cannot do is left to the `ssh` program (`openssh`). Nothing is ever learned or written: an unknown host key is refused
 //! with the command that mends it.
 
 mod auth;

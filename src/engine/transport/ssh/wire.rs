@@ -54,7 +54,7 @@ pub(super) struct Round<'a> {
     session: &'a ssh2::Session,
     socket: &'a OwnedFd,
     target: &'a str,
-    /// The socket has bytes that no call has read yet.
+    /// The socket, or libssh2's buffer behind it, may have bytes that no call has looked at yet.
     pub(super) drain: bool,
     /// The socket takes bytes, as far as is known.
     pub(super) writable: bool,

@@ -140,7 +140,7 @@ impl Field {
             Self::Version => (&*container.version.text).into(),
             Self::State => state_words(container, trouble),
             Self::Up if view.is_stale(&container.key.host) => as_of(container, view).into(),
-            Self::Up => match container.started.filter(|_| container.is_running()) {
+            Self::Up => match container.up_since() {
                 Some(started) => view.age(started).into(),
                 None => none.into(),
             },
@@ -167,7 +167,7 @@ impl Field {
             Self::Name => Value::Text(Arc::clone(&container.name)),
             Self::Version => Value::Text(Arc::clone(&container.version.text)),
             Self::State => Value::Number(2 * -(trouble as i64) + i64::from(!container.is_running())),
-            Self::Up => latest(container.started.filter(|_| container.is_running())),
+            Self::Up => latest(container.up_since()),
             Self::Restarts => container.restarts.map_or(Value::Unknown, |count| Value::Number(-i64::try_from(count).unwrap_or(i64::MAX))),
             Self::Ports => container.ports.iter().find_map(|port| port.public).map_or(Value::Unknown, |port| Value::Number(port.into())),
             Self::Environment => container.identity.environment.as_ref().map_or(Value::Unknown, |environment| text(environment.as_str())),

@@ -66,10 +66,10 @@ fn lines(event: &EngineEvent, run: Option<&Run>, view: &View<'_>) -> Vec<(&'stat
 fn now(event: &EngineEvent, view: &View<'_>) -> String {
     let Some(container) = view.fleet.container(&key_of(event)) else { return "gone".to_owned() };
     let as_of = if view.is_stale(&event.host) { " (last known)" } else { "" };
-    let since = match (container.is_running(), container.started, container.finished) {
-        (true, Some(started), _) => format!(" · up {}", view.age(started)),
-        (false, _, Some(finished)) => format!(" · {} ago", view.age(finished)),
-        (..) => String::new(),
+    let since = match (container.up_since(), container.finished) {
+        (Some(started), _) => format!(" · up {}", view.age(started)),
+        (None, Some(finished)) => format!(" · {} ago", view.age(finished)),
+        (None, None) => String::new(),
     };
     let restarts = container.restarts.map_or(String::new(), |restarts| format!(" · restarts {restarts}"));
     format!("{}{since}{restarts} · {}{as_of}", state_words(container, view.trouble(&container.key)), container.version.text)
