@@ -48,7 +48,7 @@ prove: setup-test
 ## The figures, beside the peers that are installed (make bench PEERS=1 installs them below target/).
 bench: setup-test peers
 	cargo build --release --locked
-	cargo test --release --locked --test bench
+	cargo test --release --locked --test bench --test bench_logs
 
 peers:
 ifdef PEERS

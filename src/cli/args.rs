@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::TimeSpec;
-use crate::config::Flags;
+use crate::{config::Flags, logs::Level};
 
 /// One console over every Docker host: which version of which service runs where, live.
 ///
@@ -119,6 +119,39 @@ pub enum Verb {
         #[command(flatten)]
         output: Output,
     },
+    /// Lines of any number of containers in one order, or a search through them
+    #[command(
+        after_help = "Examples:\n  quarterdeck logs -f app:shop env:production\n  quarterdeck logs service:web --since 1h --grep 'order 81[0-9]+'\n  quarterdeck logs host:app-* --level error --since 10m --format json\n\nA search ends with the list of what could not be searched, and then with exit code 3.\nWith -f, what takes the place of a container is followed too; what happens to containers\nstands between the lines (in JSON as lines of the stream \"marker\").\nT is 10m or 1h30m (so long ago), 14:02 (local) or 2026-11-21T14:02:00Z"
+    )]
+    Logs {
+        /// Terms that must all hold, such as app:shop service:web
+        #[arg(required = true)]
+        selector: Vec<String>,
+        /// Go on as lines come
+        #[arg(short, long)]
+        follow: bool,
+        /// Begin here
+        #[arg(long, value_name = "T")]
+        since: Option<TimeSpec>,
+        /// End here
+        #[arg(long, value_name = "T")]
+        until: Option<TimeSpec>,
+        /// The newest N lines of each container; with -f and no --since, 100
+        #[arg(long, value_name = "N")]
+        tail: Option<u64>,
+        /// Only lines that match this regular expression; repeatable, all must
+        #[arg(long, value_name = "RE")]
+        grep: Vec<String>,
+        /// No lines that match this regular expression; repeatable
+        #[arg(long, value_name = "RE")]
+        exclude: Vec<String>,
+        /// Only lines at least so severe: trace, debug, info, warn, error, fatal; a line that does not say counts as info
+        #[arg(long, value_name = "L", value_parser = level)]
+        level: Option<Level>,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
     /// Everything the engine says of one container, secrets masked
     #[command(after_help = "Examples:\n  quarterdeck inspect name:shop-web-1\n  quarterdeck inspect host:app-01 service:web")]
     Inspect {
@@ -182,6 +215,10 @@ pub enum SimVerb {
         #[arg(long, value_name = "N")]
         events_per_second: Option<u32>,
     },
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    Level::parse(text).ok_or_else(|| format!("one of {}", Level::ALL.map(Level::word).join(", ")))
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -264,6 +301,7 @@ mod tests {
             "ps app:shop !env:testing -v",
             "versions --by host",
             "events -f --since 10m --until 14:02 service:web",
+            "logs -f service:web --tail 5 --grep a --grep b --exclude c --level WARN",
             "inspect name:web",
             "doctor",
             "doctor identity",
@@ -288,6 +326,8 @@ mod tests {
             ("events --since yesterday", "is no time"),
             ("versions --by hosts", "host"),
             ("inspect", "SELECTOR"),
+            ("logs", "SELECTOR"),
+            ("logs x --level loud", "trace, debug, info"),
             ("sim serve x", "--dir"),
             ("sim serve x --dir y --speed 0", "above 0"),
         ] {

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     action::{Answer, RequestId},
-    engine::{Engine, HostCommand, Question, Report, transport::CONNECT_LIMIT},
-    fleet::{Container, ContainerKey, Delta, EngineEvent, Fleet, Host, HostId, ImageId, LinkState, Selector},
+    engine::{Engine, HostCommand, Question, Report, logs::LogPort, transport::CONNECT_LIMIT},
+    fleet::{Change, Container, ContainerKey, Delta, EngineEvent, Fleet, Host, HostId, ImageId, LinkState, Selector},
 };
 
 /// A little longer than one connection may take, so that a host that does not answer is told in its transport's own words.
@@ -62,6 +62,8 @@ pub struct Watch {
     answer: Option<Answer>,
     /// Hosts that were not ready in time.
     late: IndexSet<HostId>,
+    /// What changed since [`Watch::change`] last told.
+    changed: Change,
 }
 
 /// What a verb may have to tell the moment it comes.
@@ -87,6 +89,7 @@ impl Watch {
             histories: HashMap::new(),
             answer: None,
             late: IndexSet::new(),
+            changed: Change::default(),
         })
     }
 
@@ -182,9 +185,11 @@ impl Watch {
             | Delta::Cost { .. } => None,
         };
         let change = self.fleet.apply(delta);
+        let logged = change.logged;
+        self.changed.merge(change);
         match link {
             Some((host, before)) => (self.is_up(&host) != before).then_some(News::Link(host)),
-            None if change.logged => self.fleet.events().iter().next_back().cloned().map(News::Event),
+            None if logged => self.fleet.events().iter().next_back().cloned().map(News::Event),
             None => None,
         }
     }
@@ -241,6 +246,35 @@ impl Watch {
                 return Some(news);
             }
         }
+    }
+
+    /// Waits for the next change of the fleet, and tells all that changed since it was last asked; `None` when no more can come.
+    /// Cancel-safe.
+    pub async fn change(&mut self) -> Option<Change> {
+        while !(self.changed.is_visible() || self.changed.logged) {
+            let report = self.reports.recv().await?;
+            self.take(report);
+        }
+        Some(std::mem::take(&mut self.changed))
+    }
+
+    /// Learns what only inspect knows of containers, now and after every gap: a start that no event told among it. What a full queue refuses
+    /// is not learned.
+    pub fn look_at<'a>(&self, keys: impl Iterator<Item = &'a ContainerKey>) {
+        let mut hosts: HashMap<&HostId, Vec<_>> = HashMap::new();
+        for key in keys {
+            hosts.entry(&key.host).or_default().push(key.id.clone());
+        }
+        for (host, ids) in hosts {
+            if !self.engine.command(host, HostCommand::Inspect(ids)) {
+                tracing::debug!(%host, "too busy to be looked at");
+            }
+        }
+    }
+
+    /// The way to the containers' logs.
+    pub fn logs(&self) -> &LogPort {
+        self.engine.logs()
     }
 
     /// What is missing, one sentence a host.

@@ -14,6 +14,7 @@ mod inspect;
 mod json;
 mod keys;
 mod log;
+mod logs;
 mod out;
 mod ps;
 mod sim;
@@ -57,6 +58,10 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Versions { filter, by, output } => versions::run(global, &filter, by, output),
         Verb::Events { follow, since, until, filter, output } => {
             events::run(global, &events::Request { follow, since, until, filter: &filter, output })
+        }
+        Verb::Logs { selector, follow, since, until, tail, grep, exclude, level, output } => {
+            let request = logs::Request { selector: &selector, follow, since, until, tail, grep: &grep, exclude: &exclude, level, output };
+            logs::run(global, &request)
         }
         Verb::Inspect { selector, output } => inspect::run(global, &selector, output),
         Verb::Doctor { subject, output } => doctor::run(global, subject.as_deref(), output),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, sleep_until, timeout},
 };
 
@@ -27,6 +27,8 @@ pub(super) struct HostTask {
     shared: Arc<Shared>,
     out: mpsc::Sender<Report>,
     commands: mpsc::Receiver<HostCommand>,
+    /// The client of the live link, for who reads logs through it; nobody may be there.
+    live: watch::Sender<Option<Client>>,
     meter: Arc<Meter>,
     memory: Memory,
     /// When the link was lost; `None` while it is live.
@@ -39,8 +41,14 @@ pub(super) struct HostTask {
 pub(super) struct BusClosed;
 
 impl HostTask {
-    pub(super) fn new(target: Target, shared: Arc<Shared>, out: mpsc::Sender<Report>, commands: mpsc::Receiver<HostCommand>) -> Self {
-        Self { target, shared, out, commands, meter: Arc::new(Meter::new()), memory: Memory::default(), lost: None, failures: 0 }
+    pub(super) fn new(
+        target: Target,
+        shared: Arc<Shared>,
+        out: mpsc::Sender<Report>,
+        commands: mpsc::Receiver<HostCommand>,
+        live: watch::Sender<Option<Client>>,
+    ) -> Self {
+        Self { target, shared, out, commands, live, meter: Arc::new(Meter::new()), memory: Memory::default(), lost: None, failures: 0 }
     }
 
     /// Runs until the bus or the command channel closes, or the task is aborted. Everything it opened is dropped with it.
@@ -70,12 +78,15 @@ impl HostTask {
         };
         let client = Client::new(Arc::clone(&link), Arc::clone(&self.meter), self.shared.rights.clone());
         let local = matches!(self.target.endpoint, Endpoint::Unix { .. });
-        let mut session = Session::new(&self.target.spec.id, &self.shared, client, local, &self.out, &mut self.memory);
+        let mut session = Session::new(&self.target.spec.id, &self.shared, client.clone(), local, &self.out, &mut self.memory);
         let end = match session.open().await {
             Ok(Ok(lines)) => {
                 self.lost = None;
                 self.failures = 0;
-                session.live(lines, &mut self.commands).await?
+                self.live.send_replace(Some(client));
+                let end = session.live(lines, &mut self.commands).await;
+                self.live.send_replace(None);
+                end?
             }
             Ok(Err(error)) => error,
             Err(closed) => return Err(closed),

@@ -6,6 +6,7 @@
 mod backoff;
 pub mod docker;
 mod host;
+pub mod logs;
 mod report;
 mod session;
 pub mod transport;
@@ -15,7 +16,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use tokio::{
     runtime,
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, watch},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,7 @@ pub struct Target {
 /// The running engine side. Dropping it ends every task and closes every link.
 pub struct Engine {
     hosts: std::collections::HashMap<crate::fleet::HostId, mpsc::Sender<HostCommand>>,
+    logs: logs::LogPort,
     stop: CancellationToken,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -79,14 +81,18 @@ impl Engine {
         let (out, reports) = mpsc::channel(BUS);
         let stop = CancellationToken::new();
         let mut hosts = std::collections::HashMap::with_capacity(targets.len());
+        let mut links = std::collections::HashMap::with_capacity(targets.len());
         let mut tasks = Vec::with_capacity(targets.len());
         for target in targets {
             // commands: refuse when full
             let (tx, rx) = mpsc::channel(COMMANDS);
             hosts.insert(target.spec.id.clone(), tx);
-            tasks.push((target, rx));
+            let (live, link) = watch::channel(None);
+            links.insert(target.spec.id.clone(), link);
+            tasks.push((target, rx, live));
         }
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let logs = logs::LogPort::new(links, runtime.handle().clone());
         let stopped = stop.clone();
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || {
             let shared = Arc::new(Shared {
@@ -97,8 +103,8 @@ impl Engine {
             });
             runtime.block_on(async {
                 let mut set = JoinSet::new();
-                for (target, commands) in tasks {
-                    let task = HostTask::new(target, Arc::clone(&shared), out.clone(), commands);
+                for (target, commands, live) in tasks {
+                    let task = HostTask::new(target, Arc::clone(&shared), out.clone(), commands, live);
                     set.spawn(task.run());
                 }
                 drop(out);
@@ -110,7 +116,12 @@ impl Engine {
             // Blocking look-ups of host names may still hang in the runtime's pool; they hold nothing.
             runtime.shutdown_background();
         })?;
-        Ok((Self { hosts, stop, thread: Some(thread) }, reports))
+        Ok((Self { hosts, logs, stop, thread: Some(thread) }, reports))
+    }
+
+    /// The way to containers' logs. What is read through it ends with the engine.
+    pub fn logs(&self) -> &logs::LogPort {
+        &self.logs
     }
 
     /// Hands a command to a host's task. `false` when its queue is full or the host is unknown: the caller asks again later.

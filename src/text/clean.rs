@@ -25,12 +25,17 @@ pub const FIELD_LIMIT: usize = 4096;
 ///
 /// Plain ASCII, the normal case, is returned without a copy.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if text.len() <= FIELD_LIMIT && text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+    clean_within(text, FIELD_LIMIT)
+}
+
+/// [`clean`] for text that is no field and has its own limit in bytes: a line of a log.
+pub fn clean_within(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit && text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
         return Cow::Borrowed(text);
     }
-    let mut out = String::with_capacity(text.len().min(FIELD_LIMIT + 4));
+    let mut out = String::with_capacity(text.len().min(limit.saturating_add(4)));
     for grapheme in text.graphemes(true) {
-        if out.len() + grapheme.len() > FIELD_LIMIT {
+        if out.len() + grapheme.len() > limit {
             out.push('…');
             break;
         }

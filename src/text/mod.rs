@@ -10,7 +10,7 @@ mod units;
 mod width;
 
 pub use age::{age, clock, since};
-pub use clean::{clean, clean_bytes, clean_line};
+pub use clean::{clean, clean_bytes, clean_line, clean_within};
 pub use nearest::nearest;
 pub use units::{bytes, count, counted};
 pub use width::{fit, fit_left, width};

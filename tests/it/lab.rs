@@ -59,12 +59,15 @@ fn script(verb: &str, dir: &Path) -> Command {
     command
 }
 
-#[allow(clippy::zombie_processes, reason = "the guard outlives this process: it waits for its end")]
 fn bring_up() -> Result<Lab, Skipped> {
     if let Some(dir) = std::env::var_os("QD_LAB") {
         return Ok(Lab::read(dir.into(), None));
     }
-    let dir = std::env::temp_dir().join(format!("qd-it-{}", std::process::id()));
+    Lab::raise("it", &["up", "seed"])
+}
+
+#[allow(clippy::zombie_processes, reason = "the guard outlives this process: it waits for its end")]
+fn raise(dir: PathBuf, verbs: &[&str]) -> Result<Lab, Skipped> {
     // First the guard: whatever happens from here on, it cleans up. An interrupt of the terminal's is not for it.
     let guard = Command::new("bash")
         .args(["-c", "trap '' INT HUP TERM; cat >/dev/null; exec bash \"$0\" down \"$1\""])
@@ -75,7 +78,7 @@ fn bring_up() -> Result<Lab, Skipped> {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    for verb in ["up", "seed"] {
+    for verb in verbs {
         let output = script(verb, &dir).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
         if output.status.code() == Some(CANNOT) {
@@ -90,6 +93,17 @@ impl Lab {
     fn read(dir: PathBuf, guard: Option<Child>) -> Self {
         let text = std::fs::read_to_string(dir.join("lab.json")).unwrap();
         Self { manifest: serde_json::from_str(&text).unwrap(), dir, _guard: guard }
+    }
+
+    /// A lab of a test's own, for one that breaks it; taken down when this process ends.
+    pub fn raise(name: &str, verbs: &[&str]) -> Result<Self, Skipped> {
+        raise(std::env::temp_dir().join(format!("qd-{name}-{}", std::process::id())), verbs)
+    }
+
+    /// Breaks a host, or mends it.
+    pub fn fault(&self, fault: &str, host: &str) {
+        let output = script("fault", &self.dir).args([fault, host]).output().unwrap();
+        assert!(output.status.success(), "{fault} {host}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Where it lives.

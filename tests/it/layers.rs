@@ -9,6 +9,7 @@ use std::{
 const PURE: &[&str] = &[
     "src/text/",
     "src/fleet/",
+    "src/logs/",
     "src/action/",
     "src/rights/",
     "src/ui/widgets/",

@@ -8,11 +8,13 @@ mod client;
 mod decode;
 mod error;
 mod lines;
+mod logs;
 mod meter;
 mod requests;
 
 pub use client::Client;
 pub use error::EngineError;
 pub use lines::Lines;
+pub use logs::{LogBody, LogQuery};
 pub use meter::Meter;
 pub use requests::{Handshake, parse_event};
