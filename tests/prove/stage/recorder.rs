@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
 };
@@ -48,6 +48,9 @@ struct Shared {
     stop: AtomicBool,
 }
 
+/// How many were made in this process.
+static MADE: AtomicUsize = AtomicUsize::new(0);
+
 /// The recorder.
 pub struct Recorder {
     path: PathBuf,
@@ -58,8 +61,9 @@ pub struct Recorder {
 impl Recorder {
     /// Listens in `dir`, in front of `engine`.
     pub fn before(engine: &Path, dir: &Path) -> Self {
-        let path = dir.join("recorder.sock");
-        // One of a test before this one.
+        // A name of its own: a recorder that is dropped late must neither wake nor remove the next one.
+        let path = dir.join(format!("recorder-{}.sock", MADE.fetch_add(1, Ordering::SeqCst)));
+        // One of a run before this one.
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path).expect("a socket");
         let shared = Arc::new(Shared::default());
@@ -94,12 +98,12 @@ impl Recorder {
 impl Drop for Recorder {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
-        // Wakes the listener.
-        let _ = UnixStream::connect(&self.path);
+        // Wakes the listener; a listener that cannot be woken is not waited for.
+        let woken = UnixStream::connect(&self.path).is_ok();
         for stream in self.shared.streams.lock().unwrap().iter() {
             let _ = stream.shutdown(Shutdown::Both);
         }
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.thread.take().filter(|_| woken) {
             let _ = thread.join();
         }
         let _ = std::fs::remove_file(&self.path);
