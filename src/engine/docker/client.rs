@@ -32,8 +32,9 @@ type Body = UnsyncBoxBody<Bytes, BoxError>;
 /// The newest API this program was written against; an engine that knows more is asked in this one.
 pub const NEWEST_API: ApiVersion = ApiVersion { major: 1, minor: 51 };
 
-/// The largest answer that is read whole: a list of 20,000 containers with their labels.
-const ANSWER_LIMIT: usize = 64 << 20;
+/// The largest answer that is read whole: a list of more than 10,000 containers with their labels. A server that never ends its answer must
+/// not fill the memory of who asks a thousand hosts.
+const ANSWER_LIMIT: usize = 16 << 20;
 
 /// A version of the Docker HTTP API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
