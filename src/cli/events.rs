@@ -15,10 +15,7 @@ use super::{
     table::{NOTHING, or_nothing},
 };
 use crate::{
-    fleet::{
-        Container, ContainerKey, ContainerState, EngineEvent, EventKind, Fleet, Health, HostId, ImageId, ImageRef, Selector,
-        rows::EventRow, version,
-    },
+    fleet::{EventKind, Fleet, HostId, Selector, rows::EventRow},
     text::width,
 };
 
@@ -107,7 +104,7 @@ async fn follow(watch: &mut Watch, filter: &Selector, span: Span, format: Format
         };
         match news {
             Some(News::Event(event)) => {
-                if event.kind != EventKind::Link && span.holds(event.at) && selects(watch.fleet(), filter, &event) {
+                if event.kind != EventKind::Link && span.holds(event.at) && filter.matches_event(&event, watch.fleet()) {
                     out::print(&told(&EventRow::new(watch.fleet(), &event), format, names)?)?;
                 }
             }
@@ -128,49 +125,10 @@ fn turned(fleet: &Fleet, host: &HostId) -> String {
 /// What the fleet's log holds of a span, by the engines' clocks.
 fn past(fleet: &Fleet, filter: &Selector, span: Span) -> Vec<EventRow> {
     let events = fleet.events().iter().filter(|event| event.kind != EventKind::Link && span.holds(event.at));
-    let mut rows: Vec<EventRow> = events.filter(|event| selects(fleet, filter, event)).map(|event| EventRow::new(fleet, event)).collect();
+    let mut rows: Vec<EventRow> =
+        events.filter(|event| filter.matches_event(event, fleet)).map(|event| EventRow::new(fleet, event)).collect();
     rows.sort_by_key(|row| row.ts);
     rows
-}
-
-/// Whether a filter selects an event: by its container, the row or what the event itself tells of one that is gone; what is about no
-/// container, by its host.
-fn selects(fleet: &Fleet, filter: &Selector, event: &EngineEvent) -> bool {
-    let Some(host) = fleet.host(&event.host) else { return false };
-    if filter.is_empty() {
-        return true;
-    }
-    let Some(identity) = fleet.identity_of(event) else { return filter.matches_host(host) };
-    let key = ContainerKey { host: event.host.clone(), id: event.id.clone() };
-    if let Some(container) = fleet.container(&key) {
-        return filter.matches(container, host);
-    }
-    let image = ImageRef::parse(event.image.as_deref().unwrap_or_default());
-    let image_id = ImageId::new("");
-    let gone = Container {
-        key,
-        name: event.name.clone(),
-        version: version::derive(&event.labels, &image, None, &image_id),
-        image,
-        image_id,
-        digest: None,
-        labels: event.labels.clone(),
-        state: ContainerState::Unknown,
-        health: Health::None,
-        exit_code: event.exit_code,
-        oom_killed: None,
-        created: event.at,
-        started: None,
-        finished: None,
-        restarts: None,
-        ports: Vec::new(),
-        command: "".into(),
-        deaths: Vec::new(),
-        stop_asked: None,
-        seen: event.at,
-        identity,
-    };
-    filter.matches(&gone, host)
 }
 
 /// How wide the column of host names is.
@@ -206,7 +164,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::{Delta, fixture};
+    use crate::fleet::{Delta, EngineEvent, fixture};
 
     fn all() -> Span {
         Span { since: None, until: None }
