@@ -68,12 +68,15 @@ fn watched(extra: &Extra) {
 
     let mut following = program.command(&["events", "-f", "name:*watched*", "--format", "json", "-H", &host]).spawn().unwrap();
     let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
-    // A first event that is repeated until it is heard: from then on nothing may be missing.
+    // The whole round is repeated until it is heard from its first event on: nothing of it may be missing then.
     let heard = std::thread::spawn(move || {
         let mut words = Vec::new();
         for line in lines.by_ref() {
             let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
             let word = event["action"].as_str().unwrap().to_owned();
+            if words.is_empty() && word != "pause" {
+                continue;
+            }
             let last = word == "destroy";
             words.push((word, event["exit_code"].clone()));
             if last {

@@ -9,9 +9,9 @@ use std::{
 };
 
 use bollard::{BollardRequest, Docker};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response, Uri, header, uri::PathAndQuery};
-use http_body_util::{BodyExt, Empty, Limited, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Empty, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use hyper_util::{
     client::legacy,
@@ -191,13 +191,28 @@ fn named(method: &Method, target: &str) -> String {
     format!("{method} {}", clean_line(target.split('?').next().unwrap_or_default()))
 }
 
+/// All of a body in one piece, at most [`ANSWER_LIMIT`]. Copied as it comes: a server may send it in crumbs, and each kept crumb would hold on
+/// to a whole read buffer.
+async fn gather(mut body: Incoming, what: &str) -> Result<Bytes, EngineError> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| error::broken(what, &error.to_string()))?;
+        if let Ok(data) = frame.into_data() {
+            if whole.len() + data.len() > ANSWER_LIMIT {
+                return Err(EngineError::Protocol {
+                    what: what.to_owned(),
+                    reason: format!("it does not end within {} MB", ANSWER_LIMIT >> 20),
+                });
+            }
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(whole.freeze())
+}
+
 async fn read_whole(response: Response<Incoming>, what: &str) -> Result<Bytes, EngineError> {
     let status = response.status();
-    let body = Limited::new(response.into_body(), ANSWER_LIMIT)
-        .collect()
-        .await
-        .map_err(|error| EngineError::Broken { what: what.to_owned(), reason: clean_line(&error.to_string()) })?
-        .to_bytes();
+    let body = gather(response.into_body(), what).await?;
     if status.is_success() {
         return Ok(body);
     }
