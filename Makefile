@@ -1,5 +1,7 @@
 # quarterdeck: `make run` and `make test` need nothing but Debian and cargo; they install the rest.
 SHELL := /bin/bash
+# Pictures of screens in the tests tell local times.
+test: export TZ := UTC
 BIN   := target/release/quarterdeck
 SUDO  := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 STATIC := x86_64-unknown-linux-musl
