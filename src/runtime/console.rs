@@ -125,9 +125,7 @@ impl Console {
         let mut bus_open = true;
         let writer = self.terminal.writer().clone();
         loop {
-            if let Some(code) = self.paint_if_due()? {
-                return Ok(code);
-            }
+            self.paint_if_due();
             let wake = self.next_wake();
             let event = tokio::select! {
                 biased;
@@ -294,9 +292,9 @@ impl Console {
         }
     }
 
-    fn paint_if_due(&mut self) -> Result<Option<i32>, TerminalError> {
+    fn paint_if_due(&mut self) {
         if !self.dirty || !self.terminal.writer().ready() || (!self.urgent && Instant::now() < self.pace) {
-            return Ok(None);
+            return;
         }
         self.look_again(Utc::now());
         let (screen, state) = (&mut self.screen, &self.state);
@@ -305,14 +303,13 @@ impl Console {
             screen.render(frame.buffer_mut(), area, &state.view());
         });
         if drawn == Drawn::Busy {
-            return Ok(None);
+            return;
         }
         let now = Instant::now();
         self.pace = self.pace.max(now.checked_sub(FRAME * BURST).unwrap_or(now)) + FRAME;
         self.dirty = false;
         self.urgent = false;
         self.ask_for_visible();
-        Ok(None)
     }
 
     /// Rows on screen whose restarts and start nobody knows yet are inspected, each once.

@@ -408,7 +408,7 @@ impl Versions {
 fn render_cell(pen: &mut Pen<'_>, cell: &Cell, ground: Style, chosen: bool, view: &View<'_>) {
     let base = if chosen { ground.patch(view.theme.style(Role::Accent)) } else { ground.patch(view.theme.style(Role::Text)) };
     for (index, version) in cell.versions.iter().enumerate() {
-        let odd = version.odd && cell.versions.len() > 1 || version.odd && index == 0 && cell.versions.len() == 1;
+        let odd = version.odd;
         if index > 0 {
             pen.skip(2);
         }
