@@ -58,9 +58,8 @@ impl HostTask {
                 Ok(error) => error,
                 Err(BusClosed) => return,
             };
-            let refused = end.cause.is_refusal();
             tracing::info!(host = %self.target.spec.id, cause = ?end.cause, error = %end.message, "link lost");
-            let pause = backoff::pause(&self.target.spec.id, self.failures, refused);
+            let pause = backoff::pause(&self.target.spec.id, self.failures, end.cause);
             self.failures = self.failures.saturating_add(1);
             if self.say_lost(end, pause).await.is_err() || self.wait(pause).await.is_err() {
                 return;

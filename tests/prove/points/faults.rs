@@ -168,15 +168,6 @@ fn hit(report: &mut Report, deck: &mut Console, lab: &Lab, case: &Case, length: 
     deck::go(deck, "2", "Containers");
     elsewhere(report, deck, lab, bystander);
     drop(mend);
-    if case.what.contains("host key") {
-        // A refusal is tried seldom by itself: a person has mended it, and says so.
-        deck::go(deck, "3", "Hosts");
-        deck::filter(deck, &format!("host:{}", case.host));
-        deck.send(b"R");
-        deck.run(Duration::from_millis(100));
-        deck.send(b"\x1b");
-        deck.expect_that("no filter", |screen| !lines(screen)[2].contains("filter"));
-    }
     taken.extend(returns(report, deck, lab, case.host));
     report.frames(&taken, &calm);
 }

@@ -53,6 +53,9 @@ impl Rogue {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
+            // What pours without end stands on another machine in truth: here it must not take the processor from the one that measures.
+            // (On Linux this concerns the thread alone, and those it starts.)
+            rustix::process::nice(10).expect("less urgent");
             for client in listener.incoming().map_while(Result::ok) {
                 if stopped.load(Ordering::SeqCst) {
                     return;
