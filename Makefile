@@ -54,7 +54,7 @@ bench: setup-test peers
 
 peers:
 ifdef PEERS
-	@for p in oxker dtop; do [ -x target/peers/bin/$$p ] || cargo install --quiet --locked --root target/peers $$p || echo "$$p could not be built"; done
+	@for p in oxker@0.13.4 dtop@0.10.2; do [ -x target/peers/bin/$${p%@*} ] || cargo install --quiet --locked --root target/peers $$p || echo "$$p could not be built"; done
 endif
 
 ## screenshots/*.svg (and .png where rsvg-convert is there) from the real renderer.

@@ -146,6 +146,11 @@ impl Pump {
         self.end_tried = false;
     }
 
+    /// There may be bytes that a read of this round has not seen.
+    pub(super) fn read_again(&mut self) {
+        self.read_tried = false;
+    }
+
     pub(super) fn owes(&self) -> bool {
         self.write_owed || self.read_owed
     }
@@ -326,7 +331,7 @@ impl Pump {
                 return Ok(());
             }
             let result = self.channel.send_eof();
-            match round.called(result, &mut self.write_owed) {
+            match round.called_to_send(result, &mut self.write_owed) {
                 Called::Done(()) | Called::ChannelOver => self.eof_sent = true,
                 Called::Blocked => {
                     self.write_owed = false;
@@ -348,7 +353,7 @@ impl Pump {
         self.end_tried = true;
         let mut owes = false;
         let result = self.channel.wait_close();
-        match round.called(result, &mut owes) {
+        match round.called_for_one(result, &mut owes) {
             Called::Done(()) | Called::ChannelOver => {
                 let end = ExecEnd { status: self.channel.exit_status().unwrap_or(-1), stderr: std::mem::take(&mut self.stderr) };
                 if let Some(report) = self.report.take() {
@@ -381,7 +386,7 @@ impl Pump {
         }
         self.close_tried = true;
         let result = self.channel.close();
-        match round.called(result, &mut self.write_owed) {
+        match round.called_for_one(result, &mut self.write_owed) {
             Called::Done(()) | Called::ChannelOver => self.finished = true,
             Called::Blocked => {
                 self.write_owed = false;

@@ -102,6 +102,8 @@ struct State {
     inbox_closed: bool,
     /// Something may have come that the poll set cannot show.
     waiting: bool,
+    /// Something may stand in libssh2's buffer that no channel had room to read.
+    unread: bool,
 }
 
 impl Driver {
@@ -116,6 +118,7 @@ impl Driver {
             stalled: None,
             inbox_closed: false,
             waiting: false,
+            unread: false,
         };
         self.session.set_keepalive(false, 1);
         let error = match self.serve(&mut state) {
@@ -224,7 +227,7 @@ impl Driver {
     fn round(&mut self, state: &mut State, ready: PollFlags) -> Result<(), ConnectError> {
         let owed = state.pumps.iter().any(Pump::owes) || state.opening.as_ref().is_some_and(|opening| opening.owed);
         let session = self.session.clone();
-        let mut round = Round::new(&session, &self.socket, &self.target, ready, owed);
+        let mut round = Round::new(&session, &self.socket, &self.target, ready, owed, state.unread);
         state.pumps.iter_mut().for_each(Pump::begin_round);
         if let Some(opening) = &mut state.opening {
             opening.tried = false;
@@ -239,10 +242,17 @@ impl Driver {
             }
             state.pumps.retain(|pump| !pump.finished);
             moved |= round.progress;
-            if !round.progress && !round.touched {
+            let behind = std::mem::take(&mut round.behind);
+            if behind {
+                round.drain = true;
+                state.pumps.iter_mut().for_each(Pump::read_again);
+            }
+            if !round.progress && !round.touched && !behind {
                 break;
             }
         }
+        // All channels were busy delivering: the first that has room reads.
+        state.unread = round.drain;
         self.streams.store(u32::try_from(state.pumps.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
         if round.drain && ready.contains(PollFlags::HUP) {
             return Err(ConnectError::new(LinkCause::Closed, format!("the SSH session of {} was closed by the server", self.target)));
@@ -308,9 +318,7 @@ fn open_next(state: &mut State, round: &mut Round<'_>) -> Result<(), ConnectErro
             Called::Done(channel) => Ok(channel),
             Called::ChannelOver => Err(error),
         };
-        // The call stopped at the answer it waited for; what came behind it in the same read stands in libssh2's own buffer, where no
-        // poll sees it: someone must read on.
-        round.drain = true;
+        round.behind = true;
         let reply = opening.reply.take();
         let is_command = matches!(opening.target, Target::Command(_));
         state.opening = None;

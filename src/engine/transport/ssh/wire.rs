@@ -58,6 +58,9 @@ pub(super) struct Round<'a> {
     pub(super) drain: bool,
     /// The socket takes bytes, as far as is known.
     pub(super) writable: bool,
+    /// A call stopped at the packet it waited for: what came behind it in the same read stands in libssh2's own buffer, where no poll
+    /// sees it. Every channel may read again.
+    pub(super) behind: bool,
     /// A call was made that may have brought packets for channels that were already looked at.
     pub(super) touched: bool,
     /// A call waits for something that the poll set cannot show: look again soon.
@@ -70,12 +73,14 @@ pub(super) struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    pub(super) fn new(session: &'a ssh2::Session, socket: &'a OwnedFd, target: &'a str, ready: PollFlags, owed: bool) -> Self {
+    /// `unread`: the last round ended before anyone had read what may stand in libssh2's buffer.
+    pub(super) fn new(session: &'a ssh2::Session, socket: &'a OwnedFd, target: &'a str, ready: PollFlags, owed: bool, unread: bool) -> Self {
         Self {
             session,
             socket,
             target,
-            drain: ready.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR),
+            drain: unread || ready.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR),
+            behind: false,
             writable: !owed || ready.intersects(PollFlags::OUT),
             touched: false,
             waiting: false,
@@ -108,6 +113,21 @@ impl<'a> Round<'a> {
             Err(error) if is_of_channel(code(&error)) => Called::ChannelOver,
             Err(error) => Called::SessionOver(session_lost(&error, self.target)),
         }
+    }
+
+    /// [`called`](Self::called) for a call that ends with one certain packet, and takes none after it.
+    pub(super) fn called_for_one<T>(&mut self, result: Result<T, ssh2::Error>, owes: &mut bool) -> Called<T> {
+        let called = self.called(result, owes);
+        self.behind |= !matches!(called, Called::Blocked);
+        called
+    }
+
+    /// [`called`](Self::called) for a call that only sends.
+    pub(super) fn called_to_send<T>(&mut self, result: Result<T, ssh2::Error>, owes: &mut bool) -> Called<T> {
+        let unread = self.drain;
+        let called = self.called(result, owes);
+        self.drain = unread;
+        called
     }
 
     /// Whether a packet that libssh2 keeps on its stack may be sent now: nothing is half sent, and the socket has room for it whole.

@@ -115,6 +115,32 @@ async fn unread_streams_do_not_stop_the_others() {
     assert_eq!(timeout(PATIENCE, blocked.read(&mut [0; 8])).await.expect("in time").expect("its end"), 0);
 }
 
+/// The confirmation that a channel is closed and another channel's answer often come in one read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_that_closes_takes_no_answer_with_it() {
+    if let Some(reason) = unavailable() {
+        skip!("{reason}");
+    }
+    let mut lab = Lab::new();
+    // Nothing else shall bring a packet that wakes the session by chance.
+    lab.settings.deadlines.keepalive = 10 * PATIENCE;
+    let sshd = Sshd::start(&lab, "host", "");
+    lab.trust(&sshd);
+    let _engine = engine(&lab.socket());
+    let link = link(&lab, &lab.endpoint(&sshd)).await;
+    let mut lively = stream(&link, "echo\n").await;
+    for _ in 0..2 {
+        let mut others = join_all((0..100).map(|_| stream(&link, "echo\n"))).await;
+        for other in &mut others {
+            answers(other).await;
+        }
+        for other in others {
+            drop(other);
+            answers(&mut lively).await;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_session_fails_every_stream_and_says_so() {
     if let Some(reason) = unavailable() {
