@@ -21,5 +21,6 @@ pub mod logs;
 pub mod rights;
 pub mod runtime;
 pub mod sim;
+pub mod stock;
 pub mod text;
 pub mod ui;

@@ -84,6 +84,7 @@ catalogue! {
     PanelContainers          "panel.containers"         Global         Never   View  once  []                                      "Show every container of every host.";
     PanelHosts               "panel.hosts"              Global         Never   View  once  []                                      "Show the hosts and their links.";
     PanelEvents              "panel.events"             Global         Never   View  once  []                                      "Show what the engines report.";
+    PanelStock               "panel.stock"              Global         Never   View  once  []                                      "Show images, volumes and networks.";
     GlobalOpenPalette        "global.open-palette"      Global         Never   View  once  []                                      "Find an action, a host or a service by name.";
     GlobalOpenHelp           "global.open-help"         Global         Never   View  once  []                                      "Show the keys that hold here.";
     LayerClose               "layer.close"              Global         Never   View  once  []                                      "Step out, back to where you came from.";
@@ -116,6 +117,8 @@ catalogue! {
     ContainersSortByState    "containers.sort-by-state" Containers     Never   View  once  []                                      "Sort by state, the worst first.";
     ContainersSortByAge      "containers.sort-by-age"   Containers     Never   View  once  []                                      "Sort by age, the youngest first.";
     ContainersChooseColumns  "containers.choose-columns" Containers    Never   View  once  []                                      "Choose the columns.";
+    StockTurn                "stock.turn"               Stock          Never   View  once  []                                      "Turn: images, volumes, networks.";
+    StockReload              "stock.reload"             Stock          Never   View  once  []                                      "Ask the engines to count again.";
     InspectFindNext          "inspect.find-next"        Inspect        Never   View  held  []                                      "Go to the next place that the search found.";
     InspectFindPrevious      "inspect.find-previous"    Inspect        Never   View  held  []                                      "Go to the place before that it found.";
     LinkRetry                "link.retry"               Global         Never   View  once  [Container Host]                        "Try its host again now.";

@@ -11,6 +11,8 @@ use crate::fleet::{ContainerKey, HostId};
 pub enum Command {
     /// Try a lost host now instead of at its next turn; list a live one again.
     RetryLink(HostId),
+    /// Ask every live host for its images, volumes and networks.
+    ReadStock,
     /// Learn what only inspect knows of these rows: they are on screen.
     InspectRows(Vec<ContainerKey>),
     /// Fetch a container's inspect document, whole; comes back as an [`Answer`].

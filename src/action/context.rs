@@ -64,6 +64,7 @@ contexts! {
     History       Panel  false "history"        "What was deployed, when, and by whom.";
     Events        Panel  false "events"         "What the engines report, as it happens.";
     Triage        Panel  false "triage"         "What is bad now, worst first.";
+    Stock         Panel  false "stock"          "Images, volumes and networks of every host.";
     Palette       Layer  true  "palette"        "The command palette: type to find an action, a host or a service.";
     Help          Layer  false "help"           "The live table of keys.";
     Filter        Layer  true  "filter"         "A line of text being typed: a filter or a search.";

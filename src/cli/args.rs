@@ -71,6 +71,16 @@ impl Global {
     }
 }
 
+/// A list over all hosts.
+#[derive(Clone, Debug, Args)]
+pub struct Listing {
+    /// Which hosts, such as host:app-* env:production
+    pub filter: Vec<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
 /// What is asked for.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
@@ -99,6 +109,13 @@ pub enum Verb {
         #[command(flatten)]
         output: Output,
     },
+    /// Images on all hosts: sizes, and which containers use them
+    #[command(after_help = "Examples:\n  quarterdeck images\n  quarterdeck images host:app-01 --format json")]
+    Images(Listing),
+    /// Volumes on all hosts: sizes, and which containers mount them
+    Volumes(Listing),
+    /// Networks on all hosts, and which containers are attached
+    Networks(Listing),
     /// What happened on the hosts: starts, deaths, health
     #[command(
         after_help = "Examples:\n  quarterdeck events --since 10m\n  quarterdeck events -f service:web\n\nT is 10m or 1h30m (so long ago), 14:02 (local) or 2026-11-21T14:02:00Z"

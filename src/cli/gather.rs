@@ -23,11 +23,15 @@ use super::{
 use crate::{
     action::{Answer, RequestId},
     engine::{Engine, HostCommand, Question, Report, logs::LogPort, transport::CONNECT_LIMIT},
+    stock::Stock,
     fleet::{Change, Container, ContainerKey, Delta, EngineEvent, Fleet, Host, HostId, ImageId, LinkState, Selector},
 };
 
 /// A little longer than one connection may take, so that a host that does not answer is told in its transport's own words.
 pub const PATIENCE: Duration = CONNECT_LIMIT.saturating_add(Duration::from_secs(2));
+
+/// Engines walk their disks to count what things take.
+const STOCK_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a verb must know of each host.
 #[derive(Clone, Debug)]
@@ -60,6 +64,9 @@ pub struct Watch {
     /// Why a host has no history, or that it came.
     histories: HashMap<HostId, Result<(), String>>,
     answer: Option<Answer>,
+    stocks: Vec<(HostId, Stock)>,
+    /// Why a host's stock is not known, or that it came.
+    stocked: HashMap<HostId, Result<(), String>>,
     /// Hosts that were not ready in time.
     late: IndexSet<HostId>,
     /// What changed since [`Watch::change`] last told.
@@ -88,6 +95,8 @@ impl Watch {
             known: HashMap::new(),
             histories: HashMap::new(),
             answer: None,
+            stocks: Vec::new(),
+            stocked: HashMap::new(),
             late: IndexSet::new(),
             changed: Change::default(),
         })
@@ -148,6 +157,10 @@ impl Watch {
         match report {
             Report::Delta(delta) => return self.apply(delta),
             Report::Answer(answer) => self.answer = Some(answer),
+            Report::Stock { host, result } => {
+                let result = result.map(|stock| self.stocks.push((host.clone(), *stock)));
+                self.stocked.insert(host, result);
+            }
             Report::History { host, result } => {
                 let result = result.map(|events| {
                     let at = Utc::now();
@@ -214,6 +227,26 @@ impl Watch {
                 self.histories.insert(host, Err(slow));
             }
         }
+    }
+
+    /// Asks every live host that the filter selects for its images, volumes and networks, and waits for all, at most [`STOCK_PATIENCE`].
+    pub async fn stocks(&mut self, filter: &Selector) -> Vec<(HostId, Stock)> {
+        let live = self.fleet.hosts().filter(|host| host.link.is_live() && filter.matches_host(host)).map(|host| host.spec.id.clone());
+        let asked: Vec<HostId> = live.filter(|host| self.engine.command(host, HostCommand::Stock)).collect();
+        let deadline = Instant::now() + STOCK_PATIENCE;
+        while !asked.iter().all(|host| self.stocked.contains_key(host) || self.has_failed(host)) {
+            let Ok(Some(report)) = timeout_at(deadline, self.reports.recv()).await else { break };
+            self.take(report);
+        }
+        for host in asked {
+            if !self.stocked.contains_key(&host) && !self.has_failed(&host) {
+                let slow = format!("its disks are slow: sizes did not come within {} s", STOCK_PATIENCE.as_secs());
+                self.stocked.insert(host, Err(slow));
+            }
+        }
+        let mut stocks = std::mem::take(&mut self.stocks);
+        stocks.sort_by(|(a, _), (b, _)| a.cmp(b));
+        stocks
     }
 
     /// A container's inspect document as the engine tells it.
@@ -290,7 +323,10 @@ impl Watch {
             LinkState::Connecting => format!("no answer from {} within {seconds} s", host.spec.url),
             LinkState::Stale { .. } => "the engine stopped answering".to_owned(),
             LinkState::Live { .. } if self.late.contains(id) => format!("it is slow: what came within {seconds} s is not all"),
-            LinkState::Live { .. } => self.histories.get(id)?.as_ref().err()?.clone(),
+            LinkState::Live { .. } => {
+                let asked = [self.histories.get(id), self.stocked.get(id)];
+                asked.into_iter().flatten().find_map(|result| result.as_ref().err())?.clone()
+            }
         };
         Some(format!("host {:?}: {why}", id.as_str()))
     }
@@ -313,7 +349,7 @@ fn rows_are_whole(fleet: &Fleet, host: &HostId, known: &Known) -> bool {
 
 fn host_of(report: &Report) -> &HostId {
     match report {
-        Report::History { host, .. } => host,
+        Report::History { host, .. } | Report::Stock { host, .. } => host,
         Report::Answer(answer) => &answer.key.host,
         Report::Delta(delta) => match delta {
             Delta::Link { host, .. }

@@ -18,6 +18,7 @@ mod logs;
 mod out;
 mod ps;
 mod sim;
+mod stock;
 mod table;
 mod themes;
 mod time_spec;
@@ -28,7 +29,7 @@ use clap::Parser;
 pub use exit::Exit;
 pub use time_spec::{TimeSpec, TimeSpecError};
 
-use args::{Cli, Global, Verb};
+use args::{Cli, Global, Listing, Verb};
 use exit::Failure;
 
 /// Runs what the command line asks for; the process should end with this code.
@@ -64,6 +65,9 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
             logs::run(global, &request)
         }
         Verb::Inspect { selector, output } => inspect::run(global, &selector, output),
+        Verb::Images(Listing { filter, output }) => stock::images(global, &filter, output),
+        Verb::Volumes(Listing { filter, output }) => stock::volumes(global, &filter, output),
+        Verb::Networks(Listing { filter, output }) => stock::networks(global, &filter, output),
         Verb::Doctor { subject, output } => doctor::run(global, subject.as_deref(), output),
         Verb::Themes(output) => themes::run(global, output),
         Verb::Keys(output) => keys::run(global, output),

@@ -122,6 +122,11 @@ impl HostTask {
                         let result = Err(format!("host {host:?} is not reachable now"));
                         self.out.send(Report::History { host, result }).await.map_err(|_| BusClosed)?;
                     }
+                    Some(HostCommand::Stock) => {
+                        let host = self.target.spec.id.clone();
+                        let result = Err("it is not reachable now".to_owned());
+                        self.out.send(Report::Stock { host, result }).await.map_err(|_| BusClosed)?;
+                    }
                     Some(HostCommand::Ask { request, question }) => {
                         let key = ContainerKey { host: self.target.spec.id.clone(), id: question.container().clone() };
                         let result = Err(format!("host {:?} is not reachable now", self.target.spec.id));

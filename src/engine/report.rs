@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     action::{Answer, RequestId},
     fleet::{ContainerId, Delta, EngineEvent, HostId},
+    stock::Stock,
 };
 
 /// Out of the engine side.
@@ -16,6 +17,13 @@ pub enum Report {
     Delta(Delta),
     /// A question was answered.
     Answer(Answer),
+    /// What [`HostCommand::Stock`] asked for.
+    Stock {
+        /// Whose.
+        host: HostId,
+        /// All of it, or why there is none, in one clean line.
+        result: Result<Box<Stock>, String>,
+    },
     /// What [`HostCommand::History`] asked for, oldest first: it happened before, so it changes no row.
     History {
         /// Whose.
@@ -40,6 +48,8 @@ pub enum HostCommand {
         /// To here; by the engine's clock, and it answers only when that has passed.
         until: DateTime<Utc>,
     },
+    /// Tell images, volumes and networks with one [`Report::Stock`]. It costs the engine a walk over its disks.
+    Stock,
     /// Answer a question with a [`Report::Answer`].
     Ask {
         /// Ties the answer to it.

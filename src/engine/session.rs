@@ -22,6 +22,7 @@ use super::{
     watchdog::{Verdict, Watchdog},
 };
 use crate::action::{Answer, RequestId};
+use crate::stock::Stock;
 use crate::fleet::{
     ContainerDetail, ContainerId, ContainerKey, ContainerSummary, Delta, EngineEvent, EngineInfo, EventKind, HostId, ImageFact, ImageId,
     LinkCause, LinkState, host::HostCost,
@@ -80,6 +81,7 @@ enum Done {
     Info(Result<EngineInfo, EngineError>),
     Pinged { sent: Instant, result: Result<(), EngineError> },
     Told(Result<Vec<EngineEvent>, EngineError>),
+    Stocked(Result<Stock, EngineError>),
     Answered { request: RequestId, id: ContainerId, result: Result<serde_json::Value, EngineError> },
 }
 
@@ -277,6 +279,10 @@ impl<'a> Session<'a> {
                 let result = result.map_err(|error| error.to_string()).map(|events| events.into_iter().filter(is_told).collect());
                 self.out.send(Report::History { host, result }).await.map_err(|_| BusClosed)?;
             }
+            Done::Stocked(result) => {
+                let result = result.map(Box::new).map_err(|error| error.to_string());
+                self.out.send(Report::Stock { host, result }).await.map_err(|_| BusClosed)?;
+            }
             Done::Answered { request, id, result } => {
                 let key = ContainerKey { host, id };
                 let answer = Answer { request, key, result: result.map_err(|error| error.to_string()) };
@@ -297,6 +303,10 @@ impl<'a> Session<'a> {
             HostCommand::History { since, until } => {
                 let (client, host) = (self.client.clone(), self.host.clone());
                 self.work.push(Box::pin(async move { Done::Told(client.events_between(&host, since, until).await) }));
+            }
+            HostCommand::Stock => {
+                let client = self.client.clone();
+                self.work.push(Box::pin(async move { Done::Stocked(client.stock().await) }));
             }
             HostCommand::Ask { request, question } => {
                 let client = self.client.clone();

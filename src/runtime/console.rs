@@ -17,7 +17,7 @@ use super::{
 use crate::{
     action::Command,
     engine::{Engine, HostCommand, Question, Report},
-    fleet::{ContainerKey, Delta, HostId},
+    fleet::{ContainerKey, Delta, Host, HostId},
     ui::{
         backend::{Canvas, Drawn},
         layers::theme_picker::ThemePicker,
@@ -168,6 +168,10 @@ impl Console {
                 self.screen.answer(&answer);
                 self.dirty = true;
             }
+            Report::Stock { host, result } => {
+                self.state.stock(host, result, Utc::now());
+                self.dirty = true;
+            }
             Report::History { result, .. } => {
                 for event in result.into_iter().flatten() {
                     self.dirty |= self.state.apply(Delta::Event { event, live: false, at: Utc::now() });
@@ -258,10 +262,21 @@ impl Console {
             Command::ReadInspect { request, container } => {
                 (container.host, HostCommand::Ask { request, question: Question::InspectRaw(container.id) })
             }
+            Command::ReadStock => return self.read_stock(),
             Command::InspectRows(rows) => return self.inspect_rows(rows),
         };
         if !self.engine.command(&host, command) {
             self.screen.say(format!("{host} has too much to do; try again in a moment"));
+        }
+    }
+
+    /// A host that is too busy keeps its last answer, and its age says so.
+    fn read_stock(&mut self) {
+        let live = |host: &&Host| host.link.is_live();
+        for host in self.state.view().fleet.hosts().filter(live) {
+            if !self.engine.command(&host.spec.id, HostCommand::Stock) {
+                tracing::debug!(host = %host.spec.id, "too busy to count");
+            }
         }
     }
 

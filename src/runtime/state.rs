@@ -1,19 +1,20 @@
 //! Everything the console knows, with one writer: reports from the engine side and requests from the screen come in, effects
 //! come out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use super::Effect;
 use crate::{
     fleet::{
-        Change, ContainerKey, Delta, Fleet, HostSpec,
+        Change, ContainerKey, Delta, Fleet, HostId, HostSpec,
         identity::IdentityRule,
         matrix::{Matrix, MatrixBy},
         summary::Summary,
     },
     rights::Rights,
+    stock::{Reading, Stock},
     ui::{
         filter::Filter,
         keymap::Keymap,
@@ -52,6 +53,7 @@ pub struct State {
     part: Option<Matrix>,
     summary: Summary,
     filter: Filter,
+    stocks: BTreeMap<HostId, Reading>,
     marks: BTreeSet<ContainerKey>,
     rights: Rights,
     settings: Settings,
@@ -75,6 +77,7 @@ impl State {
             part: None,
             summary,
             filter: Filter::default(),
+            stocks: BTreeMap::new(),
             marks: BTreeSet::new(),
             rights,
             settings,
@@ -92,6 +95,7 @@ impl State {
             matrix: self.matrix(),
             summary: &self.summary,
             filter: &self.filter,
+            stocks: &self.stocks,
             marks: &self.marks,
             rights: &self.rights,
             theme: &self.settings.theme,
@@ -109,6 +113,12 @@ impl State {
         let visible = change.is_visible() || change.logged;
         self.changed.merge(change);
         visible
+    }
+
+    /// Takes what a host keeps.
+    pub fn stock(&mut self, host: HostId, result: Result<Box<Stock>, String>, at: DateTime<Utc>) {
+        self.stocks.insert(host, Reading { at, result });
+        self.reset = true;
     }
 
     /// Takes a request of the screen.

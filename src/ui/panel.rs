@@ -19,6 +19,8 @@ pub enum PanelId {
     Hosts,
     /// What the engines report.
     Events,
+    /// What the engines keep beside their containers.
+    Stock,
 }
 
 impl PanelId {
@@ -29,6 +31,7 @@ impl PanelId {
             Self::Containers => Context::Containers,
             Self::Hosts => Context::Hosts,
             Self::Events => Context::Events,
+            Self::Stock => Context::Stock,
         }
     }
 
@@ -39,6 +42,7 @@ impl PanelId {
             Self::Containers => "Containers",
             Self::Hosts => "Hosts",
             Self::Events => "Events",
+            Self::Stock => "Stock",
         }
     }
 
@@ -49,6 +53,7 @@ impl PanelId {
             Self::Containers => Action::PanelContainers,
             Self::Hosts => Action::PanelHosts,
             Self::Events => Action::PanelEvents,
+            Self::Stock => Action::PanelStock,
         }
     }
 }
@@ -152,6 +157,11 @@ pub trait Panel {
 
     /// It comes to the front: the moment to put in order what kept its place while it was looked at.
     fn enter(&mut self, _view: &View<'_>) {}
+
+    /// What must be asked for as it comes to the front; nothing is asked for that nobody looks at.
+    fn asks(&self, _view: &View<'_>) -> Option<Command> {
+        None
+    }
 
     /// What the cursor stands on.
     fn selection(&self, view: &View<'_>) -> Selection;

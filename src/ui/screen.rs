@@ -239,7 +239,7 @@ impl Screen {
                 self.layers.push(Box::new(Help::open(view.keymap, self.panel().id().context(), Some(context))));
                 Vec::new()
             }
-            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelEvents if is_full => {
+            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelEvents | Action::PanelStock if is_full => {
                 self.layers.clear();
                 self.act_everywhere(action, view)
             }
@@ -273,6 +273,7 @@ impl Screen {
             Action::PanelContainers => return self.go(PanelId::Containers, view),
             Action::PanelHosts => return self.go(PanelId::Hosts, view),
             Action::PanelEvents => return self.go(PanelId::Events, view),
+            Action::PanelStock => return self.go(PanelId::Stock, view),
             Action::PaneNext => return self.go_beside(1, view),
             Action::PanePrevious => return self.go_beside(-1, view),
             Action::SelectionInspect => {
@@ -312,20 +313,20 @@ impl Screen {
 
     fn go(&mut self, id: PanelId, view: &View<'_>) -> Vec<Request> {
         if let Some(index) = self.panels.iter().position(|panel| panel.id() == id) {
-            self.show(index, view);
+            return self.show(index, view);
         }
         Vec::new()
     }
 
     fn go_beside(&mut self, by: isize, view: &View<'_>) -> Vec<Request> {
         let count = self.panels.len();
-        self.show((self.current + count).saturating_add_signed(by) % count, view);
-        Vec::new()
+        self.show((self.current + count).saturating_add_signed(by) % count, view)
     }
 
-    fn show(&mut self, index: usize, view: &View<'_>) {
+    fn show(&mut self, index: usize, view: &View<'_>) -> Vec<Request> {
         self.current = index;
         self.panels[index].enter(view);
+        self.panels[index].asks(view).map(Request::Ask).into_iter().collect()
     }
 
     /// What a panel's outcome means for the screen.

@@ -1,6 +1,6 @@
 //! What a frame is drawn from: everything a panel may read, nothing it may write.
 
-use std::{cell::Cell, collections::BTreeSet};
+use std::{cell::Cell, collections::{BTreeMap, BTreeSet}};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -8,6 +8,7 @@ use super::{filter::Filter, keymap::Keymap, theme::Theme};
 use crate::{
     fleet::{ContainerKey, Fleet, HostId, matrix::Matrix, summary::Summary, trouble::Trouble},
     rights::Rights,
+    stock::Reading,
     text,
 };
 
@@ -21,6 +22,8 @@ pub struct View<'a> {
     pub summary: &'a Summary,
     /// What is filtered by.
     pub filter: &'a Filter,
+    /// What the engines answered when they were last asked for what they keep.
+    pub stocks: &'a BTreeMap<HostId, Reading>,
     /// The rows marked for a common action.
     pub marks: &'a BTreeSet<ContainerKey>,
     /// What this process may do.

@@ -20,18 +20,18 @@ use crate::{
 type Labels = Arc<BTreeMap<Arc<str>, Arc<str>>>;
 
 /// Go writes an empty list or map as `null`.
-fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, EngineError> {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, EngineError> {
     // Go replaces invalid UTF-8 itself; another server may not, and one bad label must not hide a host.
     let text = String::from_utf8_lossy(bytes);
     serde_json::from_str(&text)
         .map_err(|error| EngineError::Protocol { what: what.to_owned(), reason: clean(&error.to_string()).into_owned() })
 }
 
-fn text(raw: &str) -> Arc<str> {
+pub(super) fn text(raw: &str) -> Arc<str> {
     Arc::from(&*clean(raw))
 }
 
@@ -40,7 +40,7 @@ fn labels(raw: BTreeMap<String, Option<String>>) -> Labels {
 }
 
 /// The engine writes "never" as year 1.
-fn moment(raw: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+pub(super) fn moment(raw: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
     raw.filter(|at| at.timestamp() > 0)
 }
 

@@ -11,6 +11,7 @@ mod lines;
 mod logs;
 mod meter;
 mod requests;
+mod stock;
 
 pub use client::Client;
 pub use error::EngineError;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Client, EngineError, Lines, client::ApiVersion, decode};
+use super::{Client, EngineError, Lines, client::ApiVersion, decode, stock};
 use crate::{
     fleet::{ContainerDetail, ContainerId, ContainerSummary, EngineEvent, EngineInfo, HostId, ImageFact, ImageId},
+    stock::Stock,
     text::clean_bytes,
 };
 
@@ -95,6 +96,15 @@ impl Client {
     /// Every [`EngineError`].
     pub async fn image(&self, id: &ImageId) -> Result<ImageFact, EngineError> {
         decode::image(&self.get(&format!("/images/{id}/json"), QUICK).await?)
+    }
+
+    /// Images, volumes and networks, with sizes and users. The engine walks its disks for it: asked when a person looks, never by itself.
+    ///
+    /// # Errors
+    /// Every [`EngineError`].
+    pub async fn stock(&self) -> Result<Stock, EngineError> {
+        let (usage, networks) = tokio::try_join!(self.get("/system/df", LONG), self.get("/networks", LONG))?;
+        stock::stock(&usage, &networks)
     }
 
     /// Events for ever: from `since` on, told again, or from now on.

@@ -5,6 +5,7 @@ mod empty;
 mod events;
 mod facts;
 mod hosts;
+mod stock;
 #[cfg(test)]
 mod tests;
 mod versions;
@@ -19,5 +20,6 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(containers::Containers::default()),
         Box::new(hosts::Hosts::default()),
         Box::new(events::Events::default()),
+        Box::new(stock::Stock::default()),
     ]
 }

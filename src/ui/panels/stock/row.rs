@@ -1,0 +1,145 @@
+//! One row: an image, a volume or a network of one host, as texts.
+
+use std::sync::Arc;
+
+use crate::{
+    fleet::HostId,
+    stock::{Stock, User},
+    text,
+    ui::{view::View, widgets::Align},
+};
+
+/// Which of the three is listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    #[default]
+    Images,
+    Volumes,
+    Networks,
+}
+
+/// A column.
+pub(super) struct Title {
+    pub text: &'static str,
+    pub align: Align,
+    pub min: u16,
+    pub priority: u8,
+}
+
+const fn left(text: &'static str, min: u16, priority: u8) -> Title {
+    Title { text, align: Align::Left, min, priority }
+}
+
+const fn right(text: &'static str, priority: u8) -> Title {
+    Title { text, align: Align::Right, min: 8, priority }
+}
+
+const IMAGES: &[Title] = &[left("IMAGE", 24, 0), left("HOST", 8, 0), right("SIZE", 1), right("SHARED", 4), right("CREATED", 3), left("USED BY", 12, 2)];
+const VOLUMES: &[Title] = &[left("VOLUME", 24, 0), left("HOST", 8, 0), right("SIZE", 1), left("DRIVER", 6, 4), right("CREATED", 3), left("USED BY", 12, 2)];
+const NETWORKS: &[Title] = &[left("NETWORK", 16, 0), left("HOST", 8, 0), left("DRIVER", 6, 1), left("SUBNETS", 14, 3), right("CREATED", 4), left("USED BY", 12, 2)];
+
+impl Kind {
+    /// The next one, around.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Images => Self::Volumes,
+            Self::Volumes => Self::Networks,
+            Self::Networks => Self::Images,
+        }
+    }
+
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Images => "images",
+            Self::Volumes => "volumes",
+            Self::Networks => "networks",
+        }
+    }
+
+    pub fn titles(self) -> &'static [Title] {
+        match self {
+            Self::Images => IMAGES,
+            Self::Volumes => VOLUMES,
+            Self::Networks => NETWORKS,
+        }
+    }
+}
+
+/// What the cursor holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RowKey {
+    pub host: HostId,
+    /// For people.
+    pub name: Arc<str>,
+    /// For the engine.
+    pub id: Arc<str>,
+}
+
+pub(super) struct Row {
+    pub key: RowKey,
+    /// Bytes, where they are counted.
+    pub size: Option<u64>,
+    /// Nothing uses it and nobody named it.
+    pub spare: bool,
+    /// Names of the containers that use it.
+    pub users: Vec<Arc<str>>,
+    /// One for each of the kind's columns.
+    pub texts: Vec<String>,
+}
+
+/// The rows of one host that the filter leaves: all of a selected host, and what a selected container uses.
+pub(super) fn rows(kind: Kind, host: &HostId, stock: &Stock, view: &View<'_>) -> Vec<Row> {
+    let none = || "–".to_owned();
+    let age = |at: Option<chrono::DateTime<chrono::Utc>>| at.map_or_else(none, |at| text::since(at, view.now));
+    let bytes = |size: Option<u64>| size.map_or_else(none, text::bytes);
+    let users = |users: &[User]| users.iter().map(|user| Arc::clone(&user.name)).collect::<Vec<_>>();
+    let joined = |users: &[Arc<str>]| if users.is_empty() { none() } else { users.join(" ") };
+    let key = |name: &str, id: &str| RowKey { host: host.clone(), name: name.into(), id: id.into() };
+    let mut rows = Vec::new();
+    match kind {
+        Kind::Images => rows.extend(stock.images.iter().filter(|image| selected(host, &image.users, view)).map(|image| {
+            let (title, used) = (image.title(), users(&image.users));
+            let texts =
+                vec![title.clone(), host.to_string(), bytes(Some(image.size)), bytes(image.shared), age(image.created), joined(&used)];
+            let spare = image.names.is_empty() && used.is_empty();
+            Row { key: key(&title, image.id.as_str()), size: Some(image.size), spare, users: used, texts }
+        })),
+        Kind::Volumes => rows.extend(stock.volumes.iter().filter(|volume| selected(host, &volume.users, view)).map(|volume| {
+            let used = users(&volume.users);
+            let texts = vec![
+                volume.name.to_string(),
+                host.to_string(),
+                bytes(volume.size),
+                volume.driver.to_string(),
+                age(volume.created),
+                joined(&used),
+            ];
+            let spare = volume.anonymous && used.is_empty();
+            Row { key: key(&volume.name, &volume.name), size: volume.size, spare, users: used, texts }
+        })),
+        Kind::Networks => rows.extend(stock.networks.iter().filter(|network| selected(host, &network.users, view)).map(|network| {
+            let used = users(&network.users);
+            let texts = vec![
+                network.name.to_string(),
+                host.to_string(),
+                network.driver.to_string(),
+                network.subnets.join(" "),
+                age(network.created),
+                joined(&used),
+            ];
+            let spare = !network.own && used.is_empty();
+            Row { key: key(&network.name, &network.id), size: None, spare, users: used, texts }
+        })),
+    }
+    rows
+}
+
+fn selected(host: &HostId, users: &[User], view: &View<'_>) -> bool {
+    let Some(selector) = view.filter.selector() else { return true };
+    let Some(spec) = view.fleet.host(host) else { return false };
+    selector.matches_host(spec)
+        || users.iter().any(|user| {
+            let key = crate::fleet::ContainerKey { host: host.clone(), id: user.id.clone() };
+            view.fleet.container(&key).is_some_and(|container| selector.matches(container, spec))
+        })
+}
