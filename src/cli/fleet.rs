@@ -7,12 +7,13 @@ use tokio::sync::mpsc;
 
 use super::{args::Global, exit::Failure, sim::SimFleet};
 use crate::{
-    config::{Config, Endpoint, HostConfig, Layers},
+    config::{Config, Endpoint, HostConfig, Layers, LedgerConfig},
     engine::{Engine, Report, Target},
     fleet::{
         EnvironmentId, HostId, HostSpec,
         identity::{IdentityMatch, IdentityRule, IdentityRuleSpec},
     },
+    ledger::{Access, Ledger, StateDir},
     rights::Rights,
     sim::SimHost,
     text::clean,
@@ -63,6 +64,23 @@ impl Sources {
     /// When the operating system gives no thread.
     pub fn start(&self) -> Result<(Engine, mpsc::Receiver<Report>), Failure> {
         Engine::start(self.targets.clone(), self.rights.clone()).map_err(|error| Failure::failed(format!("cannot start: {error}")))
+    }
+}
+
+/// The ledger that a configuration names.
+///
+/// # Errors
+/// A ledger that this program cannot use.
+pub fn ledger(config: &Config, rights: &Rights) -> Result<Ledger, Failure> {
+    let access = match rights {
+        Rights::View { .. } => Access::Look,
+        Rights::Act => Access::Record,
+    };
+    match config.delivery.ledger {
+        LedgerConfig::Sqlite => Ok(Ledger::lazy(StateDir::at(&config.state), access)),
+        LedgerConfig::Postgres(_) => {
+            Err(Failure::usage("ledger: PostgreSQL is not understood by this version: set ledger = \"sqlite\", or leave it out"))
+        }
     }
 }
 

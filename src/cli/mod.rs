@@ -2,6 +2,7 @@
 //! cannot disagree.
 
 pub mod args;
+mod audit;
 mod completions;
 mod console;
 mod doctor;
@@ -10,6 +11,7 @@ mod exit;
 mod fleet;
 mod gather;
 mod hosts;
+mod init;
 mod inspect;
 mod json;
 mod keys;
@@ -64,6 +66,8 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
             logs::run(global, &request)
         }
         Verb::Inspect { selector, output } => inspect::run(global, &selector, output),
+        Verb::Audit { since, verify, heads, output } => audit::run(global, &audit::Request { since, verify, heads, output }),
+        Verb::Init { shared } => init::run(global, shared.as_deref()),
         Verb::Doctor { subject, output } => doctor::run(global, subject.as_deref(), output),
         Verb::Themes(output) => themes::run(global, output),
         Verb::Keys(output) => keys::run(global, output),
