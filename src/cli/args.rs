@@ -163,6 +163,33 @@ pub enum Verb {
         #[command(flatten)]
         output: Output,
     },
+    /// Run a command in a container; without one, a shell
+    #[command(
+        after_help = "Examples:\n  quarterdeck exec host:app-01 service:web\n  quarterdeck exec name:shop-db-1 -- psql -U postgres\n  quarterdeck exec name:shop-db-1 -- pg_dump shop > shop.sql\n  quarterdeck exec name:shop-db-1 -- psql shop < shop.sql\n\nThe command gets a terminal where standard input and output are terminals.\nExit codes: the command's own; 125 when it could not be run, 2 when not exactly one container\nmatches. The audit records it before and after."
+    )]
+    Exec {
+        /// Terms that must match exactly one container
+        #[arg(required = true)]
+        selector: Vec<String>,
+        /// No terminal for the command, even if there is one here
+        #[arg(short = 'T', long)]
+        no_tty: bool,
+        /// Nothing for it to read, as in a loop that reads standard input itself
+        #[arg(short = 'n', long)]
+        no_stdin: bool,
+        /// The command and its arguments
+        #[arg(last = true, value_name = "CMD")]
+        command: Vec<String>,
+    },
+    /// Copy a file or a directory out of a container
+    #[command(
+        after_help = "Examples:\n  quarterdeck cp name:shop-web-1:/etc/nginx/nginx.conf .\n  quarterdeck cp host:app-01 service:web:/var/log ./logs\n  quarterdeck cp name:shop-web-1:/srv - | tar -t\n\nThe container need not run. Nothing is written outside DEST: links are copied as links and never\nfollowed, and what is no file, directory or link is left out and told. - is a tar stream on standard\noutput. The audit records it before and after."
+    )]
+    Cp {
+        /// Terms that must match exactly one container, with the path behind the last one; then where to
+        #[arg(required = true, num_args = 2.., value_names = ["SELECTOR:PATH", "DEST"])]
+        paths: Vec<String>,
+    },
     /// Who did what to which container, and what came of it
     #[command(
         after_help = "Examples:\n  quarterdeck audit --since 1h\n  quarterdeck audit --verify\n  quarterdeck audit --verify --head 44:9f86d081884c7d65\n\n--verify reads every row and finds those that were changed, removed, moved or inserted, and rows\ncut off the end. It cannot find what somebody who may write the file did with care: all rows from\nsome point on written anew. Against that, note the head that it prints, elsewhere, and give it back\nwith --head: it must still be in the audit.\n\nT is 10m or 1h30m (so long ago), 14:02 (local) or 2026-11-21T14:02:00Z"
@@ -334,6 +361,9 @@ mod tests {
             "audit --since 10m --format json",
             "audit --verify --head 44:9f86d081",
             "init --shared deploy",
+            "exec service:web host:app-01 -- sh -c true",
+            "exec -T service:web",
+            "cp host:app-01 service:web:/etc/hosts -",
             "doctor",
             "doctor identity",
             "themes",
@@ -358,6 +388,8 @@ mod tests {
             ("versions --by hosts", "host"),
             ("inspect", "SELECTOR"),
             ("logs", "SELECTOR"),
+            ("exec", "SELECTOR"),
+            ("cp name:web:/etc/hosts", "SELECTOR:PATH"),
             ("audit --head 44:9f86d081", "--verify"),
             ("audit --verify --head 44", "NUMBER:HASH"),
             ("audit --verify --since 10m", "cannot be used with"),

@@ -43,9 +43,13 @@ impl Sources {
     pub fn load(global: &Global) -> Result<Self, Failure> {
         let layers = Layers::from_process(global.flags());
         let config_dir = layers.config_dir();
-        let config = layers.load().map_err(Failure::usage)?;
+        let mut config = layers.load().map_err(Failure::usage)?;
         let rules = config.identity.iter().map(rule).collect::<Result<_, _>>()?;
         let sim = global.sim.as_deref().map(SimFleet::start).transpose()?;
+        if let Some(fleet) = sim.as_ref().filter(|_| global.state.is_none()) {
+            // What is done to simulated containers is nobody's record.
+            config.state = fleet.state_dir();
+        }
         let targets = match &sim {
             Some(fleet) => fleet.hosts().iter().map(simulated).collect(),
             None => config.hosts.iter().map(target).collect(),
@@ -56,6 +60,25 @@ impl Sources {
     /// The model's view of the hosts.
     pub fn specs(&self) -> Vec<HostSpec> {
         self.targets.iter().map(|target| target.spec.clone()).collect()
+    }
+
+    /// The ledger, which opens with the first call; to look only where the rights say so.
+    ///
+    /// # Errors
+    /// A ledger that this program cannot use.
+    pub fn ledger(&self) -> Result<Ledger, Failure> {
+        ledger(&self.config, &self.rights)
+    }
+
+    /// That this process may act; `what` is about to be done.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn may_act(&self, what: &str) -> Result<(), Failure> {
+        match &self.rights {
+            Rights::Act => Ok(()),
+            Rights::View { because } => Err(Failure::refused(format!("{what} is refused: {because}"))),
+        }
     }
 
     /// Starts the engine side.

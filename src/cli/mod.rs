@@ -5,8 +5,10 @@ pub mod args;
 mod audit;
 mod completions;
 mod console;
+mod cp;
 mod doctor;
 mod events;
+mod exec;
 mod exit;
 mod fleet;
 mod gather;
@@ -23,6 +25,7 @@ mod sim;
 mod table;
 mod themes;
 mod time_spec;
+mod unpack;
 mod versions;
 
 use clap::Parser;
@@ -66,6 +69,10 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
             logs::run(global, &request)
         }
         Verb::Inspect { selector, output } => inspect::run(global, &selector, output),
+        Verb::Exec { selector, no_tty, no_stdin, command } => {
+            exec::run(global, exec::Request { selector, no_tty, no_stdin, command })
+        }
+        Verb::Cp { paths } => cp::run(global, &paths),
         Verb::Audit { since, verify, heads, output } => audit::run(global, &audit::Request { since, verify, heads, output }),
         Verb::Init { shared } => init::run(global, shared.as_deref()),
         Verb::Doctor { subject, output } => doctor::run(global, subject.as_deref(), output),
