@@ -53,7 +53,7 @@ impl Failure {
     /// The same words as a failure of `exec` itself, unless it is a matter of usage or rights.
     pub fn ours(self) -> Self {
         match self.code {
-            Exit::USAGE | Exit::REFUSED => self,
+            Exit::DONE | Exit::USAGE | Exit::REFUSED => self,
             _ => Self { code: Exit::OURS, ..self },
         }
     }

@@ -327,7 +327,9 @@ impl Console {
     /// Gives the terminal to a command until it ends. The fleet is followed meanwhile, only not painted.
     async fn visit(&mut self, mut visiting: Visiting, place: &str, events: &mut terminal::Events) -> Result<Option<i32>, TerminalError> {
         self.terminal.release();
-        println!("\x1b[m── quarterdeck: {} in {place} · its end leads back ──", visiting.words);
+        let heading = format!("\x1b[m── quarterdeck: {} in {place} · its end leads back ──\r\n", visiting.words);
+        // A terminal that does not take it ends the visit in a moment.
+        let _ = guest::say(guest::Stream::Out, heading.into()).await;
         let mut screen = guest::Screen::Terminal(Residue::default());
         let setup = |what| move |source| TerminalError::Setup { what, source };
         let raw = RawMode::enter().map_err(setup("switching to raw mode"))?;

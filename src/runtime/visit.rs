@@ -13,6 +13,7 @@ use crate::{
         LedgerError,
         audit::{Audit, EntryId, Intent, Outcome, Target, Verdict, Who},
     },
+    text::clean_line,
 };
 
 /// Who is visited, and what is to run there.
@@ -82,7 +83,7 @@ impl Visit {
     /// # Errors
     /// Every [`VisitError`]; nothing runs then, as far as is known.
     pub async fn begin(self, port: &ExecPort, audit: &Audit) -> Result<Visiting, VisitError> {
-        let words = mask_command(&self.order.command).join(" ");
+        let words = clean_line(&mask_command(&self.order.command).join(" "));
         let place = if self.order.tty { " with a terminal" } else { "" };
         let intent = Intent {
             who: Who::of_process(),

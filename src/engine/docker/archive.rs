@@ -34,7 +34,7 @@ pub struct PathStat {
 impl PathStat {
     /// Whether it is a directory (Go's `ModeDir`).
     pub fn is_dir(&self) -> bool {
-        self.mode & 1 << 31 != 0
+        self.mode & (1 << 31) != 0
     }
 }
 

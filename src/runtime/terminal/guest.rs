@@ -108,7 +108,7 @@ fn read(input: &OwnedFd, woken: &OwnedFd, tell: &mpsc::Sender<Bytes>) {
         if !fds[1].revents().is_empty() {
             return;
         }
-        match rustix::io::read(input, &mut buffer) {
+        match rustix::io::read(input, buffer.as_mut_slice()) {
             // The end of a file, a pipe or a terminal.
             Ok(0) => return,
             Ok(count) => {

@@ -70,10 +70,11 @@ impl Layer for CommandLine {
         for row in [line, above] {
             Pen::new(buffer, row, 0).fill(" ", theme.style(Role::LayerGround));
         }
-        match &self.fault {
-            Some(fault) => Pen::new(buffer, above, 0).skip(1).text(fault, theme.style(Role::StateAttention)),
-            None => Pen::new(buffer, above, 0).skip(1).text(&self.reason, theme.style(Role::TextDim)),
+        let (words, role) = match &self.fault {
+            Some(fault) => (fault, Role::StateAttention),
+            None => (&self.reason, Role::TextDim),
         };
+        Pen::new(buffer, above, 0).skip(1).text(words, theme.style(role));
         let mut pen = Pen::new(buffer, line, 0);
         pen.skip(1).text("run ", theme.style(Role::InputPrompt));
         let at = pen.at();
