@@ -69,9 +69,7 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
             logs::run(global, &request)
         }
         Verb::Inspect { selector, output } => inspect::run(global, &selector, output),
-        Verb::Exec { selector, no_tty, no_stdin, command } => {
-            exec::run(global, exec::Request { selector, no_tty, no_stdin, command })
-        }
+        Verb::Exec { selector, no_tty, no_stdin, command } => exec::run(global, exec::Request { selector, no_tty, no_stdin, command }),
         Verb::Cp { paths } => cp::run(global, &paths),
         Verb::Audit { since, verify, heads, output } => audit::run(global, &audit::Request { since, verify, heads, output }),
         Verb::Init { shared } => init::run(global, shared.as_deref()),

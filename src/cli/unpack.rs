@@ -69,7 +69,8 @@ impl Target {
                 (parent.to_owned(), Some(name))
             }
         };
-        let root = open(&dir, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty()).map_err(|error| told(&dir, &io::Error::from(error)))?;
+        let root = open(&dir, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty())
+            .map_err(|error| told(&dir, &io::Error::from(error)))?;
         Ok(Self { root, name, modes: Vec::new(), done: Unpacked::default() })
     }
 

@@ -19,16 +19,8 @@ use super::{
 use crate::fleet::{ContainerKey, HostId, LinkCause};
 
 /// Where shells are, best first. Looked at rather than tried: a try would be a process and three events.
-const SHELLS: [&str; 8] = [
-    "/bin/bash",
-    "/usr/bin/bash",
-    "/usr/local/bin/bash",
-    "/bin/ash",
-    "/bin/sh",
-    "/usr/bin/sh",
-    "/busybox/sh",
-    "/bin/busybox",
-];
+const SHELLS: [&str; 8] =
+    ["/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin/ash", "/bin/sh", "/usr/bin/sh", "/busybox/sh", "/bin/busybox"];
 
 /// How long the engine may take to notice that a command whose streams have ended has ended too.
 const AFTERMATH: Duration = Duration::from_secs(5);
@@ -122,7 +114,10 @@ impl ExecPort {
         client.zip(link).ok_or_else(|| ConnectError::new(LinkCause::Unreachable, format!("host {host:?} is not reachable now")).into())
     }
 
-    async fn there<T: Send + 'static>(&self, work: impl Future<Output = Result<T, EngineError>> + Send + 'static) -> Result<T, EngineError> {
+    async fn there<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+    ) -> Result<T, EngineError> {
         on_engine(&self.runtime, work).await
     }
 }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     action::{Action, Command},
     engine::{Engine, HostCommand, Question, Report, exec::ExecOrder},
-    fleet::{ContainerKey, Delta, HostId, ContainerState},
+    fleet::{ContainerKey, ContainerState, Delta, HostId},
     ledger::Ledger,
     ui::{
         backend::{Canvas, Drawn},

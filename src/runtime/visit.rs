@@ -125,7 +125,9 @@ impl Visiting {
                 Err(error) => outcome(Verdict::Unknown, &format!("its exit code is not known: {error}")),
             },
             End::Left(Left::Broken(error)) => outcome(Verdict::Unknown, &format!("the connection broke ({error}); it may go on")),
-            End::Left(Left::Unheard(error)) => outcome(Verdict::Cancelled, &format!("its output was taken no more ({error}); it may go on")),
+            End::Left(Left::Unheard(error)) => {
+                outcome(Verdict::Cancelled, &format!("its output was taken no more ({error}); it may go on"))
+            }
             End::Lost => outcome(Verdict::Unknown, "the link to the host was lost; it may go on"),
             End::Interrupted => outcome(Verdict::Cancelled, "interrupted here; it may go on"),
         };

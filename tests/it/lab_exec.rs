@@ -43,7 +43,11 @@ impl Stage {
         program.file("busybox.b64", &busybox);
         let bare = Path::new(&config).with_file_name("bare");
         std::fs::create_dir(&bare).unwrap();
-        let script = format!("base64 -d {0}/busybox.b64 >{1}{BARE} && chmod 755 {1}{BARE} && tar -C {1} -cf {1}.tar .", bare.parent().unwrap().display(), bare.display());
+        let script = format!(
+            "base64 -d {0}/busybox.b64 >{1}{BARE} && chmod 755 {1}{BARE} && tar -C {1} -cf {1}.tar .",
+            bare.parent().unwrap().display(),
+            bare.display()
+        );
         assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
         for host in HOSTS {
             lab.docker(host, &["run", "-d", "--name", &format!("visit-{host}"), "base:latest", "sleep", "100000"]);
@@ -61,7 +65,17 @@ impl Stage {
     fn console(&self, args: &[&str]) -> Console {
         let home = format!("HOME={}", Path::new(&self.config).parent().unwrap().display());
         let program = env!("CARGO_BIN_EXE_quarterdeck");
-        let words = ["/usr/bin/env", "-i", &home, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm-256color", "TZ=UTC", program, "-c", &self.config];
+        let words = [
+            "/usr/bin/env",
+            "-i",
+            &home,
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "TERM=xterm-256color",
+            "TZ=UTC",
+            program,
+            "-c",
+            &self.config,
+        ];
         Console::start(&[&words, args].concat(), 100, 30, "xterm-256color")
     }
 }

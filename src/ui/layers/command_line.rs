@@ -23,7 +23,8 @@ pub struct CommandLine {
 impl CommandLine {
     /// Opens it for a container.
     pub fn open(container: ContainerKey, name: &str) -> Self {
-        let reason = format!("{name} on {} has no shell (looked for bash, ash and sh); a program in it can be run all the same", container.host);
+        let reason =
+            format!("{name} on {} has no shell (looked for bash, ash and sh); a program in it can be run all the same", container.host);
         Self { container, reason, input: InputLine::default(), fault: None }
     }
 
@@ -83,5 +84,24 @@ impl Layer for CommandLine {
             Pen::new(buffer, input, 0).text(" /bin/program --flag · enter runs it · esc cancels", theme.style(Role::InputPrompt));
         }
         self.input.render(input, buffer, theme);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::fixture;
+
+    #[test]
+    fn a_line_runs_as_words_or_says_what_it_lacks() {
+        let key = fixture::fleet().containers().next().unwrap().key.clone();
+        let mut line = CommandLine::open(key.clone(), "web-1");
+        assert!(line.reason.starts_with("web-1 on ") && line.reason.contains("has no shell"));
+        assert_eq!(line.run(), LayerOutcome::Stay);
+        line.input = InputLine::new("/bin/app 'open");
+        assert_eq!((line.run(), line.fault.as_deref()), (LayerOutcome::Stay, Some("the ' is not closed")));
+        line.input = InputLine::new("/bin/app 'a b'");
+        let command = Some(vec!["/bin/app".to_owned(), "a b".to_owned()]);
+        assert_eq!(line.run(), LayerOutcome::Finish(Request::Exec { container: key, command }));
     }
 }
