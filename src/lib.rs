@@ -17,6 +17,7 @@ pub mod config;
 pub mod doctor;
 pub mod engine;
 pub mod fleet;
+pub mod ledger;
 pub mod logs;
 pub mod rights;
 pub mod runtime;

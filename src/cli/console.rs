@@ -30,6 +30,7 @@ pub fn run(global: &Global) -> Result<Exit, Failure> {
     let (keymap, keymap_error) = keymap::load(&sources.config.keymap, keymap_dir.as_deref());
     let wrong: Vec<String> = theme_error.iter().map(ToString::to_string).chain(keymap_error.iter().map(ToString::to_string)).collect();
     let note = (!wrong.is_empty()).then(|| format!("{} · the default is in use", wrong.join(" · ")));
+    let ledger = sources.ledger()?;
     let themes = theme_dir.clone();
     let settings = Settings {
         theme,
@@ -45,7 +46,7 @@ pub fn run(global: &Global) -> Result<Exit, Failure> {
     let mouse = settings.mouse;
     let state = State::new(sources.specs(), sources.rules, sources.rights, settings, Utc::now());
     let sim = sources.sim;
-    let code = Console::run(Opening { state, engine, reports, mouse, note, theme_dir }).map_err(Failure::failed)?;
+    let code = Console::run(Opening { state, engine, reports, ledger, mouse, note, theme_dir }).map_err(Failure::failed)?;
     drop(sim);
     Ok(Exit(code))
 }

@@ -15,6 +15,10 @@ impl Exit {
     pub const USAGE: Self = Self(2);
     /// Done, but some hosts could not be reached.
     pub const INCOMPLETE: Self = Self(3);
+    /// `exec` itself failed: all codes below may be the command's.
+    pub const OURS: Self = Self(125);
+    /// Refused: this process may only view.
+    pub const REFUSED: Self = Self(5);
 }
 
 /// Why a verb could not do what was asked.
@@ -39,6 +43,19 @@ impl Failure {
     /// Some hosts could not be reached, and without them there is no answer.
     pub fn incomplete(message: impl Display) -> Self {
         Self { code: Exit::INCOMPLETE, message: Some(message.to_string()) }
+    }
+
+    /// This process may not do it.
+    pub fn refused(message: impl Display) -> Self {
+        Self { code: Exit::REFUSED, message: Some(message.to_string()) }
+    }
+
+    /// The same words as a failure of `exec` itself, unless it is a matter of usage or rights.
+    pub fn ours(self) -> Self {
+        match self.code {
+            Exit::DONE | Exit::USAGE | Exit::REFUSED => self,
+            _ => Self { code: Exit::OURS, ..self },
+        }
     }
 
     /// Who read our output has left, as `head` does: the end, and no failure.

@@ -7,12 +7,13 @@ use tokio::sync::mpsc;
 
 use super::{args::Global, exit::Failure, sim::SimFleet};
 use crate::{
-    config::{Config, Endpoint, HostConfig, Layers},
+    config::{Config, Endpoint, HostConfig, Layers, LedgerConfig},
     engine::{Engine, Report, Target},
     fleet::{
         EnvironmentId, HostId, HostSpec,
         identity::{IdentityMatch, IdentityRule, IdentityRuleSpec},
     },
+    ledger::{Access, Ledger, StateDir},
     rights::Rights,
     sim::SimHost,
     text::clean,
@@ -42,9 +43,13 @@ impl Sources {
     pub fn load(global: &Global) -> Result<Self, Failure> {
         let layers = Layers::from_process(global.flags());
         let config_dir = layers.config_dir();
-        let config = layers.load().map_err(Failure::usage)?;
+        let mut config = layers.load().map_err(Failure::usage)?;
         let rules = config.identity.iter().map(rule).collect::<Result<_, _>>()?;
         let sim = global.sim.as_deref().map(SimFleet::start).transpose()?;
+        if let Some(fleet) = sim.as_ref().filter(|_| global.state.is_none()) {
+            // What is done to simulated containers is nobody's record.
+            config.state = fleet.state_dir();
+        }
         let targets = match &sim {
             Some(fleet) => fleet.hosts().iter().map(simulated).collect(),
             None => config.hosts.iter().map(target).collect(),
@@ -57,12 +62,48 @@ impl Sources {
         self.targets.iter().map(|target| target.spec.clone()).collect()
     }
 
+    /// The ledger, which opens with the first call; to look only where the rights say so.
+    ///
+    /// # Errors
+    /// A ledger that this program cannot use.
+    pub fn ledger(&self) -> Result<Ledger, Failure> {
+        ledger(&self.config, &self.rights)
+    }
+
+    /// That this process may act; `what` is about to be done.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn may_act(&self, what: &str) -> Result<(), Failure> {
+        match &self.rights {
+            Rights::Act => Ok(()),
+            Rights::View { because } => Err(Failure::refused(format!("{what} is refused: {because}"))),
+        }
+    }
+
     /// Starts the engine side.
     ///
     /// # Errors
     /// When the operating system gives no thread.
     pub fn start(&self) -> Result<(Engine, mpsc::Receiver<Report>), Failure> {
         Engine::start(self.targets.clone(), self.rights.clone()).map_err(|error| Failure::failed(format!("cannot start: {error}")))
+    }
+}
+
+/// The ledger that a configuration names.
+///
+/// # Errors
+/// A ledger that this program cannot use.
+pub fn ledger(config: &Config, rights: &Rights) -> Result<Ledger, Failure> {
+    let access = match rights {
+        Rights::View { .. } => Access::Look,
+        Rights::Act => Access::Record,
+    };
+    match config.delivery.ledger {
+        LedgerConfig::Sqlite => Ok(Ledger::lazy(StateDir::at(&config.state), access)),
+        LedgerConfig::Postgres(_) => {
+            Err(Failure::usage("ledger: PostgreSQL is not understood by this version: set ledger = \"sqlite\", or leave it out"))
+        }
     }
 }
 

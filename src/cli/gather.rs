@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     action::{Answer, RequestId},
-    engine::{Engine, HostCommand, Question, Report, logs::LogPort, transport::CONNECT_LIMIT},
+    engine::{Engine, HostCommand, Question, Report, exec::ExecPort, logs::LogPort, transport::CONNECT_LIMIT},
     stock::Stock,
     fleet::{Change, Container, ContainerKey, Delta, EngineEvent, Fleet, Host, HostId, ImageId, LinkState, Selector},
 };
@@ -308,6 +308,11 @@ impl Watch {
     /// The way to the containers' logs.
     pub fn logs(&self) -> &LogPort {
         self.engine.logs()
+    }
+
+    /// The way into the containers.
+    pub fn exec(&self) -> &ExecPort {
+        self.engine.exec()
     }
 
     /// What is missing, one sentence a host.

@@ -33,7 +33,10 @@ pub fn run(global: &Global, terms: &[String], output: Output) -> Result<Exit, Fa
 }
 
 /// The one match.
-fn one(fleet: &Fleet, filter: &Selector, text: &str, missing: &[String]) -> Result<ContainerKey, Failure> {
+///
+/// # Errors
+/// The list of several; that there is none, and where it could not be looked for.
+pub(super) fn one(fleet: &Fleet, filter: &Selector, text: &str, missing: &[String]) -> Result<ContainerKey, Failure> {
     let selected = |container: &&Container| fleet.host(&container.key.host).is_some_and(|host| filter.matches(container, host));
     let found: Vec<&Container> = fleet.containers().filter(selected).collect();
     match found.as_slice() {

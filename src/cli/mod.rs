@@ -2,14 +2,18 @@
 //! cannot disagree.
 
 pub mod args;
+mod audit;
 mod completions;
 mod console;
+mod cp;
 mod doctor;
 mod events;
+mod exec;
 mod exit;
 mod fleet;
 mod gather;
 mod hosts;
+mod init;
 mod inspect;
 mod json;
 mod keys;
@@ -22,6 +26,7 @@ mod stock;
 mod table;
 mod themes;
 mod time_spec;
+mod unpack;
 mod versions;
 
 use clap::Parser;
@@ -68,6 +73,10 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Images(Listing { filter, output }) => stock::images(global, &filter, output),
         Verb::Volumes(Listing { filter, output }) => stock::volumes(global, &filter, output),
         Verb::Networks(Listing { filter, output }) => stock::networks(global, &filter, output),
+        Verb::Exec { selector, no_tty, no_stdin, command } => exec::run(global, exec::Request { selector, no_tty, no_stdin, command }),
+        Verb::Cp { paths } => cp::run(global, &paths),
+        Verb::Audit { since, verify, heads, output } => audit::run(global, &audit::Request { since, verify, heads, output }),
+        Verb::Init { shared } => init::run(global, shared.as_deref()),
         Verb::Doctor { subject, output } => doctor::run(global, subject.as_deref(), output),
         Verb::Themes(output) => themes::run(global, output),
         Verb::Keys(output) => keys::run(global, output),

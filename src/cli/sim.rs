@@ -1,6 +1,6 @@
 //! `--sim`: a simulated fleet inside this process, and `sim serve`: one as a program of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -17,7 +17,7 @@ const DEFAULT: &str = "harbor";
 pub struct SimFleet {
     // Dropped first: the sockets go before their directory.
     thread: SimThread,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl SimFleet {
@@ -33,7 +33,12 @@ impl SimFleet {
             .tempdir()
             .map_err(|error| Failure::failed(format!("no directory for the simulated hosts: {error}")))?;
         let thread = sim::spawn_in_thread(scenario, dir.path()).map_err(Failure::failed)?;
-        Ok(Self { thread, _dir: dir })
+        Ok(Self { thread, dir })
+    }
+
+    /// Where records of acts on it are kept, as long as it lives.
+    pub fn state_dir(&self) -> PathBuf {
+        self.dir.path().join("state")
     }
 
     /// Its hosts.

@@ -5,6 +5,7 @@
 
 mod backoff;
 pub mod docker;
+pub mod exec;
 mod host;
 pub mod logs;
 mod report;
@@ -51,6 +52,7 @@ pub struct Target {
 pub struct Engine {
     hosts: std::collections::HashMap<crate::fleet::HostId, mpsc::Sender<HostCommand>>,
     logs: logs::LogPort,
+    exec: exec::ExecPort,
     stop: CancellationToken,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -92,6 +94,7 @@ impl Engine {
             tasks.push((target, rx, live));
         }
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let exec = exec::ExecPort::new(links.clone(), runtime.handle().clone());
         let logs = logs::LogPort::new(links, runtime.handle().clone());
         let stopped = stop.clone();
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || {
@@ -116,12 +119,17 @@ impl Engine {
             // Blocking look-ups of host names may still hang in the runtime's pool; they hold nothing.
             runtime.shutdown_background();
         })?;
-        Ok((Self { hosts, logs, stop, thread: Some(thread) }, reports))
+        Ok((Self { hosts, logs, exec, stop, thread: Some(thread) }, reports))
     }
 
     /// The way to containers' logs. What is read through it ends with the engine.
     pub fn logs(&self) -> &logs::LogPort {
         &self.logs
+    }
+
+    /// The way into containers. What is open through it ends with the engine.
+    pub fn exec(&self) -> &exec::ExecPort {
+        &self.exec
     }
 
     /// Hands a command to a host's task. `false` when its queue is full or the host is unknown: the caller asks again later.

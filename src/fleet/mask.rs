@@ -119,6 +119,13 @@ fn mask_words(entries: &mut [Value]) {
     }
 }
 
+/// A command line, word by word, as it may be shown and recorded.
+pub fn mask_command(words: &[String]) -> Vec<String> {
+    let mut entries: Vec<Value> = words.iter().map(|word| Value::String(word.clone())).collect();
+    mask_words(&mut entries);
+    entries.into_iter().filter_map(|entry| entry.as_str().map(str::to_owned)).collect()
+}
+
 /// `--password`, whose value is the next word.
 fn asks_for_value(word: &str) -> bool {
     word.starts_with('-') && !word.contains(['=', ':']) && !word.contains(char::is_whitespace) && is_secret(word)

@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
+    pin::Pin,
     time::{Duration, Instant},
 };
 
@@ -12,15 +13,20 @@ use tokio::sync::mpsc;
 
 use super::{
     Effect, State,
-    terminal::{self, Event, Suspended, Terminal, TerminalError, Writer},
+    terminal::{
+        self, Event, Residue, Suspended, Terminal, TerminalError, Writer,
+        guest::{self, Keys, RawMode},
+    },
+    visit::{End, Visit, Visiting},
 };
 use crate::{
-    action::Command,
-    engine::{Engine, HostCommand, Question, Report},
-    fleet::{ContainerKey, Delta, Host, HostId},
+    action::{Action, Command},
+    engine::{Engine, HostCommand, Question, Report, exec::ExecOrder},
+    fleet::{ContainerKey, ContainerState, Delta, Host, HostId},
+    ledger::Ledger,
     ui::{
         backend::{Canvas, Drawn},
-        layers::theme_picker::ThemePicker,
+        layers::{command_line::CommandLine, theme_picker::ThemePicker},
         osc52,
         panel::Refresh,
         screen::Screen,
@@ -52,6 +58,8 @@ pub struct Opening {
     pub engine: Engine,
     /// What comes from there.
     pub reports: mpsc::Receiver<Report>,
+    /// Where acts are recorded; it opens with the first.
+    pub ledger: Ledger,
     /// Whether the mouse is ours from the start.
     pub mouse: bool,
     /// One line for the foot until the first key: what was wrong with theme or keymap.
@@ -60,12 +68,28 @@ pub struct Opening {
     pub theme_dir: Option<PathBuf>,
 }
 
+/// A visit to a container on its way.
+type Preparing = Pin<Box<dyn Future<Output = Prepared>>>;
+
+/// What the preparation of a visit came to.
+enum Prepared {
+    /// The command runs.
+    Ready(Box<Visiting>, String),
+    /// The container has no shell.
+    NoShell(ContainerKey, String),
+    /// It was not to be, in a sentence.
+    Failed(String),
+}
+
 /// The console, opened.
 pub struct Console {
     state: State,
     screen: Screen,
     engine: Engine,
     reports: mpsc::Receiver<Report>,
+    ledger: Ledger,
+    /// A visit to a container that is being prepared.
+    opening: Option<Preparing>,
     terminal: Terminal,
     canvas: Canvas<Writer>,
     dirty: bool,
@@ -87,7 +111,7 @@ impl Console {
     /// # Errors
     /// When standard input or output is no terminal, or it cannot be set up.
     pub fn run(opening: Opening) -> Result<i32, TerminalError> {
-        let Opening { state, engine, reports, mouse, note, theme_dir } = opening;
+        let Opening { state, engine, reports, ledger, mouse, note, theme_dir } = opening;
         let (terminal, events) = terminal::open(terminal::Modes { mouse, kitty_keys: false })?;
         let size = terminal::window_size().map_err(|source| TerminalError::Setup { what: "reading its size", source })?;
         let canvas = Canvas::new(size, terminal.writer().clone());
@@ -96,6 +120,8 @@ impl Console {
             screen: Screen::default(),
             engine,
             reports,
+            ledger,
+            opening: None,
             terminal,
             canvas,
             dirty: true,
@@ -113,7 +139,10 @@ impl Console {
             .enable_all()
             .build()
             .map_err(|source| TerminalError::Setup { what: "starting its event loop", source })?;
-        let code = runtime.block_on(console.live(events))?;
+        let code = runtime.block_on(console.live(events));
+        // A write to a terminal that does not read may still hang in the runtime's pool.
+        runtime.shutdown_background();
+        let code = code?;
         // First the terminal, so that nothing slow stands between the key and the shell.
         console.terminal.close();
         drop(console.engine);
@@ -132,6 +161,13 @@ impl Console {
                 event = events.next() => Some(event),
                 count = self.reports.recv_many(&mut batch, BATCH), if bus_open => {
                     bus_open = count > 0;
+                    None
+                }
+                prepared = prepared(&mut self.opening), if self.opening.is_some() => {
+                    self.opening = None;
+                    if let Some(code) = self.enter(prepared, &mut events).await? {
+                        return Ok(code);
+                    }
                     None
                 }
                 // A frame is waiting for the terminal to take the last one.
@@ -236,6 +272,7 @@ impl Console {
                 let picker = ThemePicker::open(themes.map(|row| (row.name, row.description)).collect(), &self.state.view());
                 self.screen.open(Box::new(picker));
             }
+            Effect::Exec { container, command } => self.prepare(container, command),
             Effect::Mouse(on) => self.terminal.set_mouse(on),
             Effect::Suspend => match self.terminal.suspend()? {
                 Suspended::Done => self.repaint(),
@@ -246,6 +283,99 @@ impl Console {
             Effect::Quit(code) => return Ok(Some(code)),
         }
         Ok(None)
+    }
+
+    /// Begins to open a visit; the screen lives on meanwhile. A second one takes the place of the first.
+    fn prepare(&mut self, key: ContainerKey, command: Option<Vec<String>>) {
+        let Some(container) = self.state.view().fleet.container(&key) else {
+            return self.screen.say("that container is gone");
+        };
+        let name = container.name.to_string();
+        if container.state != ContainerState::Running {
+            return self.screen.say(format!("{name} does not run: only in a running container can a command be run"));
+        }
+        let what = command.as_ref().map_or("a shell", |words| words.first().map_or("", String::as_str));
+        self.screen.say(format!("opening {what} in {name} on {} …", key.host));
+        let (port, audit) = (self.engine.exec().clone(), self.ledger.audit());
+        let size = terminal::window_size().ok().map(|size| (size.width, size.height));
+        self.opening = Some(Box::pin(async move {
+            let command = match command {
+                Some(command) => command,
+                None => match port.find_shell(&key).await {
+                    Ok(Some(shell)) => shell,
+                    Ok(None) => return Prepared::NoShell(key, name),
+                    Err(error) => return Prepared::Failed(format!("{name} on {}: {error}", key.host)),
+                },
+            };
+            let place = format!("{name} on {}", key.host);
+            let order = ExecOrder { command, tty: true, stdin: true, size };
+            match (Visit { key, name, action: Action::ContainerExec.id(), order }).begin(&port, &audit).await {
+                Ok(visiting) => Prepared::Ready(Box::new(visiting), place),
+                Err(error) => Prepared::Failed(error.to_string()),
+            }
+        }));
+    }
+
+    /// What follows from a preparation. An exit code ends the loop.
+    async fn enter(&mut self, prepared: Prepared, events: &mut terminal::Events) -> Result<Option<i32>, TerminalError> {
+        self.dirty = true;
+        self.urgent = true;
+        match prepared {
+            Prepared::Ready(visiting, place) => return self.visit(*visiting, &place, events).await,
+            Prepared::NoShell(key, name) => self.screen.open(Box::new(CommandLine::open(key, &name))),
+            Prepared::Failed(error) => self.screen.say(error),
+        }
+        Ok(None)
+    }
+
+    /// Gives the terminal to a command until it ends. The fleet is followed meanwhile, only not painted.
+    async fn visit(&mut self, mut visiting: Visiting, place: &str, events: &mut terminal::Events) -> Result<Option<i32>, TerminalError> {
+        self.terminal.release();
+        let heading = format!("\x1b[m── quarterdeck: {} in {place} · its end leads back ──\r\n", visiting.words);
+        // A terminal that does not take it ends the visit in a moment.
+        let _ = guest::say(guest::Stream::Out, heading.into()).await;
+        let mut screen = guest::Screen::Terminal(Residue::default());
+        let setup = |what| move |source| TerminalError::Setup { what, source };
+        let raw = RawMode::enter().map_err(setup("switching to raw mode"))?;
+        let mut keys = Keys::of_stdin().map_err(setup("starting its reader"))?;
+        if let Ok(size) = terminal::window_size() {
+            visiting.control.resize(size.width, size.height);
+        }
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut bus_open = true;
+        let (end, code) = {
+            let guest = guest::attend(&mut visiting.streams, Some(&mut keys), &mut screen);
+            tokio::pin!(guest);
+            loop {
+                tokio::select! {
+                    left = &mut guest => break (End::Left(left), None),
+                    () = visiting.control.lost() => break (End::Lost, None),
+                    event = events.next() => match event {
+                        Event::Resized(size) => visiting.control.resize(size.width, size.height),
+                        Event::Stop(signal) => break (End::Interrupted, Some(terminal::exit_code(signal))),
+                        Event::Dead => break (End::Interrupted, Some(terminal::DEAD)),
+                        // Keys are the guest's, and what was pressed before it came is for nobody.
+                        Event::Key(_) | Event::Mouse(_) | Event::Paste(_) | Event::Focus(_) | Event::Suspend | Event::Continued => {}
+                    },
+                    count = self.reports.recv_many(&mut batch, BATCH), if bus_open => {
+                        bus_open = count > 0;
+                        for report in batch.drain(..) {
+                            self.take(report);
+                        }
+                    }
+                }
+            }
+        };
+        screen.leave().await;
+        drop(keys);
+        drop(raw);
+        let parting = visiting.end(end).await;
+        if code.is_none() {
+            self.terminal.reclaim()?;
+            self.repaint();
+            self.screen.say(parting.sentence);
+        }
+        Ok(code)
     }
 
     fn repaint(&mut self) {
@@ -368,5 +498,13 @@ impl Console {
         std::fs::write(format!("{name}.svg"), svg::svg(picture, &SvgOptions::of(theme)))?;
         std::fs::write(format!("{name}.txt"), svg::plain(picture))?;
         Ok(format!("saved {name}.txt and {name}.svg"))
+    }
+}
+
+/// Waits for a preparation; for ever, when there is none.
+async fn prepared(opening: &mut Option<Preparing>) -> Prepared {
+    match opening {
+        Some(opening) => opening.await,
+        None => std::future::pending().await,
     }
 }

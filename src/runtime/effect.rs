@@ -1,6 +1,6 @@
 //! What the state wants done in the world, as data.
 
-use crate::action::Command;
+use crate::{action::Command, fleet::ContainerKey};
 
 /// One deed of the loop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,13 @@ pub enum Effect {
     SaveScreen,
     /// Read which themes there are and let a person choose.
     OpenThemes,
+    /// Run a command in a container, with the terminal; without one, a shell.
+    Exec {
+        /// Where.
+        container: ContainerKey,
+        /// What; `None`: a shell that it has.
+        command: Option<Vec<String>>,
+    },
     /// Take or give back the mouse.
     Mouse(bool),
     /// Stop the process until the shell continues it.

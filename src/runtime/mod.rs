@@ -7,6 +7,7 @@ pub mod console;
 mod effect;
 mod state;
 pub mod terminal;
+pub mod visit;
 
 pub use effect::Effect;
 pub use state::{Settings, State};

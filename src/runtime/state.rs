@@ -147,6 +147,7 @@ impl State {
             Request::ClearMarks => self.marks.clear(),
             Request::Copy(text) => return vec![Effect::Copy(text)],
             Request::SaveScreen => return vec![Effect::SaveScreen],
+            Request::Exec { container, command } => return vec![Effect::Exec { container, command }],
             Request::OpenThemes => return vec![Effect::OpenThemes],
             Request::Theme { name, .. } => match (self.settings.load_theme)(&name) {
                 Ok(theme) => self.settings.theme = theme,

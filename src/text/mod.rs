@@ -8,9 +8,11 @@ mod clean;
 mod nearest;
 mod units;
 mod width;
+mod words;
 
 pub use age::{age, clock, since};
 pub use clean::{clean, clean_bytes, clean_line, clean_within};
 pub use nearest::nearest;
 pub use units::{bytes, count, counted};
 pub use width::{fit, fit_left, width};
+pub use words::{Unclosed, words};

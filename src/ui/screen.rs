@@ -52,6 +52,13 @@ pub enum Request {
         /// Whether it was chosen rather than tried.
         keep: bool,
     },
+    /// Run a command in a container, with the terminal; without one, a shell.
+    Exec {
+        /// Where.
+        container: ContainerKey,
+        /// What; `None`: a shell that it has.
+        command: Option<Vec<String>>,
+    },
     /// Take the mouse, or give it back to the terminal.
     ToggleMouse,
     /// Go to the background of the shell.
@@ -276,6 +283,11 @@ impl Screen {
             Action::PanelStock => return self.go(PanelId::Stock, view),
             Action::PaneNext => return self.go_beside(1, view),
             Action::PanePrevious => return self.go_beside(-1, view),
+            Action::ContainerExec => {
+                if let Selection::Container(container) = selection {
+                    return vec![Request::Exec { container, command: None }];
+                }
+            }
             Action::SelectionInspect => {
                 if let Selection::Container(key) = selection {
                     return self.obey(Outcome::Inspect(key), view);

@@ -6,6 +6,7 @@ mod fake_engine;
 mod lab;
 mod lab_cli;
 mod lab_engines;
+mod lab_exec;
 mod lab_logs;
 mod lab_promises;
 mod lab_ssh_doctor;

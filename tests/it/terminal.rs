@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 #[path = "../tools/pty.rs"]
-mod pty;
+pub mod pty;
 
 use pty::{Console, process_state, signal_process};
 

@@ -26,8 +26,8 @@ use crate::{
     text::{clean_bytes, clean_line},
 };
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Body = UnsyncBoxBody<Bytes, BoxError>;
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Body = UnsyncBoxBody<Bytes, BoxError>;
 
 /// The newest API this program was written against; an engine that knows more is asked in this one.
 pub const NEWEST_API: ApiVersion = ApiVersion { major: 1, minor: 51 };
@@ -156,7 +156,7 @@ impl Client {
     }
 
     /// The one place where requests leave: rights, version prefix, counters.
-    async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, EngineError> {
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, EngineError> {
         let upgrade = request.headers().contains_key(header::UPGRADE);
         let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
         self.inner.rights.may(request.method(), target, upgrade)?;
@@ -187,7 +187,7 @@ fn request(path: &str) -> Result<Request<Body>, EngineError> {
 }
 
 /// A request in messages: without its query, whose escapes would hide the reason that follows.
-fn named(method: &Method, target: &str) -> String {
+pub(super) fn named(method: &Method, target: &str) -> String {
     format!("{method} {}", clean_line(target.split('?').next().unwrap_or_default()))
 }
 
@@ -210,7 +210,7 @@ async fn gather(mut body: Incoming, what: &str) -> Result<Bytes, EngineError> {
     Ok(whole.freeze())
 }
 
-async fn read_whole(response: Response<Incoming>, what: &str) -> Result<Bytes, EngineError> {
+pub(super) async fn read_whole(response: Response<Incoming>, what: &str) -> Result<Bytes, EngineError> {
     let status = response.status();
     let body = gather(response.into_body(), what).await?;
     if status.is_success() {

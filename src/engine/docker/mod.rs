@@ -4,17 +4,21 @@
 //! `Client::send`. The answers that are asked often or must survive a foreign engine's quirks (list, inspect, events) are
 //! decoded here, leniently and into small rows; the rest of the API is bollard's, over the same pool.
 
+mod archive;
 mod client;
 mod decode;
 mod error;
+mod exec;
 mod lines;
 mod logs;
 mod meter;
 mod requests;
 mod stock;
 
+pub use archive::{ArchiveBody, PathStat};
 pub use client::Client;
 pub use error::EngineError;
+pub use exec::{Duplex, ExecId, ExecOrder, ExecState};
 pub use lines::Lines;
 pub use logs::{LogBody, LogQuery};
 pub use meter::Meter;

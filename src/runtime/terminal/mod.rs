@@ -7,10 +7,12 @@
 //! not read, and nothing may wait for it.
 
 mod decode;
+pub mod guest;
 mod input;
 mod modes;
 mod orphan;
 mod report;
+mod residue;
 mod signals;
 mod writer;
 
@@ -26,6 +28,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::input::Input;
 pub use self::modes::{Modes, restore};
+pub use self::residue::Residue;
 use self::signals::{Away, SignalWatch};
 pub use self::writer::{AsideError, Writer};
 

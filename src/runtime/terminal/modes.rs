@@ -116,7 +116,14 @@ pub(super) fn set_mouse(on: bool) {
 /// signal or the end of the loop. Idempotent; waits at most a moment for a terminal that does not read. Errors have
 /// no one left to tell, and the terminal may be gone. Returns whether someone still reads what is printed.
 pub fn restore() -> bool {
-    with(|slot| slot.take().is_none_or(|mut entered| entered.go_out() == Delivery::Taken)).unwrap_or(false)
+    let go = |entered: &mut Entered| {
+        if !entered.inside {
+            // A guest that has the terminal may have left it raw. Fails only on a dead terminal.
+            let _ = tcsetattr(io::stdin().as_fd(), OptionalActions::Now, &entered.cooked);
+        }
+        entered.go_out() == Delivery::Taken
+    };
+    with(|slot| slot.take().is_none_or(|mut entered| go(&mut entered))).unwrap_or(false)
 }
 
 impl Entered {

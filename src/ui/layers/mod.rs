@@ -2,6 +2,7 @@
 //! [`Layer`] seam.
 
 pub mod column_chooser;
+pub mod command_line;
 pub mod filter_line;
 pub mod frame;
 pub mod help;

@@ -1,0 +1,249 @@
+//! The audit's statements, the same for every engine.
+
+use std::{collections::HashMap, path::Path};
+
+use chrono::{DateTime, Utc};
+use sqlx::{AnyConnection, Row as _, any::AnyRow};
+
+use super::{
+    Check, Entry, EntryId, Head, Intent, Outcome, Target, Verdict, Who,
+    chain::{Chain, FIELDS, Row},
+};
+use crate::ledger::{LedgerError, store::Store};
+
+/// The table for SQLite. Types: `ledger`. The triggers are no lock, only a guard against one's own hand.
+pub(in crate::ledger) const SQLITE_SCHEMA: &[&str] = &[
+    "CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY,
+        entry BIGINT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('intent', 'outcome')),
+        at BIGINT NOT NULL,
+        login BIGINT, uid BIGINT, name TEXT, sudo_user TEXT, ssh_connection TEXT, machine TEXT, pid BIGINT,
+        action TEXT, host TEXT, target TEXT, target_id TEXT, argument TEXT, plan TEXT,
+        outcome TEXT, detail TEXT,
+        prev TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        UNIQUE (entry, kind)
+    )",
+    "CREATE INDEX audit_at ON audit (at)",
+    "CREATE TABLE audit_head (id BIGINT PRIMARY KEY CHECK (id = 1), seq BIGINT NOT NULL, hash TEXT NOT NULL)",
+    "INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '0000000000000000000000000000000000000000000000000000000000000000')",
+    "CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'rows of the audit are only appended'); END",
+    "CREATE TRIGGER audit_is_not_cut BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'rows of the audit are only appended'); END",
+];
+
+/// The fields that are numbers in the table.
+const NUMBERS: [&str; 6] = ["seq", "entry", "at", "login", "uid", "pid"];
+
+const INSERT: &str = "INSERT INTO audit (seq, entry, kind, at, login, uid, name, sudo_user, ssh_connection, machine, pid,
+    action, host, target, target_id, argument, plan, outcome, detail, prev, hash)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+/// Every column as text, in the order of [`FIELDS`], then `prev` and `hash`.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT CAST(seq AS TEXT), CAST(entry AS TEXT), kind, CAST(at AS TEXT), CAST(login AS TEXT), CAST(uid AS TEXT), name, sudo_user, ",
+            "ssh_connection, machine, CAST(pid AS TEXT), action, host, target, target_id, argument, plan, outcome, detail, prev, hash FROM audit ",
+            $rest
+        )
+    };
+}
+const PAGE: &str = select!("WHERE seq > $1 ORDER BY seq LIMIT 1000");
+const SINCE: &str = select!("WHERE entry IN (SELECT seq FROM audit WHERE kind = 'intent' AND at >= $1) ORDER BY seq");
+const HEAD: &str = "SELECT seq, hash FROM audit_head WHERE id = 1";
+const MOVE_HEAD: &str = "UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1";
+const ROWS_OF: &str = "SELECT count(*) FROM audit WHERE entry = $1";
+
+pub(super) async fn begin(store: &mut Store, intent: &Intent, now: DateTime<Utc>) -> Result<EntryId, LedgerError> {
+    let file = store.file().to_owned();
+    let connection = store.begin_write().await?;
+    let done = append_intent(connection, &file, &intent.cleaned(), now).await;
+    store.end(done).await
+}
+
+async fn append_intent(connection: &mut AnyConnection, file: &Path, intent: &Intent, now: DateTime<Utc>) -> Result<EntryId, LedgerError> {
+    let head = head(connection, file).await?;
+    let (seq, who) = (head.seq + 1, &intent.who);
+    let row = sealed(seq, seq, "intent", now, head.hash, |field| match field {
+        "login" => who.login.map(|uid| uid.to_string()),
+        "uid" => Some(who.uid.to_string()),
+        "name" => who.name.clone(),
+        "sudo_user" => who.sudo_user.clone(),
+        "ssh_connection" => who.ssh_connection.clone(),
+        "machine" => who.machine.clone(),
+        "pid" => Some(who.pid.to_string()),
+        "action" => Some(intent.action.clone()),
+        "host" => Some(intent.host.clone()),
+        "target" => Some(intent.target.name.clone()),
+        "target_id" => Some(intent.target.id.clone()),
+        "argument" => Some(intent.argument.clone()),
+        "plan" => Some(intent.plan.clone()),
+        _ => None,
+    });
+    append(connection, file, seq, &row).await?;
+    Ok(EntryId(seq))
+}
+
+pub(super) async fn finish(store: &mut Store, entry: EntryId, outcome: &Outcome, now: DateTime<Utc>) -> Result<(), LedgerError> {
+    let file = store.file().to_owned();
+    let connection = store.begin_write().await?;
+    let done = append_outcome(connection, &file, entry, &outcome.cleaned(), now).await;
+    store.end(done).await
+}
+
+async fn append_outcome(
+    connection: &mut AnyConnection,
+    file: &Path,
+    entry: EntryId,
+    outcome: &Outcome,
+    now: DateTime<Utc>,
+) -> Result<(), LedgerError> {
+    let rows = sqlx::query(ROWS_OF).bind(entry.0).fetch_one(&mut *connection).await.and_then(|row| row.try_get::<i64, _>(0));
+    if rows.map_err(|error| LedgerError::database(file, &error))? != 1 {
+        return Err(LedgerError::NotOpen(entry));
+    }
+    let head = head(connection, file).await?;
+    let seq = head.seq + 1;
+    let row = sealed(seq, entry.0, "outcome", now, head.hash, |field| match field {
+        "outcome" => Some(outcome.verdict.word().to_owned()),
+        "detail" => Some(outcome.detail.clone()),
+        _ => None,
+    });
+    append(connection, file, seq, &row).await
+}
+
+pub(super) async fn rows(store: &mut Store, since: Option<DateTime<Utc>>) -> Result<Vec<Entry>, LedgerError> {
+    let file = store.file().to_owned();
+    let since = since.map_or(i64::MIN, |at| at.timestamp_millis());
+    let connection = store.begin_read().await?;
+    let found = sqlx::query(SINCE).bind(since).fetch_all(connection).await.map_err(|error| LedgerError::database(&file, &error));
+    let found = store.end(found).await?;
+    let mut entries: Vec<Entry> = Vec::with_capacity(found.len() / 2);
+    let mut places = HashMap::new();
+    for row in found.iter().map(stored) {
+        let unreadable = || {
+            let reason = format!("row {} of the audit cannot be read", row.field("seq").unwrap_or("without a number"));
+            LedgerError::Damaged { file: file.clone(), reason }
+        };
+        let id = EntryId(row.number("entry").ok_or_else(unreadable)?);
+        if row.field("kind") == Some("intent") {
+            places.insert(id, entries.len());
+            entries.push(entry(&row).ok_or_else(unreadable)?);
+        } else if let Some(entry) = places.get(&id).and_then(|place| entries.get_mut(*place)) {
+            entry.verdict = Some(row.field("outcome").and_then(Verdict::parse).ok_or_else(unreadable)?);
+            entry.detail = text(&row, "detail");
+            entry.ended = moment(&row);
+        }
+    }
+    Ok(entries)
+}
+
+pub(super) async fn verify(store: &mut Store, noted: Vec<Head>) -> Result<Check, LedgerError> {
+    let file = store.file().to_owned();
+    let connection = store.begin_read().await?;
+    let checked = walk(connection, &file, Chain::new(noted)).await;
+    store.end(checked).await
+}
+
+async fn walk(connection: &mut AnyConnection, file: &Path, mut chain: Chain) -> Result<Check, LedgerError> {
+    let mut last = i64::MIN;
+    loop {
+        let page = sqlx::query(PAGE).bind(last).fetch_all(&mut *connection).await;
+        let page = page.map_err(|error| LedgerError::database(file, &error))?;
+        let Some(end) = page.last() else { break };
+        let numberless = || LedgerError::Damaged { file: file.to_owned(), reason: "a row of the audit has no number".to_owned() };
+        last = stored(end).number("seq").ok_or_else(numberless)?;
+        for row in &page {
+            chain.take(&stored(row));
+        }
+    }
+    Ok(chain.end(find_head(connection, file).await?))
+}
+
+async fn find_head(connection: &mut AnyConnection, file: &Path) -> Result<Option<Head>, LedgerError> {
+    let row = sqlx::query(HEAD).fetch_optional(connection).await;
+    let head = row.and_then(|row| row.map(|row| Ok(Head { seq: row.try_get(0)?, hash: row.try_get(1)? })).transpose());
+    head.map_err(|error: sqlx::Error| LedgerError::database(file, &error))
+}
+
+/// The record of the last row, without which nothing can be appended.
+async fn head(connection: &mut AnyConnection, file: &Path) -> Result<Head, LedgerError> {
+    let gone = || LedgerError::Damaged { file: file.to_owned(), reason: "the record of the audit's last row is gone".to_owned() };
+    find_head(connection, file).await?.ok_or_else(gone)
+}
+
+/// A row after the one with the hash `prev`.
+fn sealed(seq: i64, entry: i64, kind: &str, at: DateTime<Utc>, prev: String, field: impl Fn(&str) -> Option<String>) -> Row {
+    let fields = FIELDS.iter().map(|name| match *name {
+        "seq" => Some(seq.to_string()),
+        "entry" => Some(entry.to_string()),
+        "kind" => Some(kind.to_owned()),
+        "at" => Some(at.timestamp_millis().to_string()),
+        other => field(other),
+    });
+    Row::sealed(fields.collect(), prev)
+}
+
+async fn append(connection: &mut AnyConnection, file: &Path, seq: i64, row: &Row) -> Result<(), LedgerError> {
+    let mut insert = sqlx::query(INSERT);
+    for (name, value) in FIELDS.iter().zip(&row.fields) {
+        insert = match NUMBERS.contains(name) {
+            true => insert.bind(value.as_deref().and_then(|text| text.parse::<i64>().ok())),
+            false => insert.bind(value.clone()),
+        };
+    }
+    let inserted = insert.bind(row.prev.clone()).bind(row.hash.clone()).execute(&mut *connection).await;
+    inserted.map_err(|error| match &error {
+        sqlx::Error::Database(said) if said.is_unique_violation() => {
+            let reason = format!("the record of the audit's last row says {}, but there are later rows", seq - 1);
+            LedgerError::Damaged { file: file.to_owned(), reason }
+        }
+        other => LedgerError::database(file, other),
+    })?;
+    let moved = sqlx::query(MOVE_HEAD).bind(seq).bind(row.hash.clone()).execute(connection).await;
+    moved.map(|_| ()).map_err(|error| LedgerError::database(file, &error))
+}
+
+/// A row as it lies there. What cannot be read as text was not written by us: it becomes a text that no hash fits.
+fn stored(row: &AnyRow) -> Row {
+    let text = |index: usize| row.try_get::<Option<String>, _>(index).unwrap_or_else(|_| Some("\u{fffd}".to_owned()));
+    Row {
+        fields: (0..FIELDS.len()).map(text).collect(),
+        prev: text(FIELDS.len()).unwrap_or_default(),
+        hash: text(FIELDS.len() + 1).unwrap_or_default(),
+    }
+}
+
+fn entry(row: &Row) -> Option<Entry> {
+    let small = |name: &str| row.number(name).and_then(|number| u32::try_from(number).ok());
+    let owned = |name: &str| row.field(name).map(str::to_owned);
+    Some(Entry {
+        id: EntryId(row.number("seq")?),
+        at: moment(row)?,
+        who: Who {
+            login: small("login"),
+            uid: small("uid")?,
+            name: owned("name"),
+            sudo_user: owned("sudo_user"),
+            ssh_connection: owned("ssh_connection"),
+            machine: owned("machine"),
+            pid: small("pid")?,
+        },
+        action: text(row, "action"),
+        host: text(row, "host"),
+        target: Target { name: text(row, "target"), id: text(row, "target_id") },
+        argument: text(row, "argument"),
+        plan: text(row, "plan"),
+        verdict: None,
+        detail: String::new(),
+        ended: None,
+    })
+}
+
+fn text(row: &Row, name: &str) -> String {
+    row.field(name).unwrap_or_default().to_owned()
+}
+
+fn moment(row: &Row) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(row.number("at")?)
+}

@@ -1,0 +1,97 @@
+//! The thread that owns the connection, and how work gets there.
+
+use std::{
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    thread::{self, JoinHandle},
+};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Access, LedgerError, StateDir, Store};
+
+/// How many pieces of work may wait. Nothing of the audit is ever dropped: a full queue makes the callers wait.
+const JOBS: usize = 64;
+
+type Job = Box<dyn for<'s> FnOnce(&'s mut Store) -> BoxFuture<'s, ()> + Send>;
+
+/// Owner of the thread. Dropping it closes the queue and waits until what is in it is written: a statement's time, not more.
+pub(super) struct Keeper {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    /// Device and inode of the file that is open; `None` for what is not kept in a file.
+    file: Option<(u64, u64)>,
+}
+
+impl Keeper {
+    /// Opens the store on a new thread.
+    pub(super) async fn start(dir: &StateDir, access: Access) -> Result<Self, LedgerError> {
+        // jobs: wait
+        let (jobs, mut queue) = mpsc::channel::<Job>(JOBS);
+        let (tell, told) = oneshot::channel();
+        let (dir, stopped) = (dir.clone(), |error: &dyn std::fmt::Display| LedgerError::Stopped(error.to_string()));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| stopped(&error))?;
+        let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || {
+            runtime.block_on(async move {
+                let mut store = match Store::open(&dir, access).await {
+                    Ok(store) => store,
+                    Err(error) => {
+                        // Nobody waits for it any more: then nobody needs to know.
+                        let _ = tell.send(Err(error));
+                        return;
+                    }
+                };
+                let file = std::fs::metadata(store.file()).ok().map(|meta| (meta.dev(), meta.ino()));
+                let _ = tell.send(Ok(file));
+                while let Some(job) = queue.recv().await {
+                    job(&mut store).await;
+                }
+                store.close().await;
+            });
+        });
+        let mut keeper = Self { jobs: Some(jobs), thread: Some(thread.map_err(|error| stopped(&error))?), file: None };
+        match told.await {
+            Ok(opened) => keeper.file = opened?,
+            Err(_) => return Err(stopped(&"its thread ended while opening")),
+        }
+        Ok(keeper)
+    }
+
+    /// Whether what is open is still what lies at this path: somebody may have moved it away, and what is written to it then is seen by
+    /// nobody.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        let now = std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+        self.file.is_none() || self.file == now
+    }
+
+    /// Runs work on the connection and brings its result back.
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        F: for<'s> FnOnce(&'s mut Store) -> BoxFuture<'s, Result<T, LedgerError>> + Send + 'static,
+    {
+        let (tell, told) = oneshot::channel();
+        let job: Job = Box::new(move |store| {
+            Box::pin(async move {
+                // Who asked may have stopped waiting; the work is done all the same.
+                let _ = tell.send(work(store).await);
+            })
+        });
+        let ended = || LedgerError::Stopped("its thread has ended".to_owned());
+        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
+        jobs.send(job).await.map_err(|_| ended())?;
+        told.await.map_err(|_| ended())?
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the ledger's thread panicked");
+        }
+    }
+}
