@@ -10,6 +10,7 @@ use super::{
 use crate::{
     runtime::{
         Settings, State,
+        runner::Runner,
         console::{Console, Opening},
     },
     ui::{
@@ -43,9 +44,10 @@ pub fn run(global: &Global) -> Result<Exit, Failure> {
         }),
     };
     let mouse = settings.mouse;
+    let runner = Runner::new(sources.journal(), sources.who());
     let state = State::new(sources.specs(), sources.rules, sources.rights, settings, Utc::now());
     let sim = sources.sim;
-    let code = Console::run(Opening { state, engine, reports, mouse, note, theme_dir }).map_err(Failure::failed)?;
+    let code = Console::run(Opening { state, engine, reports, runner, mouse, note, theme_dir }).map_err(Failure::failed)?;
     drop(sim);
     Ok(Exit(code))
 }

@@ -1,12 +1,13 @@
 //! From flags to a running engine side: the configuration, the hosts (configured, named on the command line, or simulated) and
 //! the rights, put together once for console and verbs alike.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::mpsc;
 
 use super::{args::Global, exit::Failure, sim::SimFleet};
 use crate::{
+    act::Journal,
     config::{Config, Endpoint, HostConfig, Layers},
     engine::{Engine, Report, Target},
     fleet::{
@@ -14,6 +15,7 @@ use crate::{
         identity::{IdentityMatch, IdentityRule, IdentityRuleSpec},
     },
     rights::Rights,
+    runtime::journal::LogJournal,
     sim::SimHost,
     text::clean,
 };
@@ -55,6 +57,19 @@ impl Sources {
     /// The model's view of the hosts.
     pub fn specs(&self) -> Vec<HostSpec> {
         self.targets.iter().map(|target| target.spec.clone()).collect()
+    }
+
+    /// Who keeps the audit of this run's acts.
+    pub fn journal(&self) -> Arc<dyn Journal> {
+        Arc::new(LogJournal::default())
+    }
+
+    /// In whose name this run acts.
+    pub fn who(&self) -> Arc<str> {
+        let name = ["LOGNAME", "USER"].into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
+        let uid = rustix::process::getuid().as_raw();
+        let who = if name.is_empty() { format!("uid {uid}") } else { format!("{} (uid {uid})", clean(&name)) };
+        who.into()
     }
 
     /// Starts the engine side.

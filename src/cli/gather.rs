@@ -4,7 +4,7 @@
 //! on standard error, one line a host, and ends in exit code 3.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -21,6 +21,7 @@ use super::{
     out::complain,
 };
 use crate::{
+    act::{ActId, ActWord},
     action::{Answer, RequestId},
     engine::{Engine, HostCommand, Question, Report, logs::LogPort, transport::CONNECT_LIMIT},
     fleet::{Change, Container, ContainerKey, Delta, EngineEvent, Fleet, Host, HostId, ImageId, LinkState, Selector},
@@ -60,6 +61,8 @@ pub struct Watch {
     /// Why a host has no history, or that it came.
     histories: HashMap<HostId, Result<(), String>>,
     answer: Option<Answer>,
+    /// What became of acts and was not asked for yet.
+    acted: VecDeque<(ActId, ActWord)>,
     /// Hosts that were not ready in time.
     late: IndexSet<HostId>,
     /// What changed since [`Watch::change`] last told.
@@ -88,6 +91,7 @@ impl Watch {
             known: HashMap::new(),
             histories: HashMap::new(),
             answer: None,
+            acted: VecDeque::new(),
             late: IndexSet::new(),
             changed: Change::default(),
         })
@@ -148,6 +152,7 @@ impl Watch {
         match report {
             Report::Delta(delta) => return self.apply(delta),
             Report::Answer(answer) => self.answer = Some(answer),
+            Report::Acted { request, word, .. } => self.acted.push_back((request, word)),
             Report::History { host, result } => {
                 let result = result.map(|events| {
                     let at = Utc::now();
@@ -272,6 +277,23 @@ impl Watch {
         }
     }
 
+    /// Hands a command to a host's task; `false` when its queue is full.
+    #[must_use]
+    pub fn command(&self, host: &HostId, command: HostCommand) -> bool {
+        self.engine.command(host, command)
+    }
+
+    /// The next word on an act that was ordered; `None` when no more can come. Cancel-safe.
+    pub async fn acted(&mut self) -> Option<(ActId, ActWord)> {
+        loop {
+            if let Some(word) = self.acted.pop_front() {
+                return Some(word);
+            }
+            let report = self.reports.recv().await?;
+            self.take(report);
+        }
+    }
+
     /// The way to the containers' logs.
     pub fn logs(&self) -> &LogPort {
         self.engine.logs()
@@ -313,7 +335,7 @@ fn rows_are_whole(fleet: &Fleet, host: &HostId, known: &Known) -> bool {
 
 fn host_of(report: &Report) -> &HostId {
     match report {
-        Report::History { host, .. } => host,
+        Report::History { host, .. } | Report::Acted { host, .. } => host,
         Report::Answer(answer) => &answer.key.host,
         Report::Delta(delta) => match delta {
             Delta::Link { host, .. }

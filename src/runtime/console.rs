@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,15 +13,17 @@ use tokio::sync::mpsc;
 
 use super::{
     Effect, State,
+    runner::{Runner, Turn},
     terminal::{self, Event, Suspended, Terminal, TerminalError, Writer},
 };
 use crate::{
+    act::{Plan, Run},
     action::Command,
     engine::{Engine, HostCommand, Question, Report},
     fleet::{ContainerKey, Delta, HostId},
     ui::{
         backend::{Canvas, Drawn},
-        layers::theme_picker::ThemePicker,
+        layers::{act_results::ActResults, theme_picker::ThemePicker},
         osc52,
         panel::Refresh,
         screen::Screen,
@@ -52,6 +55,8 @@ pub struct Opening {
     pub engine: Engine,
     /// What comes from there.
     pub reports: mpsc::Receiver<Report>,
+    /// What carries plans out.
+    pub runner: Runner,
     /// Whether the mouse is ours from the start.
     pub mouse: bool,
     /// One line for the foot until the first key: what was wrong with theme or keymap.
@@ -66,6 +71,7 @@ pub struct Console {
     screen: Screen,
     engine: Engine,
     reports: mpsc::Receiver<Report>,
+    runner: Runner,
     terminal: Terminal,
     canvas: Canvas<Writer>,
     dirty: bool,
@@ -87,7 +93,7 @@ impl Console {
     /// # Errors
     /// When standard input or output is no terminal, or it cannot be set up.
     pub fn run(opening: Opening) -> Result<i32, TerminalError> {
-        let Opening { state, engine, reports, mouse, note, theme_dir } = opening;
+        let Opening { state, engine, reports, runner, mouse, note, theme_dir } = opening;
         let (terminal, events) = terminal::open(terminal::Modes { mouse, kitty_keys: false })?;
         let size = terminal::window_size().map_err(|source| TerminalError::Setup { what: "reading its size", source })?;
         let canvas = Canvas::new(size, terminal.writer().clone());
@@ -96,6 +102,7 @@ impl Console {
             screen: Screen::default(),
             engine,
             reports,
+            runner,
             terminal,
             canvas,
             dirty: true,
@@ -134,6 +141,10 @@ impl Console {
                     bus_open = count > 0;
                     None
                 }
+                turn = self.runner.turn() => {
+                    self.turned(turn);
+                    None
+                }
                 // A frame is waiting for the terminal to take the last one.
                 () = writer.freed(), if self.dirty => None,
                 () = tokio::time::sleep_until(wake.into()) => {
@@ -168,9 +179,28 @@ impl Console {
                 self.screen.answer(&answer);
                 self.dirty = true;
             }
+            Report::Acted { request, word, .. } => self.runner.take(request, word),
             Report::History { result, .. } => {
                 for event in result.into_iter().flatten() {
                     self.dirty |= self.state.apply(Delta::Event { event, live: false, at: Utc::now() });
+                }
+            }
+        }
+    }
+
+    fn turned(&mut self, turn: Turn) {
+        match turn {
+            Turn::Send { host, request, command } => {
+                if !self.engine.command(&host, command) {
+                    self.runner.undelivered(request);
+                }
+            }
+            Turn::Progress(progress) => {
+                self.dirty = true;
+                if let Some((run, line)) = self.state.progress(progress)
+                    && !self.screen.shows_run(run)
+                {
+                    self.screen.say(line);
                 }
             }
         }
@@ -215,6 +245,11 @@ impl Console {
         self.urgent = true;
         match effect {
             Effect::Engine(command) => self.ask(command),
+            Effect::Act(plan) => self.begin(*plan),
+            Effect::CancelActs(run) => {
+                self.runner.cancel(run);
+                self.state.call_off(run);
+            }
             Effect::Copy(text) => {
                 let sent = osc52::copy(&text)
                     .map_err(|error| error.to_string())
@@ -242,6 +277,13 @@ impl Console {
             Effect::Quit(code) => return Ok(Some(code)),
         }
         Ok(None)
+    }
+
+    fn begin(&mut self, plan: Plan) {
+        let plan = Arc::new(plan);
+        let run = self.runner.start(Arc::clone(&plan));
+        self.state.begin_run(Run::new(run, plan));
+        self.screen.open(Box::new(ActResults::of(run)));
     }
 
     fn repaint(&mut self) {

@@ -13,6 +13,7 @@ use super::{
     view::{Ages, View},
 };
 use crate::{
+    act::Runs,
     fleet::{Change, ContainerKey, Delta, Fleet, Matrix, MatrixBy, Summary, fixture},
     rights::Rights,
     text::width,
@@ -25,6 +26,7 @@ pub(crate) struct Scene {
     pub summary: Summary,
     pub filter: Filter,
     pub marks: BTreeSet<ContainerKey>,
+    pub runs: Runs,
     pub rights: Rights,
     pub theme: Theme,
     pub keymap: Keymap,
@@ -50,6 +52,7 @@ impl Scene {
             summary,
             filter: Filter::default(),
             marks: BTreeSet::new(),
+            runs: Runs::default(),
             rights: Rights::Act,
             theme: theme("harbor"),
             keymap: keymap::load("default", None).0,
@@ -94,6 +97,7 @@ impl Scene {
             summary: &self.summary,
             filter: &self.filter,
             marks: &self.marks,
+            runs: &self.runs,
             rights: &self.rights,
             theme: &self.theme,
             keymap: &self.keymap,

@@ -10,6 +10,7 @@ mod error;
 mod lines;
 mod logs;
 mod meter;
+mod once;
 mod requests;
 
 pub use client::Client;
@@ -17,4 +18,5 @@ pub use error::EngineError;
 pub use lines::Lines;
 pub use logs::{LogBody, LogQuery};
 pub use meter::Meter;
+pub use once::OnceError;
 pub use requests::{Handshake, parse_event};

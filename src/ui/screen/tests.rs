@@ -4,6 +4,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::*;
 use crate::{
+    act::Runs,
     fleet::{Fleet, Matrix, MatrixBy, Summary, fixture},
     ui::{
         filter::Filter,
@@ -19,6 +20,7 @@ struct Bench {
     summary: Summary,
     filter: Filter,
     marks: BTreeSet<ContainerKey>,
+    runs: Runs,
     rights: Rights,
     theme: Theme,
     keymap: Keymap,
@@ -37,6 +39,7 @@ impl Bench {
             summary,
             filter: Filter::default(),
             marks: Default::default(),
+            runs: Runs::default(),
             rights: Rights::view("a test"),
             theme,
             keymap: keymap::load("default", None).0,
@@ -51,6 +54,7 @@ impl Bench {
             summary: &self.summary,
             filter: &self.filter,
             marks: &self.marks,
+            runs: &self.runs,
             rights: &self.rights,
             theme: &self.theme,
             keymap: &self.keymap,
