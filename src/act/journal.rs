@@ -54,3 +54,45 @@ pub trait Journal: Send + Sync {
     /// The act has happened all the same; who ran it says that its outcome is not on record.
     fn end(&self, ticket: Ticket, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>>;
 }
+
+#[cfg(test)]
+pub(crate) mod memory {
+    use std::sync::Mutex;
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    /// A journal that forgets with the test, and fails when told to.
+    #[derive(Default)]
+    pub struct MemoryJournal {
+        pub entries: Mutex<Vec<(Intent, Option<Outcome>)>>,
+        pub refuses_to_begin: bool,
+        pub refuses_to_end: bool,
+    }
+
+    impl Journal for MemoryJournal {
+        fn begin(&self, intent: Intent) -> BoxFuture<'_, Result<Ticket, JournalError>> {
+            let result = if self.refuses_to_begin {
+                Err(JournalError("the disk is full".to_owned()))
+            } else {
+                let mut entries = self.entries.lock().unwrap();
+                entries.push((intent, None));
+                Ok(Ticket(entries.len() as i64 - 1))
+            };
+            std::future::ready(result).boxed()
+        }
+
+        fn end(&self, ticket: Ticket, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {
+            let result = if self.refuses_to_end {
+                Err(JournalError("the disk is full".to_owned()))
+            } else {
+                let mut entries = self.entries.lock().unwrap();
+                let entry = &mut entries[ticket.0 as usize];
+                assert_eq!(entry.1.replace(outcome), None, "an outcome is written once");
+                Ok(())
+            };
+            std::future::ready(result).boxed()
+        }
+    }
+}

@@ -11,6 +11,8 @@ mod resolve;
 mod runs;
 mod verb;
 
+#[cfg(test)]
+pub(crate) use journal::memory::MemoryJournal;
 pub use journal::{Intent, Journal, JournalError, Ticket};
 pub use outcome::{ActId, ActWord, Class, Outcome};
 pub use plan::{Consequence, Fate, Plan, Step, Target, Weight, plan};

@@ -15,6 +15,8 @@ impl Exit {
     pub const USAGE: Self = Self(2);
     /// Done, but some hosts could not be reached.
     pub const INCOMPLETE: Self = Self(3);
+    /// Refused: rights, policy, gate.
+    pub const REFUSED: Self = Self(5);
 }
 
 /// Why a verb could not do what was asked.
@@ -39,6 +41,11 @@ impl Failure {
     /// Some hosts could not be reached, and without them there is no answer.
     pub fn incomplete(message: impl Display) -> Self {
         Self { code: Exit::INCOMPLETE, message: Some(message.to_string()) }
+    }
+
+    /// This process may not do it.
+    pub fn refused(message: impl Display) -> Self {
+        Self { code: Exit::REFUSED, message: Some(message.to_string()) }
     }
 
     /// Who read our output has left, as `head` does: the end, and no failure.

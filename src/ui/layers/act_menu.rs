@@ -114,3 +114,66 @@ impl Layer for ActMenu {
 fn verb(action: Action) -> &'static str {
     action.id().split_once('.').map_or(action.id(), |(_, verb)| verb)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::fixture::{Scene, text};
+
+    const SIZES: [(u16, u16); 2] = [(80, 24), (160, 50)];
+
+    fn shown(menu: &mut ActMenu, scene: &Scene, size: (u16, u16)) -> String {
+        let area = Rect::new(0, 0, size.0, size.1);
+        let mut buffer = Buffer::empty(area);
+        menu.render(&mut buffer, area, &scene.view());
+        text(&buffer)
+    }
+
+    #[test]
+    fn what_is_grey_says_why_and_does_not_run() {
+        let scene = Scene::drawn();
+        let mut menu = ActMenu::open(Context::Hosts, Selected::Host, "nothing selected".to_owned(), &scene.view());
+        for action in ACTS {
+            assert_eq!(menu.act(action, &scene.view()), LayerOutcome::Stay, "{action}");
+        }
+        assert_eq!(menu.act(Action::SelectionOpen, &scene.view()), LayerOutcome::Stay);
+        assert!(shown(&mut menu, &scene, (80, 24)).contains("needs a container or a service, not a host"));
+        assert_eq!(menu.act(Action::LayerClose, &scene.view()), LayerOutcome::Close);
+        let scene = Scene { rights: Rights::view("a test"), ..Scene::drawn() };
+        let mut menu = ActMenu::open(Context::Containers, Selected::Container, "web-1 on app-04".to_owned(), &scene.view());
+        assert_eq!(menu.act(Action::ContainerStop, &scene.view()), LayerOutcome::Stay);
+        assert!(shown(&mut menu, &scene, (80, 24)).contains("this console is read-only"));
+    }
+
+    #[test]
+    fn a_key_or_enter_runs_a_row() {
+        let scene = Scene::drawn();
+        let mut menu = ActMenu::open(Context::Containers, Selected::Container, "web-1 on app-04".to_owned(), &scene.view());
+        assert_eq!(menu.act(Action::ContainerStop, &scene.view()), LayerOutcome::Run(Action::ContainerStop));
+        menu.act(Action::ListMoveDown, &scene.view());
+        assert_eq!(menu.act(Action::SelectionOpen, &scene.view()), LayerOutcome::Run(Action::ContainerStop));
+        assert_eq!(menu.act(Action::AppQuit, &scene.view()), LayerOutcome::Pass);
+    }
+
+    /// No slip of the shift key may take something away: in no keymap is it one letter from another act.
+    #[test]
+    fn taking_away_is_no_letter() {
+        use crate::ui::keymap;
+        for (name, _) in keymap::BUILT_IN {
+            let keys = keymap::load(name, None).0;
+            let key = keys.reverse(Action::ContainerRemove, &Context::focus(Context::Global, Some(Context::ActMenu)));
+            assert!(key.is_some_and(|key| key.chars().count() > 1), "{name}: {key:?}");
+            assert!(keys.reverse(Action::ActsOpenMenu, &[Context::Containers, Context::Global]).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn screens() {
+        for (theme, scene) in [("harbor", Scene::drawn()), ("mono", Scene::drawn().in_theme("mono"))] {
+            for size in SIZES {
+                let mut menu = ActMenu::open(Context::Containers, Selected::Container, "3 marked containers".to_owned(), &scene.view());
+                insta::assert_snapshot!(format!("act-menu-{theme}-{}x{}", size.0, size.1), shown(&mut menu, &scene, size));
+            }
+        }
+    }
+}

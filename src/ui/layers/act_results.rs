@@ -155,3 +155,81 @@ fn foot(run: &Run, view: &View<'_>) -> String {
     let close = key(Action::LayerClose, if run.is_over() { "closes" } else { "closes, it goes on" });
     [cancel, close].into_iter().flatten().collect::<Vec<_>>().join("  ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        act::{Act, Outcome, Policy, Progress, plan},
+        rights::Rights,
+        ui::fixture::{Scene, text},
+    };
+
+    fn shown(results: &mut ActResults, scene: &Scene, size: (u16, u16)) -> String {
+        let area = Rect::new(0, 0, size.0, size.1);
+        let mut buffer = Buffer::empty(area);
+        results.render(&mut buffer, area, &scene.view());
+        text(&buffer)
+    }
+
+    /// A run in the middle, with every kind of word on the screen.
+    fn under_way(theme: &str) -> Scene {
+        let mut scene = Scene::drawn().in_theme(theme);
+        let keys: Vec<_> = scene.fleet.containers().filter(|one| one.identity.service.service.as_str() == "web").map(|one| one.key.clone()).collect();
+        let planned = plan(Act::Stop { grace: Some(5) }, &keys, &scene.fleet, &Rights::Act, &Policy::default());
+        scene.runs.begin(Run::new(RunId(1), Arc::new(planned)));
+        let over = |result| Stage::Over { result, unrecorded: None };
+        let stages = [
+            over(Outcome::Done),
+            Stage::Sent,
+            Stage::Unsure { why: "the connection closed in the middle of POST /containers/d4e5/stop: broken pipe".into() },
+            over(Outcome::Refused { status: 409, message: "container is being removed".into() }),
+            over(Outcome::Unreachable { why: "its host is lost: connection timed out".into() }),
+            Stage::Recording,
+        ];
+        for (step, stage) in stages.into_iter().enumerate() {
+            scene.runs.apply(Progress { run: RunId(1), step, stage });
+        }
+        scene
+    }
+
+    #[test]
+    fn only_what_goes_on_can_be_called_off() {
+        let mut scene = under_way("harbor");
+        let mut results = ActResults::of(RunId(1));
+        assert_eq!(results.act(Action::ActsCancel, &scene.view()), LayerOutcome::Ask(Request::CancelActs(RunId(1))));
+        scene.runs.call_off(RunId(1));
+        assert_eq!(results.act(Action::ActsCancel, &scene.view()), LayerOutcome::Stay);
+        let text = shown(&mut results, &scene, (100, 20));
+        assert!(text.contains("sent: it cannot be recalled") && text.contains("called off"), "{text}");
+        for step in 0..7 {
+            scene.runs.apply(Progress { run: RunId(1), step, stage: Stage::Over { result: Outcome::Done, unrecorded: None } });
+        }
+        assert_eq!(results.act(Action::ActsCancel, &scene.view()), LayerOutcome::Stay);
+        assert_eq!(results.act(Action::LayerClose, &scene.view()), LayerOutcome::Close);
+        assert!(shown(&mut results, &scene, (100, 20)).contains("stopped 7 of 7"));
+    }
+
+    #[test]
+    fn screens() {
+        for theme in ["harbor", "mono"] {
+            let scene = under_way(theme);
+            for size in [(80, 24), (160, 50)] {
+                let text = shown(&mut ActResults::of(RunId(1)), &scene, size);
+                insta::assert_snapshot!(format!("act-results-{theme}-{}x{}", size.0, size.1), text);
+            }
+        }
+    }
+
+    #[test]
+    fn no_size_is_too_small() {
+        let scene = under_way("harbor");
+        for width in 1..40 {
+            for height in 1..12 {
+                shown(&mut ActResults::of(RunId(1)), &scene, (width, height));
+            }
+        }
+    }
+}
