@@ -334,10 +334,10 @@ fn consequences(act: &Act, steps: &[Step], fleet: &Fleet) -> Vec<Consequence> {
         let stay = serving.iter().filter(|container| !ids.contains(container.key.id.as_str())).count();
         let word = if serving.iter().any(|container| container.health == Health::Healthy) { "healthy" } else { "running" };
         let place = environment.map_or(String::new(), |environment| format!(" in {environment}"));
-        found.extend(told(act.capacity(), stay, serving.len(), word, ids.len()).map(|(weight, words)| Consequence {
-            weight,
-            text: format!("{service}{place}: {words}").into(),
-        }));
+        found.extend(
+            told(act.capacity(), stay, serving.len(), word, ids.len())
+                .map(|(weight, words)| Consequence { weight, text: format!("{service}{place}: {words}").into() }),
+        );
     }
     for (host, count) in left_out(steps) {
         let text = format!("{host} cannot be reached: {} left out", counted(count, "container"));

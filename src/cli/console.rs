@@ -10,8 +10,8 @@ use super::{
 use crate::{
     runtime::{
         Settings, State,
-        runner::Runner,
         console::{Console, Opening},
+        runner::Runner,
     },
     ui::{
         keymap,

@@ -121,7 +121,10 @@ fn acts_do_what_they_say_once_whatever_breaks() {
     assert_eq!(of_third.len(), 1, "{of_third:?}");
     let line = line_of("app-03", "slow-1");
     let truth = starts(&lab, "app-03", "slow-1", home.path());
-    assert!(if line.contains("not restarted") { truth == 1 } else { truth == 2 && line.contains("restarted: the answer got lost") }, "{line}: {truth}");
+    assert!(
+        if line.contains("not restarted") { truth == 1 } else { truth == 2 && line.contains("restarted: the answer got lost") },
+        "{line}: {truth}"
+    );
 
     let removed = act(&["rm", "service:hand", "--force", "--yes", "--format", "json"]);
     assert_eq!(removed.code, Some(0), "{removed:?}");
@@ -196,16 +199,9 @@ fn every_act_on_every_host(lab: &Lab, act: &dyn Fn(&[&str]) -> Ended, home: &Pat
 }
 
 fn read_only_refuses(act: &dyn Fn(&[&str]) -> Ended, recorders: &[Recorder]) {
-    for args in [
-        &["start"][..],
-        &["stop"],
-        &["restart"],
-        &["kill"],
-        &["pause"],
-        &["unpause"],
-        &["rm", "--force"],
-        &["rename", "--to", "other"],
-    ] {
+    for args in
+        [&["start"][..], &["stop"], &["restart"], &["kill"], &["pause"], &["unpause"], &["rm", "--force"], &["rename", "--to", "other"]]
+    {
         let ended = act(&[args, &["service:hand", "--yes", "--read-only"]].concat());
         assert_eq!((ended.code, ended.out.as_str()), (Some(5), ""), "{args:?}: {ended:?}");
         assert!(ended.err.contains("is refused: "), "{ended:?}");

@@ -197,20 +197,10 @@ fn what_is_lost_is_said_of_each() {
     let plan = planned(Act::Remove { force: true, volumes: true }, &fleet, "host:app-04 service:web");
     assert_eq!(
         plan.steps[0].notes.iter().map(|note| &**note).collect::<Vec<_>>(),
-        [
-            "its log and what it wrote into its own layer are lost",
-            ":20020 given up",
-            "its anonymous volumes go with it, named ones stay"
-        ]
+        ["its log and what it wrote into its own layer are lost", ":20020 given up", "its anonymous volumes go with it, named ones stay"]
     );
     assert_eq!(plan.undo.as_ref(), "cannot be taken back");
-    let of_kept = super::plan(
-        remove(false),
-        &[ContainerKey { host: "test-01".into(), id }],
-        &fleet,
-        &Rights::Act,
-        &Policy::default(),
-    );
+    let of_kept = super::plan(remove(false), &[ContainerKey { host: "test-01".into(), id }], &fleet, &Rights::Act, &Policy::default());
     assert_eq!(of_kept.steps[0].now.as_ref(), "exited, kept");
     assert!(of_kept.steps[0].notes.iter().any(|note| note.contains("way back")), "{of_kept:?}");
 }
@@ -227,8 +217,5 @@ fn what_is_gone_is_said_and_a_plan_is_data() {
     let plan = planned(stop(), &fleet, "service:web env:production");
     let read: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     assert!(read == plan && read.does_as(&plan) && !gone.does_as(&plan));
-    assert_eq!(
-        plan.line(),
-        "Stop 4 containers on 4 hosts; shop/web in production: none of 4 healthy stays: it is down then"
-    );
+    assert_eq!(plan.line(), "Stop 4 containers on 4 hosts; shop/web in production: none of 4 healthy stays: it is down then");
 }

@@ -181,7 +181,9 @@ async fn every_act_does_what_it_says_and_is_on_record() {
     let entries = bench.journal.entries.lock().unwrap();
     let told: Vec<String> = entries
         .iter()
-        .map(|(intent, outcome)| format!("{} {} {} {:?} {}", intent.who, intent.action, intent.target, intent.argument, outcome.clone().unwrap()))
+        .map(|(intent, outcome)| {
+            format!("{} {} {} {:?} {}", intent.who, intent.action, intent.target, intent.argument, outcome.clone().unwrap())
+        })
         .collect();
     assert_eq!(
         told,

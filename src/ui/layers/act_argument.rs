@@ -8,11 +8,7 @@ use crate::{
     act::{Act, check_name, parse_signal},
     action::{Action, Context},
     fleet::ContainerKey,
-    ui::{
-        theme::Role,
-        view::View,
-        widgets::Pen,
-    },
+    ui::{theme::Role, view::View, widgets::Pen},
 };
 
 /// What is asked for.
@@ -92,7 +88,11 @@ impl Layer for ActArgument {
         let mut pen = Pen::new(buffer, inside, 0);
         pen.text(prompt, view.theme.style(Role::InputPrompt));
         let at = pen.at();
-        self.input.render(Rect { x: at, width: inside.right().saturating_sub(at), height: inside.height.min(1), ..inside }, buffer, view.theme);
+        self.input.render(
+            Rect { x: at, width: inside.right().saturating_sub(at), height: inside.height.min(1), ..inside },
+            buffer,
+            view.theme,
+        );
         if let Some(error) = &self.error {
             Pen::new(buffer, inside, 1).text(error, view.theme.style(Role::StateAttention));
         }

@@ -177,7 +177,8 @@ mod tests {
     /// A run in the middle, with every kind of word on the screen.
     fn under_way(theme: &str) -> Scene {
         let mut scene = Scene::drawn().in_theme(theme);
-        let keys: Vec<_> = scene.fleet.containers().filter(|one| one.identity.service.service.as_str() == "web").map(|one| one.key.clone()).collect();
+        let keys: Vec<_> =
+            scene.fleet.containers().filter(|one| one.identity.service.service.as_str() == "web").map(|one| one.key.clone()).collect();
         let planned = plan(Act::Stop { grace: Some(5) }, &keys, &scene.fleet, &Rights::Act, &Policy::default());
         scene.runs.begin(Run::new(RunId(1), Arc::new(planned)));
         let over = |result| Stage::Over { result, unrecorded: None };

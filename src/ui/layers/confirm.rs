@@ -3,17 +3,15 @@
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{InputLine, Layer, LayerOutcome, frame, plan_lines::{PlanLine, lines}};
+use super::{
+    InputLine, Layer, LayerOutcome, frame,
+    plan_lines::{PlanLine, lines},
+};
 use crate::{
     act::{Act, Asks, Plan, Policy, plan},
     action::{Action, Context},
     fleet::ContainerKey,
-    ui::{
-        screen::Request,
-        theme::Role,
-        view::View,
-        widgets::Pen,
-    },
+    ui::{screen::Request, theme::Role, view::View, widgets::Pen},
 };
 
 /// Cells of the box at most.

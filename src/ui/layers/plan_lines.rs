@@ -87,9 +87,8 @@ fn common_notes(plan: &Plan) -> Vec<&Arc<str>> {
     let mut acted = plan.steps.iter().filter(|step| step.fate == Fate::Act);
     match (acted.next(), acted.next()) {
         (Some(first), Some(_)) => {
-            let everywhere = |note: &&Arc<str>| {
-                plan.steps.iter().filter(|step| step.fate == Fate::Act).all(|step| step.notes.contains(note))
-            };
+            let everywhere =
+                |note: &&Arc<str>| plan.steps.iter().filter(|step| step.fate == Fate::Act).all(|step| step.notes.contains(note));
             first.notes.iter().filter(everywhere).collect()
         }
         (Some(_) | None, _) => Vec::new(),
