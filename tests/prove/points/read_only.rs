@@ -68,7 +68,7 @@ pub fn run(report: &mut Report, lab: &Lab, length: Length) {
         for panel in 0..4 {
             for key in &menu {
                 turn_to(&mut deck, panel);
-                for keys in [b"s", key.as_slice(), b"y", b"\r", b"KILL", b"\r", b"y", b"\x1b", b"\x1b", b"\x1b"] {
+                for keys in [&b"s"[..], key.as_slice(), b"y", b"\r", b"KILL", b"\r", b"y", b"\x1b", b"\x1b", b"\x1b"] {
                     deck.send(keys);
                     deck.run(Duration::from_millis(length.pick(4, 20)));
                 }
