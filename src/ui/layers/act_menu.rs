@@ -159,8 +159,7 @@ mod tests {
     #[test]
     fn taking_away_is_no_letter() {
         use crate::ui::keymap;
-        const BUILT_IN: [&str; 3] = ["default", "k9s", "vim"];
-        for name in BUILT_IN {
+        for (name, _) in keymap::BUILT_IN {
             let keys = keymap::load(name, None).0;
             let key = keys.reverse(Action::ContainerRemove, &Context::focus(Context::Global, Some(Context::ActMenu)));
             assert!(key.is_some_and(|key| key.chars().count() > 1), "{name}: {key:?}");
