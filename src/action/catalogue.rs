@@ -122,6 +122,17 @@ catalogue! {
     InspectFindNext          "inspect.find-next"        Inspect        Never   View  held  []                                      "Go to the next place that the search found.";
     InspectFindPrevious      "inspect.find-previous"    Inspect        Never   View  held  []                                      "Go to the place before that it found.";
     ContainerExec            "container.exec"           Global         Never   Act   once  [Container]                             "Open a shell in it.";
+    ActsOpenMenu             "acts.open-menu"           Global         Never   View  once  []                                      "Start, stop, restart, … the selected or marked.";
+    ActsShowResults          "acts.show-results"        Global         Never   View  once  []                                      "Show how far the acts are, and what became.";
+    ActsCancel               "acts.cancel"              ActResults     Never   View  once  []                                      "Call off what is not sent yet.";
+    ContainerStart           "container.start"          Global         Ask     Act   once  [Container Service]                     "Start it.";
+    ContainerStop            "container.stop"           Global         Ask     Act   once  [Container Service]                     "Stop it: ask it to end, then end it.";
+    ContainerRestart         "container.restart"        Global         Ask     Act   once  [Container Service]                     "Stop it and start it again.";
+    ContainerKill            "container.kill"           Global         Ask     Act   once  [Container Service]                     "Send it a signal.";
+    ContainerPause           "container.pause"          Global         Ask     Act   once  [Container Service]                     "Freeze its processes.";
+    ContainerUnpause         "container.unpause"        Global         Ask     Act   once  [Container Service]                     "Thaw its processes.";
+    ContainerRename          "container.rename"         Global         Ask     Act   once  [Container]                             "Give it another name.";
+    ContainerRemove          "container.remove"         Global         TypeName Act  once  [Container Service]                     "Take it away, with its log and its layer.";
     LinkRetry                "link.retry"               Global         Never   View  once  [Container Host]                        "Try its host again now.";
     MouseToggle              "mouse.toggle"             Global         Never   View  once  []                                      "Toggle who has the mouse: console or terminal.";
     ThemePick                "theme.pick"               Global         Never   View  once  []                                      "Choose a theme.";

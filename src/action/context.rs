@@ -69,6 +69,8 @@ contexts! {
     Help          Layer  false "help"           "The live table of keys.";
     Filter        Layer  true  "filter"         "A line of text being typed: a filter or a search.";
     Confirm       Layer  true  "confirm"        "The question before an act.";
+    ActMenu       Layer  false "act-menu"       "What can be done to the selected or marked containers.";
+    ActResults    Layer  false "act-results"    "How far an act is on each of its targets.";
     Inspect       Layer  false "inspect"        "What the engine knows about one object, whole.";
     ColumnChooser Layer  false "column-chooser" "Which columns a table shows.";
     ThemePicker   Layer  false "theme-picker"   "The themes, tried on while the cursor moves.";

@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::TimeSpec;
-use crate::{config::Flags, ledger::audit::Head, logs::Level};
+use crate::{
+    act::{check_name, parse_signal},
+    config::Flags,
+    ledger::audit::Head,
+    logs::Level,
+};
 
 /// One console over every Docker host: which version of which service runs where, live.
 ///
@@ -26,8 +31,7 @@ A filter is a list of terms that must all hold:
   host:app-01 app:shop service:web env:staging,production !env:testing version:1.0*
   state:running health:unhealthy label:k=v name:/re/ and bare words, which match any column
 
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 some hosts could not be reached,
-5 refused: this console is read-only"
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 some hosts could not be reached, 5 refused"
 )]
 pub struct Cli {
     /// Flags of every verb.
@@ -234,6 +238,80 @@ pub enum Verb {
         #[arg(long, value_name = "GROUP")]
         shared: Option<String>,
     },
+    /// Start containers
+    #[command(after_help = ACTING)]
+    Start {
+        /// Which, and how.
+        #[command(flatten)]
+        acting: Acting,
+    },
+    /// Stop containers: ask them to end, and end those that do not
+    #[command(after_help = ACTING)]
+    Stop {
+        /// Which, and how.
+        #[command(flatten)]
+        acting: Acting,
+        /// Seconds between the two; what the container was made with, or 10
+        #[arg(short, long, value_name = "S")]
+        time: Option<u32>,
+    },
+    /// Stop containers and start them again
+    #[command(after_help = ACTING)]
+    Restart {
+        /// Which, and how.
+        #[command(flatten)]
+        acting: Acting,
+        /// Seconds for the end; what the container was made with, or 10
+        #[arg(short, long, value_name = "S")]
+        time: Option<u32>,
+    },
+    /// Send containers a signal
+    #[command(after_help = ACTING)]
+    Kill {
+        /// Which, and how.
+        #[command(flatten)]
+        acting: Acting,
+        /// Which signal: a name or a number
+        #[arg(short, long, value_name = "SIGNAL", default_value = "KILL", value_parser = signal)]
+        signal: String,
+    },
+    /// Freeze containers
+    #[command(after_help = ACTING)]
+    Pause {
+        /// Which, and how.
+        #[command(flatten)]
+        acting: Acting,
+    },
+    /// Thaw frozen containers
+    #[command(after_help = ACTING)]
+    Unpause {
+        /// Which, and how.
+        #[command(flatten)]
+        acting: Acting,
+    },
+    /// Remove containers, with their logs and what they wrote into their own layer
+    #[command(after_help = ACTING)]
+    Rm {
+        /// Which, and how.
+        #[command(flatten)]
+        acting: Acting,
+        /// Those that run, too
+        #[arg(short, long)]
+        force: bool,
+        /// With their anonymous volumes
+        #[arg(long)]
+        volumes: bool,
+    },
+    /// Give a container another name
+    #[command(after_help = ACTING)]
+    Rename {
+        /// Which, and how.
+        #[command(flatten)]
+        acting: Acting,
+        /// The new name
+        #[arg(long, value_name = "NAME", value_parser = name)]
+        to: String,
+    },
     /// Find out why a host cannot be reached, or which rule named what
     #[command(after_help = "Examples:\n  quarterdeck doctor\n  quarterdeck doctor app-03\n  quarterdeck doctor identity")]
     Doctor {
@@ -287,6 +365,31 @@ pub enum SimVerb {
         #[arg(long, value_name = "N")]
         events_per_second: Option<u32>,
     },
+}
+
+/// Which containers an act is for, and how it is asked.
+#[derive(Clone, Debug, Args)]
+pub struct Acting {
+    /// Terms that must all hold, such as app:shop service:web
+    #[arg(required = true)]
+    pub selector: Vec<String>,
+    /// Do not ask: stands for the answer, typed names too
+    #[arg(short, long)]
+    pub yes: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// What the acts have in common.
+const ACTING: &str = "The plan is shown first: what happens to whom, and how many healthy ones stay. It wants a yes; in production, and for\nwhat does not come back, a name. Without a terminal it wants --yes. Every target is sent its act once and never again;\nwhere the answer gets lost, the engine is asked what is.\n\nExit codes: 0 all as asked, 1 not all, 2 usage, 3 some hosts could not be reached, 5 refused";
+
+fn signal(text: &str) -> Result<String, String> {
+    parse_signal(text).map_err(|error| error.to_string())
+}
+
+fn name(text: &str) -> Result<String, String> {
+    check_name(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn level(text: &str) -> Result<Level, String> {
@@ -381,6 +484,14 @@ mod tests {
             "exec service:web host:app-01 -- sh -c true",
             "exec -T service:web",
             "cp host:app-01 service:web:/etc/hosts -",
+            "start name:web",
+            "stop service:web host:app-01 --time 3 --yes",
+            "restart service:web -t 0 --format json",
+            "kill name:web --signal hup",
+            "pause name:web",
+            "unpause name:web -y",
+            "rm name:web --force --volumes",
+            "rename name:web --to web-2",
             "doctor",
             "doctor identity",
             "themes",
@@ -410,6 +521,11 @@ mod tests {
             ("audit --head 44:9f86d081", "--verify"),
             ("audit --verify --head 44", "NUMBER:HASH"),
             ("audit --verify --since 10m", "cannot be used with"),
+            ("stop", "SELECTOR"),
+            ("stop web --time -1", "--time"),
+            ("kill web --signal LOUD", "is no signal"),
+            ("rename web", "--to"),
+            ("rename web --to we/b", "no name for a container"),
             ("logs x --level loud", "trace, debug, info"),
             ("sim serve x", "--dir"),
             ("sim serve x --dir y --speed 0", "above 0"),

@@ -11,6 +11,7 @@ use crate::{
     runtime::{
         Settings, State,
         console::{Console, Opening},
+        runner::Runner,
     },
     ui::{
         keymap,
@@ -44,9 +45,10 @@ pub fn run(global: &Global) -> Result<Exit, Failure> {
         }),
     };
     let mouse = settings.mouse;
+    let runner = Runner::new(sources.journal()?, Who::of_process().short().into());
     let state = State::new(sources.specs(), sources.rules, sources.rights, settings, Utc::now());
     let sim = sources.sim;
-    let code = Console::run(Opening { state, engine, reports, ledger, mouse, note, theme_dir }).map_err(Failure::failed)?;
+    let code = Console::run(Opening { state, engine, reports, ledger, runner, mouse, note, theme_dir }).map_err(Failure::failed)?;
     drop(sim);
     Ok(Exit(code))
 }

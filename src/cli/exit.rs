@@ -17,7 +17,7 @@ impl Exit {
     pub const INCOMPLETE: Self = Self(3);
     /// `exec` itself failed: all codes below may be the command's.
     pub const OURS: Self = Self(125);
-    /// Refused: this process may only view.
+    /// Refused: rights, policy, gate.
     pub const REFUSED: Self = Self(5);
 }
 

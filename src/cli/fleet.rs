@@ -1,12 +1,13 @@
 //! From flags to a running engine side: the configuration, the hosts (configured, named on the command line, or simulated) and
 //! the rights, put together once for console and verbs alike.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::mpsc;
 
 use super::{args::Global, exit::Failure, sim::SimFleet};
 use crate::{
+    act::Journal,
     config::{Config, Endpoint, HostConfig, Layers, LedgerConfig},
     engine::{Engine, Report, Target},
     fleet::{
@@ -15,6 +16,7 @@ use crate::{
     },
     ledger::{Access, Ledger, StateDir},
     rights::Rights,
+    runtime::journal::{AuditJournal, LogJournal},
     sim::SimHost,
     text::clean,
 };
@@ -79,6 +81,17 @@ impl Sources {
             Rights::Act => Ok(()),
             Rights::View { because } => Err(Failure::refused(format!("{what} is refused: {because}"))),
         }
+    }
+
+    /// Who keeps the audit of this run's acts. What is done to a simulated fleet was done to nobody, and goes to the log alone.
+    ///
+    /// # Errors
+    /// A ledger that this program cannot use.
+    pub fn journal(&self) -> Result<Arc<dyn Journal>, Failure> {
+        Ok(match self.sim {
+            Some(_) => Arc::new(LogJournal::default()),
+            None => Arc::new(AuditJournal::new(self.ledger()?.audit())),
+        })
     }
 
     /// Starts the engine side.

@@ -4,7 +4,7 @@
 //! on standard error, one line a host, and ends in exit code 3.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -21,6 +21,7 @@ use super::{
     out::complain,
 };
 use crate::{
+    act::{ActId, ActWord},
     action::{Answer, RequestId},
     engine::{Engine, HostCommand, Question, Report, exec::ExecPort, logs::LogPort, transport::CONNECT_LIMIT},
     stock::Stock,
@@ -67,6 +68,8 @@ pub struct Watch {
     stocks: Vec<(HostId, Stock)>,
     /// Why a host's stock is not known, or that it came.
     stocked: HashMap<HostId, Result<(), String>>,
+    /// What became of acts and was not asked for yet.
+    acted: VecDeque<(ActId, ActWord)>,
     /// Hosts that were not ready in time.
     late: IndexSet<HostId>,
     /// What changed since [`Watch::change`] last told.
@@ -97,6 +100,7 @@ impl Watch {
             answer: None,
             stocks: Vec::new(),
             stocked: HashMap::new(),
+            acted: VecDeque::new(),
             late: IndexSet::new(),
             changed: Change::default(),
         })
@@ -161,6 +165,7 @@ impl Watch {
                 let result = result.map(|stock| self.stocks.push((host.clone(), *stock)));
                 self.stocked.insert(host, result);
             }
+            Report::Acted { request, word, .. } => self.acted.push_back((request, word)),
             Report::History { host, result } => {
                 let result = result.map(|events| {
                     let at = Utc::now();
@@ -305,6 +310,23 @@ impl Watch {
         }
     }
 
+    /// Hands a command to a host's task; `false` when its queue is full.
+    #[must_use]
+    pub fn command(&self, host: &HostId, command: HostCommand) -> bool {
+        self.engine.command(host, command)
+    }
+
+    /// The next word on an act that was ordered; `None` when no more can come. Cancel-safe.
+    pub async fn acted(&mut self) -> Option<(ActId, ActWord)> {
+        loop {
+            if let Some(word) = self.acted.pop_front() {
+                return Some(word);
+            }
+            let report = self.reports.recv().await?;
+            self.take(report);
+        }
+    }
+
     /// The way to the containers' logs.
     pub fn logs(&self) -> &LogPort {
         self.engine.logs()
@@ -354,7 +376,7 @@ fn rows_are_whole(fleet: &Fleet, host: &HostId, known: &Known) -> bool {
 
 fn host_of(report: &Report) -> &HostId {
     match report {
-        Report::History { host, .. } | Report::Stock { host, .. } => host,
+        Report::History { host, .. } | Report::Stock { host, .. } | Report::Acted { host, .. } => host,
         Report::Answer(answer) => &answer.key.host,
         Report::Delta(delta) => match delta {
             Delta::Link { host, .. }

@@ -1,6 +1,7 @@
 //! The command line: one file per verb. A verb reads the same model through the same engine side as the console, so that the two
 //! cannot disagree.
 
+mod acts;
 pub mod args;
 mod audit;
 mod completions;
@@ -30,6 +31,8 @@ mod unpack;
 mod versions;
 
 use clap::Parser;
+
+use crate::act::Act;
 
 pub use exit::Exit;
 pub use time_spec::{TimeSpec, TimeSpecError};
@@ -69,6 +72,14 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
             let request = logs::Request { selector: &selector, follow, since, until, tail, grep: &grep, exclude: &exclude, level, output };
             logs::run(global, &request)
         }
+        Verb::Start { acting } => acts::run(global, Act::Start, &acting),
+        Verb::Stop { acting, time } => acts::run(global, Act::Stop { grace: time }, &acting),
+        Verb::Restart { acting, time } => acts::run(global, Act::Restart { grace: time }, &acting),
+        Verb::Kill { acting, signal } => acts::run(global, Act::Kill { signal }, &acting),
+        Verb::Pause { acting } => acts::run(global, Act::Pause, &acting),
+        Verb::Unpause { acting } => acts::run(global, Act::Unpause, &acting),
+        Verb::Rm { acting, force, volumes } => acts::run(global, Act::Remove { force, volumes }, &acting),
+        Verb::Rename { acting, to } => acts::run(global, Act::Rename { to }, &acting),
         Verb::Inspect { selector, output } => inspect::run(global, &selector, output),
         Verb::Images(Listing { filter, output }) => stock::images(global, &filter, output),
         Verb::Volumes(Listing { filter, output }) => stock::volumes(global, &filter, output),

@@ -9,11 +9,14 @@ use tokio::{
 };
 
 use super::{
-    HostCommand, Report, Shared, Target, backoff,
+    HostCommand, Report, Shared, Target,
+    acts::Acts,
+    backoff,
     docker::{Client, Meter},
-    session::{Memory, Session},
+    session::{Kept, Memory, Session},
     transport::ConnectError,
 };
+use crate::act::{ActWord, Outcome};
 use crate::action::Answer;
 use crate::config::Endpoint;
 use crate::fleet::{ContainerKey, Delta, LinkCause, LinkState};
@@ -31,6 +34,8 @@ pub(super) struct HostTask {
     live: watch::Sender<Option<Client>>,
     meter: Arc<Meter>,
     memory: Memory,
+    /// What is being done there; outlives a link.
+    acts: Acts,
     /// When the link was lost; `None` while it is live.
     lost: Option<DateTime<Utc>>,
     failures: u32,
@@ -48,7 +53,9 @@ impl HostTask {
         commands: mpsc::Receiver<HostCommand>,
         live: watch::Sender<Option<Client>>,
     ) -> Self {
-        Self { target, shared, out, commands, live, meter: Arc::new(Meter::new()), memory: Memory::default(), lost: None, failures: 0 }
+        let acts = Acts::new(target.spec.id.clone(), out.clone(), live.subscribe());
+        let (meter, memory) = (Arc::new(Meter::new()), Memory::default());
+        Self { target, shared, out, commands, live, meter, memory, acts, lost: None, failures: 0 }
     }
 
     /// Runs until the bus or the command channel closes, or the task is aborted. Everything it opened is dropped with it.
@@ -77,7 +84,8 @@ impl HostTask {
         };
         let client = Client::new(Arc::clone(&link), Arc::clone(&self.meter), self.shared.rights.clone());
         let local = matches!(self.target.endpoint, Endpoint::Unix { .. });
-        let mut session = Session::new(&self.target.spec.id, &self.shared, client.clone(), local, &self.out, &mut self.memory);
+        let kept = Kept { memory: &mut self.memory, acts: &mut self.acts };
+        let mut session = Session::new(&self.target.spec.id, &self.shared, client.clone(), local, &self.out, kept);
         let end = match session.open().await {
             Ok(Ok(lines)) => {
                 self.lost = None;
@@ -126,6 +134,10 @@ impl HostTask {
                         let host = self.target.spec.id.clone();
                         let result = Err("it is not reachable now".to_owned());
                         self.out.send(Report::Stock { host, result }).await.map_err(|_| BusClosed)?;
+                    Some(HostCommand::Act { request, .. }) => {
+                        let outcome = Outcome::Unreachable { why: "the host cannot be reached now".into() };
+                        let (host, word) = (self.target.spec.id.clone(), ActWord::Over(outcome));
+                        self.out.send(Report::Acted { host, request, word }).await.map_err(|_| BusClosed)?;
                     }
                     Some(HostCommand::Ask { request, question }) => {
                         let key = ContainerKey { host: self.target.spec.id.clone(), id: question.container().clone() };

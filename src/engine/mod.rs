@@ -3,6 +3,7 @@
 //! Runs on a thread of its own, so that no slow engine and no large answer ever delays a frame. Knows nothing of screens;
 //! `docker/` is the only place that names bollard.
 
+mod acts;
 mod backoff;
 pub mod docker;
 pub mod exec;

@@ -1,9 +1,12 @@
 //! What crosses the bus between the engine side and its reader: plain data in both directions.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    act::{Act, ActId, ActWord},
     action::{Answer, RequestId},
     fleet::{ContainerId, Delta, EngineEvent, HostId},
     stock::Stock,
@@ -31,6 +34,15 @@ pub enum Report {
         /// The events, or why there are none, in one clean line.
         result: Result<Vec<EngineEvent>, String>,
     },
+    /// What becomes of a [`HostCommand::Act`]: at most one word that it is unsure, then the one that it is over.
+    Acted {
+        /// Where.
+        host: HostId,
+        /// Which.
+        request: ActId,
+        /// What.
+        word: ActWord,
+    },
 }
 
 /// Into one host's task.
@@ -50,6 +62,17 @@ pub enum HostCommand {
     },
     /// Tell images, volumes and networks with one [`Report::Stock`]. It costs the engine a walk over its disks.
     Stock,
+    /// Do this, once, and tell with [`Report::Acted`]. The one command that changes something.
+    Act {
+        /// Ties the words to it; never used twice.
+        request: ActId,
+        /// The engine's id of what it is done to.
+        target: Arc<str>,
+        /// What.
+        act: Act,
+        /// When it was asked for: one that waited too long for its host is not carried out.
+        asked: DateTime<Utc>,
+    },
     /// Answer a question with a [`Report::Answer`].
     Ask {
         /// Ties the answer to it.

@@ -16,6 +16,7 @@ use tokio::{
 
 use super::{
     HostCommand, Question, Report, Shared,
+    acts::{Acts, Order},
     docker::{Client, EngineError, Handshake, Lines, parse_event},
     host::BusClosed,
     transport::ConnectError,
@@ -50,6 +51,7 @@ pub(super) struct Session<'a> {
     client: Client,
     out: &'a mpsc::Sender<Report>,
     memory: &'a mut Memory,
+    acts: &'a mut Acts,
     /// Requests under way; dropping the session ends them.
     work: FuturesUnordered<BoxFuture<'static, Done>>,
     /// Rows to inspect, and not before when.
@@ -63,7 +65,13 @@ pub(super) struct Session<'a> {
     since: DateTime<Utc>,
 }
 
-/// What outlives a link: the next one goes on from here.
+/// What outlives a link and is lent to it.
+pub(super) struct Kept<'a> {
+    pub memory: &'a mut Memory,
+    pub acts: &'a mut Acts,
+}
+
+/// What is remembered: the next link goes on from here.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// The engine's time of the last event seen: a new stream starts right after it.
@@ -95,14 +103,16 @@ impl<'a> Session<'a> {
         client: Client,
         local: bool,
         out: &'a mpsc::Sender<Report>,
-        memory: &'a mut Memory,
+        kept: Kept<'a>,
     ) -> Self {
+        let Kept { memory, acts } = kept;
         Self {
             host,
             shared,
             client,
             out,
             memory,
+            acts,
             work: FuturesUnordered::new(),
             dirty: IndexMap::new(),
             inspecting: HashSet::new(),
@@ -308,6 +318,7 @@ impl<'a> Session<'a> {
                 let client = self.client.clone();
                 self.work.push(Box::pin(async move { Done::Stocked(client.stock().await) }));
             }
+            HostCommand::Act { request, target, act, asked } => self.acts.begin(Order { request, target, act, asked }),
             HostCommand::Ask { request, question } => {
                 let client = self.client.clone();
                 self.work.push(Box::pin(async move {

@@ -5,6 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
     pin::Pin,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Effect, State,
+    runner::{Runner, Turn},
     terminal::{
         self, Event, Residue, Suspended, Terminal, TerminalError, Writer,
         guest::{self, Keys, RawMode},
@@ -20,13 +22,14 @@ use super::{
     visit::{End, Visit, Visiting},
 };
 use crate::{
+    act::{Plan, Run},
     action::{Action, Command},
     engine::{Engine, HostCommand, Question, Report, exec::ExecOrder},
     fleet::{ContainerKey, ContainerState, Delta, Host, HostId},
     ledger::Ledger,
     ui::{
         backend::{Canvas, Drawn},
-        layers::{command_line::CommandLine, theme_picker::ThemePicker},
+        layers::{act_results::ActResults, command_line::CommandLine, theme_picker::ThemePicker},
         osc52,
         panel::Refresh,
         screen::Screen,
@@ -60,6 +63,8 @@ pub struct Opening {
     pub reports: mpsc::Receiver<Report>,
     /// Where acts are recorded; it opens with the first.
     pub ledger: Ledger,
+    /// What carries plans out.
+    pub runner: Runner,
     /// Whether the mouse is ours from the start.
     pub mouse: bool,
     /// One line for the foot until the first key: what was wrong with theme or keymap.
@@ -90,6 +95,7 @@ pub struct Console {
     ledger: Ledger,
     /// A visit to a container that is being prepared.
     opening: Option<Preparing>,
+    runner: Runner,
     terminal: Terminal,
     canvas: Canvas<Writer>,
     dirty: bool,
@@ -111,7 +117,7 @@ impl Console {
     /// # Errors
     /// When standard input or output is no terminal, or it cannot be set up.
     pub fn run(opening: Opening) -> Result<i32, TerminalError> {
-        let Opening { state, engine, reports, ledger, mouse, note, theme_dir } = opening;
+        let Opening { state, engine, reports, ledger, runner, mouse, note, theme_dir } = opening;
         let (terminal, events) = terminal::open(terminal::Modes { mouse, kitty_keys: false })?;
         let size = terminal::window_size().map_err(|source| TerminalError::Setup { what: "reading its size", source })?;
         let canvas = Canvas::new(size, terminal.writer().clone());
@@ -122,6 +128,7 @@ impl Console {
             reports,
             ledger,
             opening: None,
+            runner,
             terminal,
             canvas,
             dirty: true,
@@ -168,6 +175,8 @@ impl Console {
                     if let Some(code) = self.enter(prepared, &mut events).await? {
                         return Ok(code);
                     }
+                turn = self.runner.turn() => {
+                    self.turned(turn);
                     None
                 }
                 // A frame is waiting for the terminal to take the last one.
@@ -208,9 +217,28 @@ impl Console {
                 self.state.stock(host, result, Utc::now());
                 self.dirty = true;
             }
+            Report::Acted { request, word, .. } => self.runner.take(request, word),
             Report::History { result, .. } => {
                 for event in result.into_iter().flatten() {
                     self.dirty |= self.state.apply(Delta::Event { event, live: false, at: Utc::now() });
+                }
+            }
+        }
+    }
+
+    fn turned(&mut self, turn: Turn) {
+        match turn {
+            Turn::Send { host, request, command } => {
+                if !self.engine.command(&host, command) {
+                    self.runner.undelivered(request);
+                }
+            }
+            Turn::Progress(progress) => {
+                self.dirty = true;
+                if let Some((run, line)) = self.state.progress(progress)
+                    && !self.screen.shows_run(run)
+                {
+                    self.screen.say(line);
                 }
             }
         }
@@ -255,6 +283,11 @@ impl Console {
         self.urgent = true;
         match effect {
             Effect::Engine(command) => self.ask(command),
+            Effect::Act(plan) => self.begin(*plan),
+            Effect::CancelActs(run) => {
+                self.runner.cancel(run);
+                self.state.call_off(run);
+            }
             Effect::Copy(text) => {
                 let sent = osc52::copy(&text)
                     .map_err(|error| error.to_string())
@@ -376,6 +409,11 @@ impl Console {
             self.screen.say(parting.sentence);
         }
         Ok(code)
+    fn begin(&mut self, plan: Plan) {
+        let plan = Arc::new(plan);
+        let run = self.runner.start(Arc::clone(&plan));
+        self.state.begin_run(Run::new(run, plan));
+        self.screen.open(Box::new(ActResults::of(run)));
     }
 
     fn repaint(&mut self) {

@@ -1,12 +1,20 @@
 //! What the state wants done in the world, as data.
 
-use crate::{action::Command, fleet::ContainerKey};
+use crate::{
+    act::{Plan, RunId},
+    action::Command,
+    fleet::ContainerKey,
+};
 
 /// One deed of the loop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// For the engine side.
     Engine(Command),
+    /// Carry out a confirmed plan, and show how far it is.
+    Act(Box<Plan>),
+    /// Call off what of a run is not sent yet.
+    CancelActs(RunId),
     /// Put a text on the clipboard of the person's own terminal.
     Copy(String),
     /// Write the screen to files in the current directory.

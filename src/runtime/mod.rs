@@ -5,6 +5,8 @@
 
 pub mod console;
 mod effect;
+pub mod journal;
+pub mod runner;
 mod state;
 pub mod terminal;
 pub mod visit;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::Effect;
 use crate::{
+    act::{Progress, Run, RunId, Runs},
     fleet::{
         Change, ContainerKey, Delta, Fleet, HostId, HostSpec,
         identity::IdentityRule,
@@ -55,6 +56,9 @@ pub struct State {
     filter: Filter,
     stocks: BTreeMap<HostId, Reading>,
     marks: BTreeSet<ContainerKey>,
+    runs: Runs,
+    /// Leaving was asked for while acts are under way, and the answer was that they are.
+    leaving: bool,
     rights: Rights,
     settings: Settings,
     now: DateTime<Utc>,
@@ -79,6 +83,8 @@ impl State {
             filter: Filter::default(),
             stocks: BTreeMap::new(),
             marks: BTreeSet::new(),
+            runs: Runs::default(),
+            leaving: false,
             rights,
             settings,
             now,
@@ -97,6 +103,7 @@ impl State {
             filter: &self.filter,
             stocks: &self.stocks,
             marks: &self.marks,
+            runs: &self.runs,
             rights: &self.rights,
             theme: &self.settings.theme,
             keymap: &self.settings.keymap,
@@ -164,9 +171,40 @@ impl State {
             }
             Request::Suspend => return vec![Effect::Suspend],
             Request::Repaint => return vec![Effect::Repaint],
-            Request::Quit => return vec![Effect::Quit(0)],
+            Request::Act(plan) => return vec![Effect::Act(plan)],
+            Request::CancelActs(run) => return vec![Effect::CancelActs(run)],
+            Request::Quit => return vec![self.quit()],
         }
         Vec::new()
+    }
+
+    /// Leaving ends nothing that was sent, but nobody would hear of it: that is said once.
+    fn quit(&mut self) -> Effect {
+        let open: usize = self.runs.under_way().map(|run| run.tally().open()).sum();
+        if open == 0 || std::mem::replace(&mut self.leaving, true) {
+            return Effect::Quit(0);
+        }
+        let what = if open == 1 { "1 act is".to_owned() } else { format!("{open} acts are") };
+        Effect::Say(format!("{what} under way: what is sent goes on unheard, what waits is not sent; once more leaves"))
+    }
+
+    /// A plan is carried out from now on; its marks have done their work.
+    pub fn begin_run(&mut self, run: Run) {
+        self.leaving = false;
+        for step in &run.plan.steps {
+            self.marks.remove(&step.target.key());
+        }
+        self.runs.begin(run);
+    }
+
+    /// A target of a run went on; the run's line, when this ended it.
+    pub fn progress(&mut self, progress: Progress) -> Option<(RunId, String)> {
+        self.runs.apply(progress).map(|run| (run.id, run.line()))
+    }
+
+    /// A run was called off.
+    pub fn call_off(&mut self, run: RunId) {
+        self.runs.call_off(run);
     }
 
     /// Moves the clock, and everything whose verdict rests on it. Returns what the screen must look at again.

@@ -13,6 +13,7 @@ use super::{
     view::{Ages, View},
 };
 use crate::{
+    act::Runs,
     fleet::{Change, ContainerKey, Delta, Fleet, Matrix, MatrixBy, Summary, fixture},
     rights::Rights,
     text::width,
@@ -26,6 +27,7 @@ pub(crate) struct Scene {
     pub filter: Filter,
     pub stocks: std::collections::BTreeMap<crate::fleet::HostId, crate::stock::Reading>,
     pub marks: BTreeSet<ContainerKey>,
+    pub runs: Runs,
     pub rights: Rights,
     pub theme: Theme,
     pub keymap: Keymap,
@@ -52,6 +54,7 @@ impl Scene {
             filter: Filter::default(),
             stocks: Default::default(),
             marks: BTreeSet::new(),
+            runs: Runs::default(),
             rights: Rights::Act,
             theme: theme("harbor"),
             keymap: keymap::load("default", None).0,
@@ -97,6 +100,7 @@ impl Scene {
             filter: &self.filter,
             stocks: &self.stocks,
             marks: &self.marks,
+            runs: &self.runs,
             rights: &self.rights,
             theme: &self.theme,
             keymap: &self.keymap,

@@ -137,6 +137,19 @@ pub fn foot(buffer: &mut Buffer, area: Rect, panel: &dyn Panel, view: &View<'_>)
     }
 }
 
+/// At the right of the last line: the acts that go on behind whatever is open, and the key that shows them.
+pub fn acts(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
+    let mut under_way = view.runs.under_way();
+    let Some(first) = under_way.next() else { return };
+    let more = under_way.count();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let key = view.keymap.reverse(Action::ActsShowResults, &[Context::Global]).map_or(String::new(), |key| format!("  {key} shows"));
+    let text = format!(" {} {}{more}{key} ", view.theme.symbol(Symbol::Progress), first.line());
+    let cells = u16::try_from(width(&text)).unwrap_or(u16::MAX).min(area.width);
+    let place = Rect { x: area.right() - cells, width: cells, ..area };
+    Pen::new(buffer, place, 0).text(&text, view.theme.style(Role::StateProgress));
+}
+
 /// The shortest word for an action, for the foot: the verb of its id.
 pub fn hint_word(action: Action) -> &'static str {
     match action {
@@ -152,6 +165,7 @@ pub fn hint_word(action: Action) -> &'static str {
         Action::ContainersChooseColumns => "columns",
         Action::ContainersGroup => "group",
         Action::LinkRetry => "retry",
+        Action::ActsOpenMenu => "start/stop",
         other => other.row().id.rsplit('.').next().unwrap_or(other.row().id),
     }
 }

@@ -11,8 +11,17 @@ use super::{
     frame,
     keymap::{Key, MenuEntry, Pending, Press},
     layers::{
-        Destination, Layer, LayerOutcome, column_chooser::ColumnChooser, filter_line::FilterLine, help::Help, inspect::Inspect,
-        palette::Palette, which_key,
+        Destination, Layer, LayerOutcome,
+        act_argument::{ActArgument, Argument},
+        act_menu::ActMenu,
+        act_results::ActResults,
+        column_chooser::ColumnChooser,
+        confirm::Confirm,
+        filter_line::FilterLine,
+        help::Help,
+        inspect::Inspect,
+        palette::Palette,
+        which_key,
     },
     panel::{Outcome, Panel, PanelId, Refresh, Selection},
     panels,
@@ -21,6 +30,7 @@ use super::{
     widgets::Pen,
 };
 use crate::{
+    act::{Act, Plan, RunId},
     action::{Action, Answer, Availability, Command, Context, Selected, availability},
     fleet::ContainerKey,
     rights::Rights,
@@ -39,6 +49,10 @@ pub enum Request {
     Mark(Vec<ContainerKey>),
     /// Unmark all.
     ClearMarks,
+    /// Carry out what was shown and confirmed.
+    Act(Box<Plan>),
+    /// Call off what of a run is not sent yet.
+    CancelActs(RunId),
     /// Put this on the clipboard of the person's own terminal.
     Copy(String),
     /// Write the screen to files.
@@ -128,6 +142,11 @@ impl Screen {
         self.layers.push(layer);
     }
 
+    /// Whether the results of a run are open: then its end needs no word at the foot.
+    pub fn shows_run(&self, run: RunId) -> bool {
+        self.layers.iter().any(|layer| layer.run() == Some(run))
+    }
+
     /// Hands an answer to what asked for it.
     pub fn answer(&mut self, answer: &Answer) {
         for layer in &mut self.layers {
@@ -215,7 +234,7 @@ impl Screen {
         }
         let panel = self.panel();
         let read_only = matches!(view.rights, Rights::View { .. });
-        if let Availability::Denied(denial) = availability(action, read_only, panel.id().context(), panel.selection(view).kind()) {
+        if let Availability::Denied(denial) = availability(action, read_only, panel.id().context(), act_targets::selected(panel, view)) {
             self.say(format!("{}: {denial}", action.row().id));
             return Vec::new();
         }
@@ -276,6 +295,25 @@ impl Screen {
             Action::SelectionCopyName | Action::SelectionCopyId | Action::SelectionCopyVersion => {
                 return self.copy(action, &selection, view);
             }
+            Action::ActsOpenMenu => {
+                let (panel, subject) = (self.panel(), act_targets::subject(self.panel(), view));
+                let menu = ActMenu::open(panel.id().context(), act_targets::selected(panel, view), subject, view);
+                self.layers.push(Box::new(menu));
+            }
+            Action::ActsShowResults => match view.runs.last() {
+                Some(run) => self.layers.push(Box::new(ActResults::of(run.id))),
+                None => self.say("nothing was done yet"),
+            },
+            Action::ContainerStart => self.propose(Act::Start, act_targets::targets(self.panel(), view), view),
+            Action::ContainerStop => self.propose(Act::Stop { grace: None }, act_targets::targets(self.panel(), view), view),
+            Action::ContainerRestart => self.propose(Act::Restart { grace: None }, act_targets::targets(self.panel(), view), view),
+            Action::ContainerPause => self.propose(Act::Pause, act_targets::targets(self.panel(), view), view),
+            Action::ContainerUnpause => self.propose(Act::Unpause, act_targets::targets(self.panel(), view), view),
+            Action::ContainerRemove => {
+                self.propose(Act::Remove { force: false, volumes: false }, act_targets::targets(self.panel(), view), view);
+            }
+            Action::ContainerKill => self.ask_argument(Argument::Signal, view),
+            Action::ContainerRename => self.ask_argument(Argument::Name, view),
             Action::PanelVersions => return self.go(PanelId::Versions, view),
             Action::PanelContainers => return self.go(PanelId::Containers, view),
             Action::PanelHosts => return self.go(PanelId::Hosts, view),
@@ -297,6 +335,26 @@ impl Screen {
             _ => {}
         }
         Vec::new()
+    }
+
+    /// Shows what an act would do, and asks. What may not be done at all is said at once.
+    fn propose(&mut self, act: Act, targets: Vec<ContainerKey>, view: &View<'_>) {
+        let confirm = Confirm::open(act, targets, view);
+        match confirm.refusal() {
+            Some(why) => self.say(format!("not allowed: {why}")),
+            None => self.layers.push(Box::new(confirm)),
+        }
+    }
+
+    fn ask_argument(&mut self, argument: Argument, view: &View<'_>) {
+        let (targets, subject) = (act_targets::targets(self.panel(), view), act_targets::subject(self.panel(), view));
+        let name = targets.first().and_then(|key| view.fleet.container(key)).map(|container| container.name.clone());
+        let likely = match (argument, name, targets.len()) {
+            (Argument::Signal, ..) => "KILL".into(),
+            (Argument::Name, Some(name), 1) => name,
+            (Argument::Name, ..) => return self.say("one container at a time gets a new name"),
+        };
+        self.layers.push(Box::new(ActArgument::open(argument, targets, subject, &likely)));
     }
 
     /// `esc`: the marks go first, then the filter; nothing else is left to step out of.
@@ -387,6 +445,11 @@ impl Screen {
                 self.layers.pop();
                 vec![request]
             }
+            LayerOutcome::Propose { act, targets } => {
+                self.layers.pop();
+                self.propose(act, targets, view);
+                Vec::new()
+            }
             LayerOutcome::Columns(shown) => {
                 self.layers.pop();
                 self.panels[self.current].choose_columns(&shown);
@@ -441,6 +504,7 @@ impl Screen {
             self.panels[self.current].render(buffer, self.body, view);
         }
         frame::foot(buffer, row(area.height - 1, 1), self.panel(), view);
+        frame::acts(buffer, row(area.height - 1, 1), view);
         for layer in &mut self.layers {
             layer.render(buffer, row(2, area.height - 2), view);
         }
@@ -455,5 +519,6 @@ impl Screen {
     }
 }
 
+mod act_targets;
 #[cfg(test)]
 mod tests;

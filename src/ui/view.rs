@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{filter::Filter, keymap::Keymap, theme::Theme};
 use crate::{
+    act::Runs,
     fleet::{ContainerKey, Fleet, HostId, matrix::Matrix, summary::Summary, trouble::Trouble},
     rights::Rights,
     stock::Reading,
@@ -26,6 +27,8 @@ pub struct View<'a> {
     pub stocks: &'a BTreeMap<HostId, Reading>,
     /// The rows marked for a common action.
     pub marks: &'a BTreeSet<ContainerKey>,
+    /// The acts of this process, how far each is.
+    pub runs: &'a Runs,
     /// What this process may do.
     pub rights: &'a Rights,
     /// How it looks.

@@ -3,7 +3,7 @@
 #[path = "../prove/points/mod.rs"]
 mod points;
 #[path = "../prove/stage/mod.rs"]
-mod stage;
+pub mod stage;
 
 use stage::{Length, lab::Lab, report::Report};
 

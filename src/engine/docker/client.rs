@@ -114,7 +114,7 @@ impl Client {
     pub async fn get(&self, path: &str, limit: Duration) -> Result<Bytes, EngineError> {
         let what = named(&Method::GET, path);
         let whole = async {
-            let response = self.send(request(path)?).await?;
+            let response = self.send(request(Method::GET, path)?).await?;
             read_whole(response, &what).await
         };
         match tokio::time::timeout(limit, whole).await {
@@ -129,7 +129,7 @@ impl Client {
     /// As [`Client::get`].
     pub async fn stream(&self, path: &str, limit: Duration) -> Result<Incoming, EngineError> {
         let what = named(&Method::GET, path);
-        match tokio::time::timeout(limit, self.send(request(path)?)).await {
+        match tokio::time::timeout(limit, self.send(request(Method::GET, path)?)).await {
             Ok(Ok(response)) if response.status().is_success() => Ok(response.into_body()),
             Ok(Ok(response)) => match read_whole(response, &what).await {
                 Ok(_) => Err(EngineError::Protocol { what, reason: "a success without a stream".to_owned() }),
@@ -155,8 +155,13 @@ impl Client {
             .map_err(|error| EngineError::Protocol { what: "bollard".to_owned(), reason: clean_line(&error.to_string()) })
     }
 
-    /// The one place where requests leave: rights, version prefix, counters.
-    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, EngineError> {
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, EngineError> {
+        let (request, what) = self.cleared(request)?;
+        self.inner.http.request(request).await.map_err(|error| explain(&what, &error))
+    }
+
+    /// The one gate before requests leave: rights, version prefix, counters. Gives the request's name for messages, too.
+    pub(super) fn cleared(&self, mut request: Request<Body>) -> Result<(Request<Body>, String), EngineError> {
         let upgrade = request.headers().contains_key(header::UPGRADE);
         let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
         self.inner.rights.may(request.method(), target, upgrade)?;
@@ -164,7 +169,12 @@ impl Client {
         let uri = self.versioned(target).map_err(|reason| EngineError::Protocol { what: what.clone(), reason })?;
         *request.uri_mut() = uri;
         self.inner.meter.count_request();
-        self.inner.http.request(request).await.map_err(|error| explain(&what, &error))
+        Ok((request, what))
+    }
+
+    /// A stream of its own to the engine, outside the pool.
+    pub(super) async fn own_stream(&self) -> Result<Metered, ConnectError> {
+        Ok(Metered::new(self.inner.link.open().await?, Arc::clone(&self.inner.meter)))
     }
 
     fn versioned(&self, target: &str) -> Result<Uri, String> {
@@ -177,13 +187,15 @@ impl Client {
     }
 }
 
-fn request(path: &str) -> Result<Request<Body>, EngineError> {
+/// A request without a body.
+pub(super) fn request(method: Method, path: &str) -> Result<Request<Body>, EngineError> {
+    let what = named(&method, path);
     Request::builder()
-        .method(Method::GET)
+        .method(method)
         .uri(path)
         .header(header::HOST, "docker")
         .body(Empty::new().map_err(|never| match never {}).boxed_unsync())
-        .map_err(|error| EngineError::Protocol { what: named(&Method::GET, path), reason: error.to_string() })
+        .map_err(|error| EngineError::Protocol { what, reason: error.to_string() })
 }
 
 /// A request in messages: without its query, whose escapes would hide the reason that follows.

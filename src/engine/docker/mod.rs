@@ -12,6 +12,7 @@ mod exec;
 mod lines;
 mod logs;
 mod meter;
+mod once;
 mod requests;
 mod stock;
 
@@ -22,4 +23,5 @@ pub use exec::{Duplex, ExecId, ExecOrder, ExecState};
 pub use lines::Lines;
 pub use logs::{LogBody, LogQuery};
 pub use meter::Meter;
+pub use once::OnceError;
 pub use requests::{Handshake, parse_event};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     clock::Moment,
     container::{HealthState, RunState},
-    gate::{Bytes, Door},
+    gate::{Bytes, Deeds, Door},
     lifecycle::Plan,
     schedule::Due,
     world::Slot,
@@ -36,6 +36,9 @@ pub fn begin(slot: &Slot, me: usize, number: usize, fault: &Fault, now: Moment, 
         }
         FaultKind::HalfChunk => slot.gate.set_bytes(Bytes::Half),
         FaultKind::Http500 => slot.gate.set_failure(Some(fault.text.clone().unwrap_or_else(|| HOSTILE.to_owned()))),
+        FaultKind::Act409 => slot.gate.set_deeds(Deeds::Refused(409, fault.text.clone().unwrap_or_else(|| HOSTILE.to_owned()))),
+        FaultKind::Act500 => slot.gate.set_deeds(Deeds::Refused(500, fault.text.clone().unwrap_or_else(|| HOSTILE.to_owned()))),
+        FaultKind::ActHang => slot.gate.set_deeds(Deeds::Unanswered),
         FaultKind::DaemonRestart => {
             slot.gate.set_door(Door::Gone);
             slot.gate.cut();
@@ -74,6 +77,7 @@ pub fn end(slot: &Slot, me: usize, fault: &Fault, now: Moment, plan: &mut Plan) 
             slot.gate.set_door(Door::Open);
         }
         FaultKind::Http500 => slot.gate.set_failure(None),
+        FaultKind::Act409 | FaultKind::Act500 | FaultKind::ActHang => slot.gate.set_deeds(Deeds::Done),
         FaultKind::DaemonRestart => {
             let mut host = slot.host();
             for index in 0..host.containers.len() {
@@ -123,7 +127,10 @@ fn strike(slot: &Slot, me: usize, fault: &Fault, now: Moment, plan: &mut Plan) {
             | FaultKind::Stop
             | FaultKind::Garbage
             | FaultKind::HalfChunk
-            | FaultKind::Http500 => {}
+            | FaultKind::Http500
+            | FaultKind::Act409
+            | FaultKind::Act500
+            | FaultKind::ActHang => {}
         }
     }
 }

@@ -35,6 +35,17 @@ pub enum Door {
     Gone,
 }
 
+/// What happens to requests that change something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deeds {
+    /// They are carried out and answered.
+    Done,
+    /// They are refused with this status and message.
+    Refused(u16, String),
+    /// They are carried out, and not answered.
+    Unanswered,
+}
+
 /// Door and epoch: a new epoch closes every connection of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entrance {
@@ -57,11 +68,16 @@ pub struct Gate {
     // A lock, because connections poll it from their own tasks; held for a few instructions, never across an await.
     state: Mutex<State>,
     entrance: watch::Sender<Entrance>,
+    deeds: watch::Sender<Deeds>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { state: Mutex::default(), entrance: watch::Sender::new(Entrance { door: Door::Open, epoch: 0 }) }
+        Self {
+            state: Mutex::default(),
+            entrance: watch::Sender::new(Entrance { door: Door::Open, epoch: 0 }),
+            deeds: watch::Sender::new(Deeds::Done),
+        }
     }
 }
 
@@ -85,6 +101,16 @@ impl Gate {
     /// Sets the message with which every request fails.
     pub fn set_failure(&self, failure: Option<String>) {
         self.state().failure = failure;
+    }
+
+    /// Sets what happens to requests that change something.
+    pub fn set_deeds(&self, deeds: Deeds) {
+        self.deeds.send_replace(deeds);
+    }
+
+    /// What happens to requests that change something, now and later.
+    pub fn deeds(&self) -> watch::Receiver<Deeds> {
+        self.deeds.subscribe()
     }
 
     /// Sets what happens to new connections.

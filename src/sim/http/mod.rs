@@ -11,7 +11,7 @@ mod streams;
 use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
@@ -22,6 +22,7 @@ use self::{
 };
 use super::engine::{
     clock::Moment,
+    gate::Deeds,
     host::{Host, Machine, Missing},
     lifecycle::{Act, Outcome, Refusal},
     log,
@@ -34,18 +35,35 @@ const OLDEST: (u32, u32) = (1, 24);
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 type Answer = Result<Response<Body>, Refusal>;
 
+/// The connection ends without an answer.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the connection ends here")]
+pub struct Aborted;
+
 /// Answers one request to the host at place `me`.
-pub async fn answer(world: Arc<World>, me: usize, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+///
+/// # Errors
+/// [`Aborted`] when the connection ends without an answer.
+pub async fn answer(world: Arc<World>, me: usize, request: Request<Incoming>) -> Result<Response<Body>, Aborted> {
     let Some(slot) = world.hosts.get(me) else { return Ok(plain(StatusCode::NOT_FOUND, json!({}))) };
     let machine = slot.host().machine.clone();
     let (delay, failure) = slot.gate.answer();
     if let Some(delay) = delay {
         tokio::time::sleep(delay).await;
     }
-    let answer = match failure {
-        Some(message) => Err(Refusal::new(500, message)),
-        None => perform(&world, me, &machine, &request),
+    let mut deeds = slot.gate.deeds();
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let fault = if changes { deeds.borrow_and_update().clone() } else { Deeds::Done };
+    let answer = match (failure, &fault) {
+        (Some(message), _) => Err(Refusal::new(500, message)),
+        (None, Deeds::Refused(status, message)) => Err(Refusal::new(*status, message.clone())),
+        (None, Deeds::Done | Deeds::Unanswered) => perform(&world, me, &machine, &request),
     };
+    if fault == Deeds::Unanswered {
+        // The sender lives as long as the host: the wait ends with the fault, or with the connection.
+        let _ = deeds.wait_for(|now| *now != Deeds::Unanswered).await;
+        return Err(Aborted);
+    }
     let mut response = answer.unwrap_or_else(|refusal| {
         let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         plain(status, json!({ "message": refusal.message }))

@@ -314,7 +314,7 @@ pub struct Fault {
     /// `die`, `flap`: the exit code.
     #[serde(default = "one_i64")]
     pub exit_code: i64,
-    /// `http-500`: the message; `garbage`: the bytes.
+    /// `http-500`, `act-500`, `act-409`: the message; `garbage`: the bytes.
     pub text: Option<String>,
 }
 
@@ -339,6 +339,14 @@ pub enum FaultKind {
     /// Every request fails with status 500.
     #[serde(rename = "http-500")]
     Http500,
+    /// Requests that change something are refused with status 409; they change nothing.
+    #[serde(rename = "act-409")]
+    Act409,
+    /// Requests that change something fail with status 500; they change nothing.
+    #[serde(rename = "act-500")]
+    Act500,
+    /// Requests that change something are carried out, and the answer never comes: it waits for the end of the fault, and is then an abort.
+    ActHang,
     /// Containers end.
     Die,
     /// The kernel ends containers for their memory.
@@ -361,7 +369,10 @@ impl FaultKind {
             | Self::Stop
             | Self::Garbage
             | Self::HalfChunk
-            | Self::Http500 => false,
+            | Self::Http500
+            | Self::Act409
+            | Self::Act500
+            | Self::ActHang => false,
         }
     }
 }

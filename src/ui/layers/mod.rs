@@ -1,8 +1,12 @@
 //! What opens above a panel: state that answers keys with a [`LayerOutcome`], and a `render`. A new layer is a file here and the
 //! [`Layer`] seam.
 
+pub mod act_argument;
+pub mod act_menu;
+pub mod act_results;
 pub mod column_chooser;
 pub mod command_line;
+pub mod confirm;
 pub mod filter_line;
 pub mod frame;
 pub mod help;
@@ -10,6 +14,7 @@ mod input;
 pub mod inspect;
 mod outcome;
 pub mod palette;
+mod plan_lines;
 #[cfg(test)]
 mod tests;
 pub mod theme_picker;

@@ -4,8 +4,9 @@ use crossterm::event::KeyEvent;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
+    act::{Act, RunId},
     action::{Action, Answer, Context},
-    fleet::{HostId, ServiceKey},
+    fleet::{ContainerKey, HostId, ServiceKey},
     ui::{screen::Request, view::View},
 };
 
@@ -26,6 +27,13 @@ pub enum LayerOutcome {
     Ask(Request),
     /// It is done, and this is asked.
     Finish(Request),
+    /// It is done; show what this act would do to these.
+    Propose {
+        /// The act.
+        act: Act,
+        /// To whom.
+        targets: Vec<ContainerKey>,
+    },
     /// It is done; the panel in front shows these columns from now on.
     Columns(Vec<&'static str>),
 }
@@ -58,6 +66,11 @@ pub trait Layer {
     /// Whether it covers the whole panel, which then need not be painted.
     fn is_full(&self) -> bool {
         false
+    }
+
+    /// The run whose results it shows.
+    fn run(&self) -> Option<RunId> {
+        None
     }
 
     /// An answer arrived that it may have asked for.

@@ -232,6 +232,7 @@ impl Panel for Versions {
     fn hints(&self) -> &'static [Action] {
         &[
             Action::SelectionOpen,
+            Action::ActsOpenMenu,
             Action::VersionsTurn,
             Action::FilterEdit,
             Action::SelectionCopyVersion,

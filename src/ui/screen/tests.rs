@@ -4,6 +4,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::*;
 use crate::{
+    act::Runs,
     fleet::{Fleet, Matrix, MatrixBy, Summary, fixture},
     ui::{
         filter::Filter,
@@ -19,6 +20,7 @@ struct Bench {
     summary: Summary,
     filter: Filter,
     marks: BTreeSet<ContainerKey>,
+    runs: Runs,
     rights: Rights,
     theme: Theme,
     keymap: Keymap,
@@ -37,6 +39,7 @@ impl Bench {
             summary,
             filter: Filter::default(),
             marks: Default::default(),
+            runs: Runs::default(),
             rights: Rights::view("a test"),
             theme,
             keymap: keymap::load("default", None).0,
@@ -51,6 +54,7 @@ impl Bench {
             summary: &self.summary,
             filter: &self.filter,
             marks: &self.marks,
+            runs: &self.runs,
             rights: &self.rights,
             theme: &self.theme,
             keymap: &self.keymap,
@@ -184,4 +188,54 @@ fn the_second_click_on_a_row_opens_it() {
     let (_, start, _) = *screen.tabs.iter().find(|(id, ..)| *id == PanelId::Events).unwrap();
     click(&mut screen, start, 1);
     assert_eq!(screen.panel().id(), PanelId::Events);
+}
+
+/// With every right: what a key opens, and what the last key asked for.
+#[test]
+fn acts_go_from_menu_to_plan_to_a_request() {
+    let mut bench = Bench::new();
+    bench.rights = Rights::Act;
+    for (keys, layer) in [
+        ("s", Some(Context::ActMenu)),
+        ("s esc", None),
+        ("3 s s", Some(Context::ActMenu)),
+        ("2 s s", Some(Context::Confirm)),
+        ("2 s s esc", None),
+        ("2 s x", Some(Context::Confirm)),
+        ("2 s n", Some(Context::Confirm)),
+        ("v s r", Some(Context::Confirm)),
+        ("A", None),
+    ] {
+        assert_eq!(after(&bench, keys).1, layer, "{keys:?}");
+    }
+    // The marked rows, in another environment than the guarded one, want a yes.
+    for container in bench.fleet.containers().filter(|one| one.key.host.as_str() == "stage-01") {
+        bench.marks.insert(container.key.clone());
+    }
+    let (_, layer, requests) = after(&bench, "2 s s y");
+    let [Request::Act(plan)] = requests.as_slice() else { panic!("{requests:?}") };
+    assert_eq!((layer, plan.affected()), (None, bench.marks.len()));
+    assert_eq!(after(&bench, "2 s s enter").2, [], "enter may be a bounce");
+    // Marks count where they are seen.
+    let (_, _, requests) = after(&bench, "s s y");
+    assert_eq!(requests, []);
+}
+
+#[test]
+fn who_may_only_look_sees_why_and_asks_for_nothing() {
+    let bench = Bench::new();
+    for panel in ["1", "2", "3", "8"] {
+        for key in ["s", "r", "t", "p", "u", "x", "n"] {
+            let (_, layer, requests) = after(&bench, &format!("{panel} s {key} y enter y"));
+            assert_eq!((layer, requests), (Some(Context::ActMenu), vec![]), "{panel} s {key}");
+        }
+    }
+    let mut screen = Screen::default();
+    let view = bench.view();
+    screen.refresh(Refresh::All, &view);
+    for action in Action::ALL.iter().copied().filter(|action| action.row().need == crate::action::Need::Act) {
+        assert_eq!(screen.act(action, &view), [], "{action}");
+        assert!(screen.layers.is_empty(), "{action}");
+        assert!(screen.note.as_deref().is_some_and(|note| note.contains("read-only")), "{action}: {:?}", screen.note);
+    }
 }

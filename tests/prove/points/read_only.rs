@@ -61,6 +61,21 @@ pub fn run(report: &mut Report, lab: &Lab, length: Length) {
         }
         asked.extend(recorder.take());
     }
+    for keymap in KEYMAPS {
+        let menu = keys_in(keymap, Some("act-menu"));
+        report.does(&format!("keymap {keymap}: the menu of acts, its {} keys, each answered with y, enter and a name", menu.len()));
+        let mut deck = begin(&opening().variable("QUARTERDECK_KEYMAP", keymap));
+        for panel in 0..4 {
+            for key in &menu {
+                turn_to(&mut deck, panel);
+                for keys in [&b"s"[..], key.as_slice(), b"y", b"\r", b"KILL", b"\r", b"y", b"\x1b", b"\x1b", b"\x1b"] {
+                    deck.send(keys);
+                    deck.run(Duration::from_millis(length.pick(4, 20)));
+                }
+            }
+        }
+        asked.extend(recorder.take());
+    }
     let count = 2000;
     report.does(&format!("{count} keys and pieces of keys at random, seed 13"));
     mash(&mut deck, &opening(), count);
@@ -129,13 +144,19 @@ fn turn_to(deck: &mut Console, panel: usize) {
 
 /// The bytes of every key of a keymap file, its own and those it inherits, but for leaving and suspending.
 fn keys_of(keymap: &str) -> Vec<Vec<u8>> {
+    keys_in(keymap, None)
+}
+
+/// The same of one context only.
+fn keys_in(keymap: &str, context: Option<&str>) -> Vec<Vec<u8>> {
     let path = format!("{}/keymaps/{keymap}.toml", env!("CARGO_MANIFEST_DIR"));
     let file: toml::Table = std::fs::read_to_string(path).expect("a keymap").parse().expect("a keymap");
     let mut keys: Vec<Vec<u8>> = match file.get("inherits").and_then(toml::Value::as_str) {
-        Some(parent) => keys_of(parent),
+        Some(parent) => keys_in(parent, context),
         None => Vec::new(),
     };
-    for (key, action) in file.values().filter_map(toml::Value::as_table).flatten() {
+    let wanted = file.iter().filter(|(name, _)| context.is_none_or(|context| context == name.as_str()));
+    for (key, action) in wanted.filter_map(|(_, table)| table.as_table()).flatten() {
         if matches!(action.as_str(), Some("app.quit" | "app.suspend")) {
             continue;
         }

@@ -131,7 +131,8 @@ impl Containers {
             pen.to(area.x + 1).text(view.theme.symbol(Symbol::Stale), ground.patch(view.theme.style(Role::StateAttention)));
         }
         let odd = drift(container, view).is_some();
-        let sign = trouble_sign(own).or(odd.then_some((Symbol::Odd, Role::StateAttention)));
+        let busy = view.runs.is_busy(&container.key).then_some((Symbol::Progress, Role::StateProgress));
+        let sign = busy.or(trouble_sign(own)).or(odd.then_some((Symbol::Odd, Role::StateAttention)));
         if let Some((symbol, role)) = sign {
             pen.to(area.x + 2).text(view.theme.symbol(symbol), style(role));
         }
