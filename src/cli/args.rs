@@ -439,7 +439,7 @@ mod tests {
             ("inspect", "SELECTOR"),
             ("logs", "SELECTOR"),
             ("stop", "SELECTOR"),
-            ("stop web --time -1", "--time"),
+            ("stop web --time -1", "'-1'"),
             ("kill web --signal LOUD", "is no signal"),
             ("rename web", "--to"),
             ("rename web --to we/b", "no name for a container"),
