@@ -122,7 +122,7 @@ catalogue! {
     InspectFindNext          "inspect.find-next"        Inspect        Never   View  held  []                                      "Go to the next place that the search found.";
     InspectFindPrevious      "inspect.find-previous"    Inspect        Never   View  held  []                                      "Go to the place before that it found.";
     ContainerExec            "container.exec"           Global         Never   Act   once  [Container]                             "Open a shell in it.";
-    ActsOpenMenu             "acts.open-menu"           Global         Never   View  once  []                                      "Start, stop, restart, … the selected or marked.";
+    ActsOpenMenu             "acts.open-menu"           Global         Never   View  once  []                                      "Start, stop or restart what is selected.";
     ActsShowResults          "acts.show-results"        Global         Never   View  once  []                                      "Show how far the acts are, and what became.";
     ActsCancel               "acts.cancel"              ActResults     Never   View  once  []                                      "Call off what is not sent yet.";
     ContainerStart           "container.start"          Global         Ask     Act   once  [Container Service]                     "Start it.";

@@ -522,7 +522,7 @@ mod tests {
             ("audit --verify --head 44", "NUMBER:HASH"),
             ("audit --verify --since 10m", "cannot be used with"),
             ("stop", "SELECTOR"),
-            ("stop web --time -1", "--time"),
+            ("stop web --time -1", "'-1'"),
             ("kill web --signal LOUD", "is no signal"),
             ("rename web", "--to"),
             ("rename web --to we/b", "no name for a container"),

@@ -126,9 +126,10 @@ impl Layer for Confirm {
         // The frame, and an empty line before the prompt.
         let wanted = u16::try_from(lines.len() + 4).unwrap_or(u16::MAX);
         let place = frame::centred(area, width, wanted);
+        // First how much fits: the foot says whether there is more.
+        self.page = usize::from(place.height.saturating_sub(4)).max(1);
         let inside = frame::paint(place, buffer, view.theme, &self.plan.title(), &self.foot(view));
         let room = inside.height.saturating_sub(2);
-        self.page = usize::from(room).max(1);
         self.offset = self.offset.min(self.length.saturating_sub(self.page));
         for (row, line) in (0..room).zip(lines.iter().skip(self.offset)) {
             line.paint(buffer, inside, row, view.theme);
