@@ -151,7 +151,7 @@ fn assert_whole(console: &Console) {
 
 fn shell_in_the_console(stage: &Stage, host: &str) {
     let mut console = stage.console(&[]);
-    console.expect("app-03");
+    console.expect("Versions");
     console.send(b"2");
     console.expect("visit-");
     console.send(format!("/name:visit-{host}\r").as_bytes());
