@@ -2,6 +2,8 @@
 //! cannot disagree.
 
 pub mod args;
+mod bundle;
+mod check;
 mod completions;
 mod console;
 mod doctor;
@@ -16,6 +18,7 @@ mod keys;
 mod log;
 mod logs;
 mod out;
+pub(crate) mod pages;
 mod ps;
 mod sim;
 mod table;
@@ -63,6 +66,8 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
             let request = logs::Request { selector: &selector, follow, since, until, tail, grep: &grep, exclude: &exclude, level, output };
             logs::run(global, &request)
         }
+        Verb::Check { filter, output } => check::run(global, &filter, output),
+        Verb::Bundle { out, selector } => bundle::run(global, out, &selector),
         Verb::Inspect { selector, output } => inspect::run(global, &selector, output),
         Verb::Doctor { subject, output } => doctor::run(global, subject.as_deref(), output),
         Verb::Themes(output) => themes::run(global, output),

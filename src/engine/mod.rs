@@ -5,6 +5,7 @@
 
 mod backoff;
 pub mod docker;
+mod documents;
 mod host;
 pub mod logs;
 mod report;
@@ -21,6 +22,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use documents::DocumentPort;
 pub use report::{HostCommand, Question, Report};
 
 use crate::{config::Endpoint, fleet::HostSpec, rights::Rights};
@@ -51,6 +53,7 @@ pub struct Target {
 pub struct Engine {
     hosts: std::collections::HashMap<crate::fleet::HostId, mpsc::Sender<HostCommand>>,
     logs: logs::LogPort,
+    documents: DocumentPort,
     stop: CancellationToken,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -92,7 +95,9 @@ impl Engine {
             tasks.push((target, rx, live));
         }
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let logs = logs::LogPort::new(links, runtime.handle().clone());
+        let links = Arc::new(links);
+        let logs = logs::LogPort::new(Arc::clone(&links), runtime.handle().clone());
+        let documents = DocumentPort::new(links, runtime.handle().clone());
         let stopped = stop.clone();
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || {
             let shared = Arc::new(Shared {
@@ -116,12 +121,17 @@ impl Engine {
             // Blocking look-ups of host names may still hang in the runtime's pool; they hold nothing.
             runtime.shutdown_background();
         })?;
-        Ok((Self { hosts, logs, stop, thread: Some(thread) }, reports))
+        Ok((Self { hosts, logs, documents, stop, thread: Some(thread) }, reports))
     }
 
     /// The way to containers' logs. What is read through it ends with the engine.
     pub fn logs(&self) -> &logs::LogPort {
         &self.logs
+    }
+
+    /// The way to containers' inspect documents.
+    pub fn documents(&self) -> &DocumentPort {
+        &self.documents
     }
 
     /// Hands a command to a host's task. `false` when its queue is full or the host is unknown: the caller asks again later.

@@ -12,10 +12,14 @@ use tokio::sync::mpsc;
 
 use super::{
     Effect, State,
+    handoff::Handoff,
+    probes::Probes,
     terminal::{self, Event, Suspended, Terminal, TerminalError, Writer},
 };
 use crate::{
     action::Command,
+    bundle::{self, Material},
+    alerts::Probe,
     engine::{Engine, HostCommand, Question, Report},
     fleet::{ContainerKey, Delta, HostId},
     ui::{
@@ -58,6 +62,8 @@ pub struct Opening {
     pub note: Option<String>,
     /// Where a person's own themes are.
     pub theme_dir: Option<PathBuf>,
+    /// Where choices are kept.
+    pub state_dir: PathBuf,
 }
 
 /// The console, opened.
@@ -77,7 +83,13 @@ pub struct Console {
     pace: Instant,
     asked: HashSet<ContainerKey>,
     asked_at: Option<Instant>,
+    probes: Probes,
+    /// Whether what stands on the screen is not for others.
+    private: bool,
+    /// A bundle in the making.
+    handoff: Option<Handoff>,
     theme_dir: Option<PathBuf>,
+    state_dir: PathBuf,
 }
 
 impl Console {
@@ -87,13 +99,16 @@ impl Console {
     /// # Errors
     /// When standard input or output is no terminal, or it cannot be set up.
     pub fn run(opening: Opening) -> Result<i32, TerminalError> {
-        let Opening { state, engine, reports, mouse, note, theme_dir } = opening;
+        let Opening { state, engine, reports, mouse, note, theme_dir, state_dir } = opening;
         let (terminal, events) = terminal::open(terminal::Modes { mouse, kitty_keys: false })?;
         let size = terminal::window_size().map_err(|source| TerminalError::Setup { what: "reading its size", source })?;
         let canvas = Canvas::new(size, terminal.writer().clone());
+        let mut screen = Screen::default();
+        screen.restore_columns(&state.kept_columns());
+        let probes = Probes::new(engine.logs().clone(), engine.documents().clone());
         let mut console = Self {
             state,
-            screen: Screen::default(),
+            screen,
             engine,
             reports,
             terminal,
@@ -104,7 +119,11 @@ impl Console {
             pace: Instant::now() + FIRST_FRAME,
             asked: HashSet::new(),
             asked_at: None,
+            probes,
+            private: false,
+            handoff: None,
             theme_dir,
+            state_dir,
         };
         if let Some(note) = note {
             console.screen.say(note);
@@ -116,6 +135,7 @@ impl Console {
         let code = runtime.block_on(console.live(events))?;
         // First the terminal, so that nothing slow stands between the key and the shell.
         console.terminal.close();
+        drop((console.probes, console.handoff));
         drop(console.engine);
         Ok(code)
     }
@@ -132,6 +152,17 @@ impl Console {
                 event = events.next() => Some(event),
                 count = self.reports.recv_many(&mut batch, BATCH), if bus_open => {
                     bus_open = count > 0;
+                    None
+                }
+                (probe, finding) = self.probes.next() => {
+                    self.state.learn(probe, finding, Utc::now());
+                    self.dirty = true;
+                    None
+                }
+                note = outcome(&mut self.handoff) => {
+                    self.handoff = None;
+                    self.screen.say(note);
+                    self.dirty = true;
                     None
                 }
                 // A frame is waiting for the terminal to take the last one.
@@ -227,6 +258,15 @@ impl Console {
                 let note = self.save_screen().unwrap_or_else(|error| format!("not saved: {error}"));
                 self.screen.say(note);
             }
+            Effect::WriteBundle => {
+                let note = self.hand_off();
+                self.screen.say(note);
+            }
+            Effect::Keep(kept) => {
+                if let Err(error) = kept.save(&self.state_dir) {
+                    self.screen.say(format!("not kept for the next time: {error}"));
+                }
+            }
             Effect::OpenThemes => {
                 let themes = theme::listing(self.theme_dir.as_deref()).into_iter().filter(|row| row.error.is_none());
                 let picker = ThemePicker::open(themes.map(|row| (row.name, row.description)).collect(), &self.state.view());
@@ -298,6 +338,7 @@ impl Console {
         }
         self.look_again(Utc::now());
         let (screen, state) = (&mut self.screen, &self.state);
+        let private = screen.is_private();
         let drawn = self.canvas.draw(|frame| {
             let area = frame.area();
             screen.render(frame.buffer_mut(), area, &state.view());
@@ -305,11 +346,24 @@ impl Console {
         if drawn == Drawn::Busy {
             return;
         }
+        self.private = private;
         let now = Instant::now();
         self.pace = self.pace.max(now.checked_sub(FRAME * BURST).unwrap_or(now)) + FRAME;
         self.dirty = false;
         self.urgent = false;
         self.ask_for_visible();
+        self.ask_for_evidence();
+    }
+
+    /// What the screen would say more about is asked for, and as long as somebody looks at it, again.
+    fn ask_for_evidence(&mut self) {
+        let view = self.state.view();
+        let wanted = self.screen.probes(&view);
+        let due: Vec<Probe> = wanted.iter().filter(|probe| view.evidence.is_due(probe, view.now)).cloned().collect();
+        if let Some(next) = view.evidence.next_due(&wanted, view.now) {
+            view.ages.within(next);
+        }
+        due.into_iter().for_each(|probe| self.probes.ask(probe));
     }
 
     /// Rows on screen whose restarts and start nobody knows yet are inspected, each once.
@@ -345,6 +399,35 @@ impl Console {
         now + wait.to_std().unwrap_or(FRAME).max(FRAME)
     }
 
+    /// Begins a bundle of everything, with the screen as it is; returns the note for the foot.
+    fn hand_off(&mut self) -> String {
+        if self.handoff.is_some() {
+            return "a hand-off is under way".to_owned();
+        }
+        let now = Utc::now();
+        let view = self.state.view();
+        let screen = match self.private {
+            true => bundle::Screen::Private,
+            false => bundle::Screen::Shown(Box::new(self.canvas.picture().clone()), SvgOptions::of(view.theme)),
+        };
+        let material = Material {
+            fleet: view.fleet.clone(),
+            filter: view.filter.selector().cloned(),
+            usage: view.usage.clone(),
+            screen,
+            now,
+            simulated: view.simulated,
+        };
+        let path = bundle::usual_name(now);
+        match Handoff::start(material, path, self.engine.documents().clone(), self.engine.logs().clone()) {
+            Ok(handoff) => {
+                self.handoff = Some(handoff);
+                "gathering a hand-off …".to_owned()
+            }
+            Err(error) => format!("no bundle: {error}"),
+        }
+    }
+
     /// Writes the screen as text and SVG into the current directory; returns the note for the foot.
     fn save_screen(&mut self) -> Result<String, std::io::Error> {
         let name = format!("quarterdeck-{}", Utc::now().with_timezone(&chrono::Local).format("%Y%m%d-%H%M%S"));
@@ -353,5 +436,13 @@ impl Console {
         std::fs::write(format!("{name}.svg"), svg::svg(picture, &SvgOptions::of(theme)))?;
         std::fs::write(format!("{name}.txt"), svg::plain(picture))?;
         Ok(format!("saved {name}.txt and {name}.svg"))
+    }
+}
+
+/// How the bundle in the making ended; waits for ever when there is none. Cancel-safe.
+async fn outcome(handoff: &mut Option<Handoff>) -> String {
+    match handoff {
+        Some(handoff) => handoff.outcome().await,
+        None => std::future::pending().await,
     }
 }

@@ -5,8 +5,12 @@
 
 pub mod console;
 mod effect;
+mod handoff;
+mod kept;
+mod probes;
 mod state;
 pub mod terminal;
 
 pub use effect::Effect;
+pub use kept::Kept;
 pub use state::{Settings, State};

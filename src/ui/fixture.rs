@@ -1,6 +1,6 @@
 //! What a [`View`] is made of, for tests of screens: a fleet, a theme, the default keys, and a clock that stands still.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use ratatui::buffer::Buffer;
@@ -13,6 +13,7 @@ use super::{
     view::{Ages, View},
 };
 use crate::{
+    alerts::{Evidence, Usage},
     fleet::{Change, ContainerKey, Delta, Fleet, Matrix, MatrixBy, Summary, fixture},
     rights::Rights,
     text::width,
@@ -23,6 +24,8 @@ pub(crate) struct Scene {
     pub fleet: Fleet,
     pub matrix: Matrix,
     pub summary: Summary,
+    pub usage: BTreeMap<ContainerKey, Usage>,
+    pub evidence: Evidence,
     pub filter: Filter,
     pub marks: BTreeSet<ContainerKey>,
     pub rights: Rights,
@@ -48,6 +51,8 @@ impl Scene {
             fleet,
             matrix,
             summary,
+            usage: BTreeMap::new(),
+            evidence: Evidence::default(),
             filter: Filter::default(),
             marks: BTreeSet::new(),
             rights: Rights::Act,
@@ -92,6 +97,8 @@ impl Scene {
             fleet: &self.fleet,
             matrix: &self.matrix,
             summary: &self.summary,
+            usage: &self.usage,
+            evidence: &self.evidence,
             filter: &self.filter,
             marks: &self.marks,
             rights: &self.rights,

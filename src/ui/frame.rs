@@ -152,6 +152,7 @@ pub fn hint_word(action: Action) -> &'static str {
         Action::ContainersChooseColumns => "columns",
         Action::ContainersGroup => "group",
         Action::LinkRetry => "retry",
+        Action::BundleWrite => "hand off",
         other => other.row().id.rsplit('.').next().unwrap_or(other.row().id),
     }
 }

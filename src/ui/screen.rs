@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     action::{Action, Answer, Availability, Command, Context, Selected, availability},
+    alerts::Probe,
     fleet::ContainerKey,
     rights::Rights,
 };
@@ -43,6 +44,12 @@ pub enum Request {
     Copy(String),
     /// Write the screen to files.
     SaveScreen,
+    /// Write all that a colleague needs to take over to a file.
+    WriteBundle,
+    /// A container's secrets are shown on the screen from now on: for the record.
+    Revealed(ContainerKey),
+    /// Show these columns of the containers' table from now on, also the next time.
+    KeepColumns(Vec<&'static str>),
     /// Open the theme picker: which themes there are stands in files.
     OpenThemes,
     /// Use this theme from now on (`keep`), or only try it.
@@ -94,6 +101,13 @@ impl Default for Screen {
 }
 
 impl Screen {
+    /// Shows these columns of the containers' table: what was chosen the last time.
+    pub fn restore_columns(&mut self, shown: &[&str]) {
+        if let Some(panel) = self.panels.iter_mut().find(|panel| panel.id() == PanelId::Containers) {
+            panel.choose_columns(shown);
+        }
+    }
+
     /// Brings the panels' lists up to date.
     pub fn refresh(&mut self, refresh: Refresh<'_>, view: &View<'_>) {
         for panel in &mut self.panels {
@@ -109,6 +123,19 @@ impl Screen {
     /// The rows on screen that only an inspect knows in full.
     pub fn visible(&self, view: &View<'_>) -> Vec<ContainerKey> {
         self.panel().visible(view)
+    }
+
+    /// What the panel in front would say more about; nothing while a layer covers it.
+    pub fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        match self.layers.last().is_some_and(|layer| layer.is_full()) {
+            true => Vec::new(),
+            false => self.panel().probes(view),
+        }
+    }
+
+    /// Whether what is on the screen is not for others: secrets that a person let show.
+    pub fn is_private(&self) -> bool {
+        self.layers.iter().any(|layer| layer.is_private())
     }
 
     /// One line at the foot until the next key.
@@ -230,6 +257,7 @@ impl Screen {
             Action::AppSuspend => vec![Request::Suspend],
             Action::ScreenRedraw => vec![Request::Repaint],
             Action::ScreenSave => vec![Request::SaveScreen],
+            Action::BundleWrite => vec![Request::WriteBundle],
             Action::MouseToggle => vec![Request::ToggleMouse],
             Action::GlobalOpenPalette if is_full => {
                 self.layers.push(Box::new(Palette::over(context, Selected::Container, view)));
@@ -239,7 +267,7 @@ impl Screen {
                 self.layers.push(Box::new(Help::open(view.keymap, self.panel().id().context(), Some(context))));
                 Vec::new()
             }
-            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelEvents if is_full => {
+            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelEvents | Action::PanelTriage if is_full => {
                 self.layers.clear();
                 self.act_everywhere(action, view)
             }
@@ -255,6 +283,7 @@ impl Screen {
             Action::AppSuspend => return vec![Request::Suspend],
             Action::ScreenRedraw => return vec![Request::Repaint],
             Action::ScreenSave => return vec![Request::SaveScreen],
+            Action::BundleWrite => return vec![Request::WriteBundle],
             Action::MouseToggle => return vec![Request::ToggleMouse],
             Action::RowClearMarks => return vec![Request::ClearMarks],
             Action::FilterClear => return vec![Request::Filter(String::new())],
@@ -273,6 +302,7 @@ impl Screen {
             Action::PanelContainers => return self.go(PanelId::Containers, view),
             Action::PanelHosts => return self.go(PanelId::Hosts, view),
             Action::PanelEvents => return self.go(PanelId::Events, view),
+            Action::PanelTriage => return self.go(PanelId::Triage, view),
             Action::PaneNext => return self.go_beside(1, view),
             Action::PanePrevious => return self.go_beside(-1, view),
             Action::SelectionInspect => {
@@ -377,7 +407,7 @@ impl Screen {
             LayerOutcome::Columns(shown) => {
                 self.layers.pop();
                 self.panels[self.current].choose_columns(&shown);
-                Vec::new()
+                vec![Request::KeepColumns(shown)]
             }
             LayerOutcome::Go(destination) => {
                 self.layers.clear();

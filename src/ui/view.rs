@@ -1,11 +1,15 @@
 //! What a frame is drawn from: everything a panel may read, nothing it may write.
 
-use std::{cell::Cell, collections::BTreeSet};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{filter::Filter, keymap::Keymap, theme::Theme};
 use crate::{
+    alerts::{Evidence, Usage},
     fleet::{ContainerKey, Fleet, HostId, matrix::Matrix, summary::Summary, trouble::Trouble},
     rights::Rights,
     text,
@@ -19,6 +23,10 @@ pub struct View<'a> {
     pub matrix: &'a Matrix,
     /// The header's figures.
     pub summary: &'a Summary,
+    /// What was measured of containers' memory, of those that were looked at.
+    pub usage: &'a BTreeMap<ContainerKey, Usage>,
+    /// What engines answered about troubles.
+    pub evidence: &'a Evidence,
     /// What is filtered by.
     pub filter: &'a Filter,
     /// The rows marked for a common action.

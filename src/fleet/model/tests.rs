@@ -376,7 +376,7 @@ fn truth() -> Vec<Delta> {
 /// What the engines can tell of a row; the rest (deaths, who asked for a stop) is what we saw ourselves.
 fn told(fleet: &Fleet) -> Vec<Container> {
     let rows = fleet.containers().cloned();
-    rows.map(|row| Container { deaths: vec![], stop_asked: None, ..row }).collect()
+    rows.map(|row| Container { deaths: vec![], stop_asked: None, witness: Default::default(), ..row }).collect()
 }
 
 proptest! {

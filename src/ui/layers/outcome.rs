@@ -60,6 +60,11 @@ pub trait Layer {
         false
     }
 
+    /// Whether it shows secrets that a person let show: such a screen is not handed on.
+    fn is_private(&self) -> bool {
+        false
+    }
+
     /// An answer arrived that it may have asked for.
     fn answer(&mut self, _answer: &Answer) {}
 

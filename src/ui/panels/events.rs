@@ -4,7 +4,7 @@
 
 mod detail;
 mod feed;
-mod words;
+pub(super) mod words;
 
 #[cfg(test)]
 mod sample;

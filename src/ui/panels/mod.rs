@@ -5,8 +5,10 @@ mod empty;
 mod events;
 mod facts;
 mod hosts;
+mod tail;
 #[cfg(test)]
 mod tests;
+mod triage;
 mod versions;
 mod words;
 
@@ -19,5 +21,6 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(containers::Containers::default()),
         Box::new(hosts::Hosts::default()),
         Box::new(events::Events::default()),
+        Box::new(triage::Triage::default()),
     ]
 }
