@@ -2,7 +2,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
 use crate::fleet::{
-    Container, ContainerKey, Delta, EngineEvent, EventKind, Fleet, LinkCause, LinkState, Matrix, MatrixBy, Selector, Severity, Summary,
+    Container, Delta, EngineEvent, EventKind, Fleet, LinkCause, LinkState, Matrix, MatrixBy, Selector, Severity, Summary,
     delta::ContainerSummary, fixture,
 };
 
@@ -107,7 +107,11 @@ fn each_rule_in_a_sentence_and_only_for_its_cause() {
         ("a job that ended well", |s| s.happens("app-09", "db", "die 0"), None),
         ("somebody's stop", |s| s.happens("app-09", "db", "kill 15").happens("app-09", "db", "die 137"), None),
         ("a stop told afterwards", |s| s.happens("app-09", "db", "die 143").happens("app-09", "db", "stop"), None),
-        ("by a signal of nobody", |s| s.happens("app-09", "db", "die 137"), Some("shop/db in production ended by itself on app-09: exit 137")),
+        (
+            "by a signal of nobody",
+            |s| s.happens("app-09", "db", "die 137"),
+            Some("shop/db in production ended by itself on app-09: exit 137"),
+        ),
         ("the kernel's", |s| s.happens("app-09", "db", "oom"), Some("shop/db in production ran out of memory on app-09")),
         (
             "the kernel's, and up again",
@@ -116,14 +120,15 @@ fn each_rule_in_a_sentence_and_only_for_its_cause() {
         ),
         (
             "the kernel's, and somebody saw to it",
-            |s| s.happens("app-09", "db", "oom").happens("app-09", "db", "kill 15").happens("app-09", "db", "die 0").happens("app-09", "db", "start"),
+            |s| {
+                s.happens("app-09", "db", "oom")
+                    .happens("app-09", "db", "kill 15")
+                    .happens("app-09", "db", "die 0")
+                    .happens("app-09", "db", "start")
+            },
             None,
         ),
-        (
-            "one crash",
-            |s| s.happens("app-09", "db", "die 1").happens("app-09", "db", "start"),
-            None,
-        ),
+        ("one crash", |s| s.happens("app-09", "db", "die 1").happens("app-09", "db", "start"), None),
         (
             "three crashes",
             |s| (0..3).fold(s, |s, _| s.happens("app-09", "db", "die 1").happens("app-09", "db", "start")),
@@ -174,7 +179,8 @@ fn what_is_worst_stands_on_top_and_the_order_holds() {
     let mut stage = Stage::drawn();
     stage.happens("test-01", "web-1", "health_status: unhealthy").happens("app-04", "web-1", "health_status: unhealthy").lost("app-09");
     let told = stage.told("");
-    let order = ["app-09 is lost", "billing/worker in production", "shop/web in production", "shop/web in testing", "edge/proxy", "shop/api"];
+    let order =
+        ["app-09 is lost", "billing/worker in production", "shop/web in production", "shop/web in testing", "edge/proxy", "shop/api"];
     assert_eq!(told.len(), order.len(), "{told:?}");
     for (sentence, begin) in told.iter().zip(order) {
         assert!(sentence.starts_with(begin), "{told:?}");

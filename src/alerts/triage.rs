@@ -137,16 +137,14 @@ fn rank(alert: &Alert) -> (Reverse<Severity>, Rule, Reverse<u8>) {
 
 fn of_host(fleet: &Fleet, host: &Host, filter: Option<&Selector>) -> Option<Alert> {
     let id = &host.spec.id;
-    let is_selected = filter.is_none_or(|filter| {
-        filter.matches_host(host) || fleet.containers_on(id).any(|container| filter.matches(container, host))
-    });
+    let is_selected =
+        filter.is_none_or(|filter| filter.matches_host(host) || fleet.containers_on(id).any(|container| filter.matches(container, host)));
     let rule = Rule::of_link(&host.link).filter(|_| is_selected)?;
     let since = match &host.link {
         LinkState::Connecting => None,
-        LinkState::Live { since }
-        | LinkState::Stale { since }
-        | LinkState::Retrying { since, .. }
-        | LinkState::Refused { since, .. } => Some(*since),
+        LinkState::Live { since } | LinkState::Stale { since } | LinkState::Retrying { since, .. } | LinkState::Refused { since, .. } => {
+            Some(*since)
+        }
     };
     Some(Alert {
         rule,

@@ -151,7 +151,8 @@ fn place(subject: &Subject, taken: &mut BTreeSet<String>) -> String {
 }
 
 fn harmless(name: &str) -> String {
-    let kept: String = name.chars().take(80).map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' }).collect();
+    let kept: String =
+        name.chars().take(80).map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' }).collect();
     match kept.trim_start_matches('.') {
         "" => "_".to_owned(),
         name => name.to_owned(),
@@ -243,11 +244,9 @@ fn readme(material: &Material, triage: &Triage, matrix: &Matrix, files: &[(Strin
         say("Nothing is missing.");
     }
     say("\n## Secrets\n");
-    say(
-        "Values of variables are masked in every document, and so is what stands behind names that look secret (password, token, key, …) \
+    say("Values of variables are masked in every document, and so is what stands behind names that look secret (password, token, key, …) \
          in labels, commands and lines. The values of variables and labels of the containers above whose names look secret, and long values \
          that look drawn by lot, are masked wherever they occur. What cannot be known: a secret shorter than four characters, one that \
-         another container holds, or one that a program made up and printed without a name. Read before you hand it on.",
-    );
+         another container holds, or one that a program made up and printed without a name. Read before you hand it on.");
     page
 }

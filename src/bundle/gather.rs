@@ -50,7 +50,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    fn push(&mut self, line: &LogLine) {
+    pub fn push(&mut self, line: &LogLine) {
         let text = format!("{} {} {}{}", line.at, line.stream.word(), line.text.plain(), if line.cut { " …" } else { "" });
         self.bytes += text.len();
         self.lines.push_back(text);
@@ -113,9 +113,8 @@ fn wanted(material: &Material, triage: &Triage) -> (Vec<ContainerKey>, usize) {
         }
     }
     if let Some(filter) = material.filter.as_ref().filter(|_| keys.is_empty()) {
-        let selected = |container: &&Container| {
-            material.fleet.host(&container.key.host).is_some_and(|host| filter.matches(container, host))
-        };
+        let selected =
+            |container: &&Container| material.fleet.host(&container.key.host).is_some_and(|host| filter.matches(container, host));
         keys.extend(material.fleet.containers().filter(selected).map(|container| container.key.clone()));
     }
     let left_out = keys.len().saturating_sub(CONTAINERS);

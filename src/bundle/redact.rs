@@ -226,7 +226,10 @@ mod tests {
             ("label l4bel-k3y, arg 0penSesame", "label ••••••, arg ••••••"),
             ("MIIBVgIBADAN", "••••••"),
             ("{\"said\":\"say \\\"friend\\\"\"}", "{\"said\":\"••••••\"}"),
-            ("PATH /usr/bin port 8080 hello ab 7e56158a91c2f304bd1c9a7e56158a91c2f304bd", "PATH /usr/bin port 8080 hello ab 7e56158a91c2f304bd1c9a7e56158a91c2f304bd"),
+            (
+                "PATH /usr/bin port 8080 hello ab 7e56158a91c2f304bd1c9a7e56158a91c2f304bd",
+                "PATH /usr/bin port 8080 hello ab 7e56158a91c2f304bd1c9a7e56158a91c2f304bd",
+            ),
             ("other password=swordfish\nnext line", "other password=••••••\nnext line"),
         ] {
             assert_eq!(redactor.text(text), expected, "{text}");
@@ -244,7 +247,10 @@ mod tests {
         buffer.set_string(0, 3, "/usr/bin hello", style);
         redactor.screen(&mut buffer);
         let text = crate::ui::svg::plain(&buffer);
-        assert_eq!(text.lines().collect::<Vec<_>>(), ["日本 login ••••••• ok", "key •••••••••••…", "token=••••••••• end", "/usr/bin hello"]);
+        assert_eq!(
+            text.lines().collect::<Vec<_>>(),
+            ["日本 login ••••••• ok", "key •••••••••••…", "token=••••••••• end", "/usr/bin hello"]
+        );
     }
 
     proptest! {

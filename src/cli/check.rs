@@ -136,9 +136,8 @@ fn report(fleet: &Fleet, filter: Selector, missing: Vec<String>, now: chrono::Da
     let status = Status::of(&triage, unseen.len());
     let (mut containers, mut running) = fleet.counts();
     if let Some(filter) = &filter {
-        let selected = |container: &&crate::fleet::Container| {
-            fleet.host(&container.key.host).is_some_and(|host| filter.matches(container, host))
-        };
+        let selected =
+            |container: &&crate::fleet::Container| fleet.host(&container.key.host).is_some_and(|host| filter.matches(container, host));
         let all: Vec<bool> = fleet.containers().filter(selected).map(|container| container.is_running()).collect();
         (containers, running) = (all.len(), all.iter().filter(|runs| **runs).count());
     }
@@ -205,7 +204,8 @@ fn page(report: &Report) -> String {
     let figures: Vec<String> = report.figures.iter().map(Figure::text).collect();
     let mut page = format!("QUARTERDECK {} - {} | {}\n", report.status.word(), plain(&report.summary), figures.join(" "));
     for alert in report.alerts.iter().take(TOLD) {
-        let since = alert.since.map_or(String::new(), |since| format!(" since {}", since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)));
+        let since =
+            alert.since.map_or(String::new(), |since| format!(" since {}", since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)));
         page.push_str(&format!("{}: {}{since}\n", alert.severity, plain(&alert.sentence)));
     }
     if report.alerts.len() > TOLD {
@@ -239,7 +239,11 @@ mod tests {
     fn lost(host: &str) -> Delta {
         let now = fixture::now();
         let error = "no route | to host".into();
-        Delta::Link { host: host.into(), link: LinkState::Retrying { since: now, cause: LinkCause::Unreachable, error, next: now }, at: now }
+        Delta::Link {
+            host: host.into(),
+            link: LinkState::Retrying { since: now, cause: LinkCause::Unreachable, error, next: now },
+            at: now,
+        }
     }
 
     fn checked(deltas: Vec<Delta>, filter: &str) -> Report {

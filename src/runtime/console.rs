@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     action::Command,
-    bundle::{self, Material},
     alerts::Probe,
+    bundle::{self, Material},
     engine::{Engine, HostCommand, Question, Report},
     fleet::{ContainerKey, Delta, HostId},
     ui::{

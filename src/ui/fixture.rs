@@ -33,6 +33,7 @@ pub(crate) struct Scene {
     pub keymap: Keymap,
     pub now: DateTime<Utc>,
     pub simulated: bool,
+    pub clock: bool,
     pub ages: Ages,
 }
 
@@ -60,6 +61,7 @@ impl Scene {
             keymap: keymap::load("default", None).0,
             now,
             simulated: false,
+            clock: true,
             ages: Ages::default(),
         }
     }
@@ -67,6 +69,11 @@ impl Scene {
     /// The same in another theme; `mono` comes with ASCII signs, as on a plain terminal.
     pub fn in_theme(self, name: &str) -> Self {
         Self { theme: theme(name), ..self }
+    }
+
+    /// The same for who may only look.
+    pub fn read_only(self) -> Self {
+        Self { rights: Rights::view("a test"), ..self }
     }
 
     /// The same, filtered.
@@ -106,7 +113,7 @@ impl Scene {
             keymap: &self.keymap,
             now: self.now,
             simulated: self.simulated,
-            clock: true,
+            clock: self.clock,
             ages: &self.ages,
         }
     }

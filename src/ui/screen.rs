@@ -400,6 +400,10 @@ impl Screen {
                 }
                 vec![request]
             }
+            LayerOutcome::Say(note) => {
+                self.say(note);
+                Vec::new()
+            }
             LayerOutcome::Finish(request) => {
                 self.layers.pop();
                 vec![request]

@@ -24,6 +24,8 @@ pub enum LayerOutcome {
     Go(Destination),
     /// Taken, and this is asked; the layer stays.
     Ask(Request),
+    /// One line for the foot; the layer stays.
+    Say(String),
     /// It is done, and this is asked.
     Finish(Request),
     /// It is done; the panel in front shows these columns from now on.

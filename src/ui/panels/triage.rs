@@ -226,7 +226,11 @@ fn render_calm(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
         () if summary.live == 0 => (" ", Role::TextDim, format!("waiting for {}", counted(summary.hosts, "host"))),
         () => {
             let left = summary.hosts - summary.live;
-            (" ", Role::TextDim, format!("nothing is wrong so far {dot} {} of {} hosts live, waiting for {left}", summary.live, summary.hosts))
+            (
+                " ",
+                Role::TextDim,
+                format!("nothing is wrong so far {dot} {} of {} hosts live, waiting for {left}", summary.live, summary.hosts),
+            )
         }
     };
     Pen::new(buffer, area, 2).skip(1).text(sign, view.theme.style(role)).skip(1).text(&text, view.theme.style(Role::TextDim));
