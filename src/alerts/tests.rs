@@ -82,15 +82,13 @@ impl Stage {
 
 const WORKER: &str = "billing/worker in production is unhealthy on app-03 (1 of 6)";
 const API: &str = "shop/api in production: app-07 runs 1.0.1-19-04bd1c9, the other 3 run 1.0.1-22-7e56158";
-const PROXY: &str = "edge/proxy in production: tag latest is sha256:77c0de… on app-02 but sha256:3f9a12… on app-01, app-03 and 4 more";
+const PROXY: &str = "edge/proxy: tag latest is sha256:77c0de… on app-02 but sha256:3f9a12… on app-01, app-03 and 4 more";
 
 #[test]
 fn the_drawn_fleet() {
     let stage = Stage::drawn();
     let told = stage.told("");
-    assert_eq!(told.len(), 3, "{told:?}");
-    assert_eq!((told[0].as_str(), told[2].as_str()), (WORKER, API), "{told:?}");
-    assert!(told[1].contains("77c0de") && told[1].contains("app-02"), "{told:?} {PROXY}");
+    assert_eq!(told, [WORKER, API, PROXY]);
     let triage = stage.triage("");
     assert_eq!((triage.count(Severity::Bad), triage.count(Severity::Attention)), (1, 2));
     let worker = &triage.alerts()[0];
@@ -180,7 +178,7 @@ fn what_is_worst_stands_on_top_and_the_order_holds() {
     stage.happens("test-01", "web-1", "health_status: unhealthy").happens("app-04", "web-1", "health_status: unhealthy").lost("app-09");
     let told = stage.told("");
     let order =
-        ["app-09 is lost", "billing/worker in production", "shop/web in production", "shop/web in testing", "edge/proxy", "shop/api"];
+        ["app-09 is lost", "billing/worker in production", "shop/web in production", "shop/web in testing", "shop/api", "edge/proxy"];
     assert_eq!(told.len(), order.len(), "{told:?}");
     for (sentence, begin) in told.iter().zip(order) {
         assert!(sentence.starts_with(begin), "{told:?}");
@@ -225,6 +223,14 @@ fn the_count_holds_while_the_loop_lasts() {
     let mut stage = Stage::drawn();
     let looping = |stage: &Stage| stage.triage("").broken(Rule::CrashLooping);
     // The console opens in the middle of a loop: the first thing it hears is that the engine waits before the next start.
+    let inspected = fixture::deltas().into_iter().find_map(|delta| match delta {
+        Delta::Inspected { host, mut container, at } if host.as_str() == "app-09" && &*container.summary.name == "db" => {
+            container.restarts = 7;
+            Some(Delta::Inspected { host, container, at })
+        }
+        _ => None,
+    });
+    stage.fleet.apply(inspected.unwrap());
     stage.listed("app-09", "db", |summary| summary.state = crate::fleet::ContainerState::Restarting);
     for turn in 0..8 {
         assert_eq!(looping(&stage), 1, "waiting, turn {turn}");
@@ -281,9 +287,11 @@ fn the_past_tells_a_loop_too() {
     for seconds in [300, 200, 100] {
         history(seconds + 1, "kill", None);
         history(seconds, "die", Some(143));
+        history(seconds - 1, "start", None);
     }
     for seconds in [50, 30] {
         history(seconds, "die", Some(1));
+        history(seconds - 1, "start", None);
     }
     assert!(stage.told("host:app-09").is_empty(), "three were asked for, two are no loop");
     let event = |stage: &mut Stage| stage.happens("app-09", "db", "die 1").happens("app-09", "db", "start").now;

@@ -94,7 +94,7 @@ impl Triage {
         let filter = matrix.filter();
         let mut alerts: Vec<Alert> = fleet.hosts().filter_map(|host| of_host(fleet, host, filter)).collect();
         alerts.extend(of_containers(fleet, filter, usage, now));
-        alerts.extend(matrix.rows().iter().filter_map(|row| of_drift(fleet, row)));
+        alerts.extend(matrix.rows().iter().filter_map(|row| of_drift(fleet, row, filter)));
         alerts.sort_by_cached_key(|alert| (rank(alert), alert.about.clone()));
         Self { alerts }
     }
@@ -227,24 +227,29 @@ fn since(rule: Rule, container: &Container) -> Option<DateTime<Utc>> {
     }
 }
 
-fn of_drift(fleet: &Fleet, row: &MatrixRow) -> Option<Alert> {
-    let first = row.drift.first()?;
-    let members: Vec<ContainerKey> = row.drift.iter().flat_map(|drift| drift.odd.iter().cloned()).collect();
-    let hosts = hosts_of(fleet, &members);
-    let environment = first.environment.clone().filter(|_| row.drift.iter().all(|drift| drift.environment == first.environment));
-    let stale = hosts.iter().all(|host| fleet.host(host).is_none_or(|host| !host.link.is_live()));
-    let mut members = members;
+/// The disagreements of a service of which the filter selects an odd one out: a row tells also those of what it hides.
+fn of_drift(fleet: &Fleet, row: &MatrixRow, filter: Option<&Selector>) -> Option<Alert> {
+    let is_selected = |key: &ContainerKey| {
+        let known = fleet.container(key).zip(fleet.host(&key.host));
+        filter.is_none_or(|filter| known.is_some_and(|(container, host)| filter.matches(container, host)))
+    };
+    let drift: Vec<Arc<Drift>> = row.drift.iter().filter(|drift| drift.odd.iter().any(is_selected)).cloned().collect();
+    let first = Arc::clone(drift.first()?);
+    let mut members: Vec<ContainerKey> = drift.iter().flat_map(|drift| drift.odd.iter().cloned()).collect();
     members.sort();
     members.dedup();
+    let hosts = hosts_of(fleet, &members);
+    let environment = first.environment.clone().filter(|_| drift.iter().all(|other| other.environment == first.environment));
+    let stale = hosts.iter().all(|host| fleet.host(host).is_none_or(|host| !host.link.is_live()));
     Some(Alert {
         rule: Rule::Drift,
-        since: drift_since(fleet, &row.service, first),
+        since: drift_since(fleet, &row.service, &first),
         sentence: format!("{}: {}", sentence::whom(&row.service, environment.as_ref()), first.why),
         about: About::Service { service: row.service.clone(), environment },
         members,
         hosts,
         stale,
-        drift: row.drift.clone(),
+        drift,
     })
 }
 

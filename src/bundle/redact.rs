@@ -128,7 +128,7 @@ impl Redactor {
 /// The forms in which a value is written elsewhere.
 fn spellings(secret: &str) -> Vec<String> {
     let json = Value::String(secret.to_owned()).to_string();
-    let json = json.trim_matches('"').to_owned();
+    let json = json[1..json.len() - 1].to_owned();
     vec![secret.to_owned(), json, utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string()]
 }
 

@@ -46,7 +46,6 @@ impl Status {
             Some(Severity::Bad) => Self::Critical,
             _ if unseen > 0 => Self::Unknown,
             Some(Severity::Attention) => Self::Warning,
-            Some(Severity::Quiet) | None if triage.count(Severity::Attention) > 0 => Self::Warning,
             Some(Severity::Quiet) | None => Self::Ok,
         }
     }

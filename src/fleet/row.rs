@@ -205,7 +205,11 @@ impl Row {
         match event.verb() {
             "die" | "died" if !asked && event.exit_code != Some(0) => note_death(row, event.at),
             "oom" => row.witness.oom = row.witness.oom.max(Some(event.at)),
-            "kill" | "stop" if is_stop(event) && row.witness.oom.is_some_and(|oom| oom <= event.at) => row.witness.oom = None,
+            "kill" | "stop" if is_stop(event) => {
+                row.witness.oom = row.witness.oom.filter(|oom| *oom > event.at);
+                // A `stop` is told after the end that it asked for.
+                row.deaths.retain(|death| !(TimeDelta::zero()..=AFTERWARDS).contains(&(event.at - *death)));
+            }
             "health_status" if verdict(event) == Some(row.health) => row.witness.health = row.witness.health.max(Some(event.at)),
             // Nothing else of the past is asked for.
             _ => {}

@@ -220,9 +220,10 @@ impl Fleet {
         let key = ContainerKey { host: host.clone(), id: event.id.clone() };
         let Some(mut row) = self.row(&key).cloned() else { return };
         let before = self.events.iter().rev().take(HISTORY_LOOK_BACK);
-        let asked = before
-            .filter(|other| other.id == event.id && other.host == event.host)
-            .any(|other| is_stop(other) && was_asked(other.at, event.at));
+        let mut turns =
+            before.filter(|other| other.id == event.id && other.host == event.host && (other.verb() == "start" || is_stop(other)));
+        // What was asked for before it was started again was another end.
+        let asked = turns.next().is_some_and(|turn| is_stop(turn) && was_asked(turn.at, event.at));
         row.take_history(event, asked);
         self.settle(host, &event.id, Some(row), change);
     }
