@@ -185,12 +185,17 @@ fn unseen(fleet: &Fleet, filter: Option<&Selector>) -> BTreeSet<HostId> {
 
 fn summary(alerts: &[AlertRow], unseen: &BTreeSet<HostId>, live: usize, hosts: usize, containers: usize) -> String {
     // Hosts that are not seen are named once, whether their link is lost or was never made.
-    let mut told: Vec<String> = alerts.iter().filter(|alert| alert.service.is_some()).map(|alert| alert.sentence.clone()).collect();
+    let of_services = |bad: bool| {
+        let alerts = alerts.iter().filter(move |alert| alert.service.is_some() && (alert.severity == "bad") == bad);
+        alerts.map(|alert| alert.sentence.clone())
+    };
+    let mut told: Vec<String> = of_services(true).collect();
     if !unseen.is_empty() {
         let names: Vec<&str> = unseen.iter().take(NAMED).map(HostId::as_str).collect();
         let more = if unseen.len() > NAMED { format!(" and {} more", unseen.len() - NAMED) } else { String::new() };
         told.push(format!("{} not seen: {}{more}", counted(unseen.len(), "host"), names.join(", ")));
     }
+    told.extend(of_services(false));
     if told.is_empty() {
         return format!("nothing is wrong, {live} of {} live, {}", counted(hosts, "host"), counted(containers, "container"));
     }

@@ -284,7 +284,7 @@ fn history_tells_what_was_and_leaves_the_state_alone() {
     assert!(change.logged);
     let row = row(&fleet);
     assert!(row.is_running() && row.finished.is_none() && row.exit_code.is_none());
-    assert_eq!(row.deaths, [at(1)]);
+    assert_eq!(row.deaths, [at(1) - TimeDelta::hours(1)], "by the engine's clock");
 }
 
 #[test]
