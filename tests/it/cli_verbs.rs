@@ -232,7 +232,7 @@ fn check_ends_as_a_nagios_plugin_does() {
         (&["state:runing", "-H", &host], 3, "QUARTERDECK UNKNOWN - \"state:runing\": "),
     ];
     for (args, code, begin) in cases {
-        let ended = program.run(&[&["check"], args].concat());
+        let ended = program.run(&[&["check"][..], args].concat());
         assert_eq!((ended.code, ended.err.as_str()), (Some(code), ""), "{args:?}: {ended:?}");
         assert!(ended.out.starts_with(begin), "{args:?}: {ended:?}");
     }
