@@ -7,12 +7,14 @@
 //! key | mouse | palette | argv → Action → resolve(selection) → Command → confirm → update → Effect → engine → (later) Delta
 //! ```
 //!
-//! The pure modules ([`text`], [`fleet`], [`logs`], [`action`], [`act`], [`rights`]) know no I/O, no clock and no terminal; the
+//! The pure modules ([`text`], [`fleet`], [`logs`], [`alerts`], [`action`], [`act`], [`stock`], [`rights`]) know no I/O, no clock and no terminal; the
 //! [`engine`] never knows the [`ui`] and the [`ui`] never calls the [`engine`]: they meet at
 //! [`fleet::Delta`] and [`action`], which are plain data. `tests/it/layers.rs` holds these directions.
 
 pub mod act;
 pub mod action;
+pub mod alerts;
+pub mod bundle;
 pub mod cli;
 pub mod config;
 pub mod doctor;

@@ -84,6 +84,7 @@ catalogue! {
     PanelContainers          "panel.containers"         Global         Never   View  once  []                                      "Show every container of every host.";
     PanelHosts               "panel.hosts"              Global         Never   View  once  []                                      "Show the hosts and their links.";
     PanelEvents              "panel.events"             Global         Never   View  once  []                                      "Show what the engines report.";
+    PanelTriage              "panel.triage"             Global         Never   View  once  []                                      "Show what is bad now, the worst first.";
     PanelStock               "panel.stock"              Global         Never   View  once  []                                      "Show images, volumes and networks.";
     GlobalOpenPalette        "global.open-palette"      Global         Never   View  once  []                                      "Find an action, a host or a service by name.";
     GlobalOpenHelp           "global.open-help"         Global         Never   View  once  []                                      "Show the keys that hold here.";
@@ -133,10 +134,14 @@ catalogue! {
     ContainerUnpause         "container.unpause"        Global         Ask     Act   once  [Container Service]                     "Thaw its processes.";
     ContainerRename          "container.rename"         Global         Ask     Act   once  [Container]                             "Give it another name.";
     ContainerRemove          "container.remove"         Global         TypeName Act  once  [Container Service]                     "Take it away, with its log and its layer.";
+    InspectFoldAll           "inspect.fold-all"         Inspect        Never   View  once  []                                      "Fold everything.";
+    InspectUnfoldAll         "inspect.unfold-all"       Inspect        Never   View  once  []                                      "Unfold everything.";
+    InspectReveal            "inspect.reveal"           Inspect        Never   View  once  []                                      "Show its secrets, or hide them again.";
     LinkRetry                "link.retry"               Global         Never   View  once  [Container Host]                        "Try its host again now.";
     MouseToggle              "mouse.toggle"             Global         Never   View  once  []                                      "Toggle who has the mouse: console or terminal.";
     ThemePick                "theme.pick"               Global         Never   View  once  []                                      "Choose a theme.";
     ScreenSave               "screen.save"              Global         Never   View  once  []                                      "Save this screen as text and as a picture.";
+    BundleWrite              "bundle.write"             Global         Never   View  once  []                                      "Write all that a colleague needs to a file.";
     ScreenRedraw             "screen.redraw"            Global         Never   View  once  []                                      "Draw the whole screen again.";
     AppQuit                  "app.quit"                 Global         Never   View  once  []                                      "Leave the console.";
     AppSuspend               "app.suspend"              Global         Never   View  once  []                                      "Put the console into the shell's background.";

@@ -174,6 +174,28 @@ pub enum Verb {
         #[command(flatten)]
         output: Output,
     },
+    /// What is bad now, as a Nagios plugin tells it
+    #[command(
+        after_help = "Examples:\n  quarterdeck check\n  quarterdeck check env:production --format json\n\nExit codes: 0 nothing is wrong, 1 something wants attention, 2 something is bad now,\n3 nothing that is seen is bad, but some hosts are not seen"
+    )]
+    Check {
+        /// Terms that must all hold, such as app:shop env:production
+        filter: Vec<String>,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Write all that a colleague needs to take over to one file, secrets masked
+    #[command(
+        after_help = "Examples:\n  quarterdeck bundle\n  quarterdeck bundle --out /tmp/night.tar.gz app:shop env:production\n\nIt holds versions, triage, hosts, events, and the last lines and documents of what is troubled;\nits README says what could not be had."
+    )]
+    Bundle {
+        /// The file; without it, quarterdeck-handoff-DATE-TIME.tar.gz here
+        #[arg(long, value_name = "FILE.tar.gz")]
+        out: Option<PathBuf>,
+        /// Terms that must all hold, such as app:shop env:production
+        selector: Vec<String>,
+    },
     /// Everything the engine says of one container, secrets masked
     #[command(after_help = "Examples:\n  quarterdeck inspect name:shop-web-1\n  quarterdeck inspect host:app-01 service:web")]
     Inspect {
@@ -492,6 +514,8 @@ mod tests {
             "unpause name:web -y",
             "rm name:web --force --volumes",
             "rename name:web --to web-2",
+            "check env:production --format json",
+            "bundle --out /tmp/x.tar.gz app:shop",
             "doctor",
             "doctor identity",
             "themes",

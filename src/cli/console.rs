@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     runtime::{
-        Settings, State,
+        Kept, Settings, State,
         console::{Console, Opening},
         runner::Runner,
     },
@@ -27,10 +27,13 @@ pub fn run(global: &Global) -> Result<Exit, Failure> {
     let dir = |name: &str| sources.config_dir.as_ref().map(|dir| dir.join(name));
     let (theme_dir, keymap_dir) = (dir("themes"), dir("keymaps"));
     let can = Capabilities::detect(|name| std::env::var(name).ok());
-    let (theme, theme_error) = theme::load(&sources.config.theme, theme_dir.as_deref(), can);
+    let (kept, kept_note) = Kept::load(&sources.config.state, &sources.config.theme);
+    let (theme, theme_error) = theme::load(kept.theme(), theme_dir.as_deref(), can);
     let (keymap, keymap_error) = keymap::load(&sources.config.keymap, keymap_dir.as_deref());
     let wrong: Vec<String> = theme_error.iter().map(ToString::to_string).chain(keymap_error.iter().map(ToString::to_string)).collect();
-    let note = (!wrong.is_empty()).then(|| format!("{} · the default is in use", wrong.join(" · ")));
+    let wrong = (!wrong.is_empty()).then(|| format!("{} · the default is in use", wrong.join(" · ")));
+    let notes: Vec<String> = wrong.into_iter().chain(kept_note).collect();
+    let note = (!notes.is_empty()).then(|| notes.join(" · "));
     let ledger = sources.ledger()?;
     let themes = theme_dir.clone();
     let settings = Settings {
@@ -43,12 +46,14 @@ pub fn run(global: &Global) -> Result<Exit, Failure> {
             (theme, None) => Ok(theme),
             (_, Some(error)) => Err(error.to_string()),
         }),
+        kept,
     };
     let mouse = settings.mouse;
     let runner = Runner::new(sources.journal()?, Who::of_process().short().into());
     let state = State::new(sources.specs(), sources.rules, sources.rights, settings, Utc::now());
+    let state_dir = sources.config.state.clone();
     let sim = sources.sim;
-    let code = Console::run(Opening { state, engine, reports, ledger, runner, mouse, note, theme_dir }).map_err(Failure::failed)?;
+    let code = Console::run(Opening { state, engine, reports, ledger, runner, mouse, note, theme_dir, state_dir }).map_err(Failure::failed)?;
     drop(sim);
     Ok(Exit(code))
 }

@@ -132,7 +132,7 @@ fn past(fleet: &Fleet, filter: &Selector, span: Span) -> Vec<EventRow> {
 }
 
 /// How wide the column of host names is.
-fn names(fleet: &Fleet) -> usize {
+pub(super) fn names(fleet: &Fleet) -> usize {
     fleet.hosts().map(|host| width(host.spec.id.as_str())).max().unwrap_or(0)
 }
 
@@ -144,7 +144,7 @@ fn told(row: &EventRow, format: Format, names: usize) -> Result<String, Failure>
 }
 
 /// An event as a line: lines come one by one, so their columns are fixed.
-fn line<Z: TimeZone>(row: &EventRow, zone: &Z, names: usize) -> String
+pub(super) fn line<Z: TimeZone>(row: &EventRow, zone: &Z, names: usize) -> String
 where
     Z::Offset: Display,
 {

@@ -63,6 +63,11 @@ impl Failure {
         Self { code: Exit::DONE, message: None }
     }
 
+    /// What it says; nothing where there is nobody to tell.
+    pub fn words(self) -> String {
+        self.message.unwrap_or_default()
+    }
+
     /// Says it on standard error.
     pub fn report(self) -> Exit {
         if let Some(message) = self.message {

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     act::{ActId, ActWord},
     action::{Answer, RequestId},
-    engine::{Engine, HostCommand, Question, Report, exec::ExecPort, logs::LogPort, transport::CONNECT_LIMIT},
+    engine::{DocumentPort, Engine, HostCommand, Question, Report, exec::ExecPort, logs::LogPort, transport::CONNECT_LIMIT},
     stock::Stock,
     fleet::{Change, Container, ContainerKey, Delta, EngineEvent, Fleet, Host, HostId, ImageId, LinkState, Selector},
 };
@@ -45,6 +45,8 @@ pub enum Need {
     Layers,
     /// And what only inspect knows of the containers that this selects.
     Details(Selector),
+    /// The layers, and what only inspect knows of the containers that may be troubled.
+    Triage,
 }
 
 /// What came of a host beside the model.
@@ -141,15 +143,19 @@ impl Watch {
             Need::Engine => host.engine.is_some() && host.latency_us.is_some(),
             Need::Rows => rows_are_whole(&self.fleet, id, known),
             Need::Layers => rows_are_whole(&self.fleet, id, known) && known.layers_due.is_empty(),
-            Need::Details(filter) => {
-                if !rows_are_whole(&self.fleet, id, known) {
+            Need::Details(_) | Need::Triage => {
+                if !rows_are_whole(&self.fleet, id, known) || (matches!(need, Need::Triage) && !known.layers_due.is_empty()) {
                     return false;
                 }
-                let missing = |container: &&Container| container.restarts.is_none() && filter.matches(container, host);
+                let missing: Box<dyn Iterator<Item = &Container>> = match need {
+                    Need::Details(filter) => Box::new(self.fleet.containers_on(id).filter(|container| filter.matches(container, host))),
+                    _ => Box::new(self.fleet.troubled().filter(|container| container.key.host == *id)),
+                };
+                let mut missing = missing.filter(|container| container.restarts.is_none()).map(|container| container.key.id.clone());
                 if known.asked {
-                    return !self.fleet.containers_on(id).any(|container| missing(&container));
+                    return missing.next().is_none();
                 }
-                let ids: Vec<_> = self.fleet.containers_on(id).filter(missing).map(|container| container.key.id.clone()).collect();
+                let ids: Vec<_> = missing.collect();
                 // A full queue takes it with the next report.
                 known.asked = ids.is_empty() || self.engine.command(id, HostCommand::Inspect(ids.clone()));
                 ids.is_empty()
@@ -325,6 +331,11 @@ impl Watch {
             let report = self.reports.recv().await?;
             self.take(report);
         }
+    }
+
+    /// The way to the containers' inspect documents.
+    pub fn documents(&self) -> &DocumentPort {
+        self.engine.documents()
     }
 
     /// The way to the containers' logs.

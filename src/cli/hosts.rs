@@ -25,7 +25,7 @@ pub fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
     })
 }
 
-fn table(rows: &[HostRow]) -> Table {
+pub(super) fn table(rows: &[HostRow]) -> Table {
     let mut table = Table::new(vec![
         Column::new("NAME").whole(),
         Column::new("STATUS").whole(),

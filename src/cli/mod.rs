@@ -4,6 +4,8 @@
 mod acts;
 pub mod args;
 mod audit;
+mod bundle;
+mod check;
 mod completions;
 mod console;
 mod cp;
@@ -21,6 +23,7 @@ mod keys;
 mod log;
 mod logs;
 mod out;
+pub(crate) mod pages;
 mod ps;
 mod sim;
 mod stock;
@@ -80,6 +83,8 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Unpause { acting } => acts::run(global, Act::Unpause, &acting),
         Verb::Rm { acting, force, volumes } => acts::run(global, Act::Remove { force, volumes }, &acting),
         Verb::Rename { acting, to } => acts::run(global, Act::Rename { to }, &acting),
+        Verb::Check { filter, output } => check::run(global, &filter, output),
+        Verb::Bundle { out, selector } => bundle::run(global, out, &selector),
         Verb::Inspect { selector, output } => inspect::run(global, &selector, output),
         Verb::Images(Listing { filter, output }) => stock::images(global, &filter, output),
         Verb::Volumes(Listing { filter, output }) => stock::volumes(global, &filter, output),

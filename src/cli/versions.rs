@@ -33,7 +33,7 @@ pub fn run(global: &Global, filter: &[String], by: Columns, output: Output) -> R
 }
 
 /// The matrix and, below it, every disagreement in words: these are never cut.
-fn page(fleet: &Fleet, filter: Selector, by: Columns, now: DateTime<Utc>, width: Option<usize>) -> String {
+pub(super) fn page(fleet: &Fleet, filter: Selector, by: Columns, now: DateTime<Utc>, width: Option<usize>) -> String {
     let by = match by {
         Columns::Environment => MatrixBy::Environment,
         Columns::Host => MatrixBy::Host,

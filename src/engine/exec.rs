@@ -53,8 +53,8 @@ pub struct ExecControl {
 }
 
 impl ExecPort {
-    pub(super) fn new(links: HashMap<HostId, watch::Receiver<Option<Client>>>, runtime: Handle) -> Self {
-        Self { links: Arc::new(links), runtime }
+    pub(super) fn new(links: Arc<HashMap<HostId, watch::Receiver<Option<Client>>>>, runtime: Handle) -> Self {
+        Self { links, runtime }
     }
 
     /// The command of a shell that the container has; `None` when it has none at the places where shells are.

@@ -136,8 +136,8 @@ impl LogState {
 }
 
 impl LogPort {
-    pub(super) fn new(links: HashMap<HostId, watch::Receiver<Option<Client>>>, runtime: Handle) -> Self {
-        Self { links: Arc::new(links), runtime }
+    pub(super) fn new(links: Arc<HashMap<HostId, watch::Receiver<Option<Client>>>>, runtime: Handle) -> Self {
+        Self { links, runtime }
     }
 
     /// A reader of nothing yet. Lines that `filter` does not let through are left behind at once and only counted.

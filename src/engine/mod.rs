@@ -6,6 +6,7 @@
 mod acts;
 mod backoff;
 pub mod docker;
+mod documents;
 pub mod exec;
 mod host;
 pub mod logs;
@@ -23,6 +24,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use documents::DocumentPort;
 pub use report::{HostCommand, Question, Report};
 
 use crate::{config::Endpoint, fleet::HostSpec, rights::Rights};
@@ -54,6 +56,7 @@ pub struct Engine {
     hosts: std::collections::HashMap<crate::fleet::HostId, mpsc::Sender<HostCommand>>,
     logs: logs::LogPort,
     exec: exec::ExecPort,
+    documents: DocumentPort,
     stop: CancellationToken,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -95,8 +98,10 @@ impl Engine {
             tasks.push((target, rx, live));
         }
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let exec = exec::ExecPort::new(links.clone(), runtime.handle().clone());
-        let logs = logs::LogPort::new(links, runtime.handle().clone());
+        let links = Arc::new(links);
+        let logs = logs::LogPort::new(Arc::clone(&links), runtime.handle().clone());
+        let documents = DocumentPort::new(Arc::clone(&links), runtime.handle().clone());
+        let exec = exec::ExecPort::new(links, runtime.handle().clone());
         let stopped = stop.clone();
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || {
             let shared = Arc::new(Shared {
@@ -120,7 +125,7 @@ impl Engine {
             // Blocking look-ups of host names may still hang in the runtime's pool; they hold nothing.
             runtime.shutdown_background();
         })?;
-        Ok((Self { hosts, logs, exec, stop, thread: Some(thread) }, reports))
+        Ok((Self { hosts, logs, documents, exec, stop, thread: Some(thread) }, reports))
     }
 
     /// The way to containers' logs. What is read through it ends with the engine.
@@ -131,6 +136,11 @@ impl Engine {
     /// The way into containers. What is open through it ends with the engine.
     pub fn exec(&self) -> &exec::ExecPort {
         &self.exec
+    }
+
+    /// The way to containers' inspect documents.
+    pub fn documents(&self) -> &DocumentPort {
+        &self.documents
     }
 
     /// Hands a command to a host's task. `false` when its queue is full or the host is unknown: the caller asks again later.

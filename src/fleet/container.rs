@@ -6,9 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    identity::Identity,
-    ids::{ContainerKey, ImageId},
-    version::Version,
+    event::EngineEvent,
+    identity::{Identity, IdentityOrigin},
+    ids::{ContainerKey, ImageId, ServiceKey, ServiceName},
+    version::{self, Version},
 };
 
 /// The engine's container states (`State` of `GET /containers/json`).
@@ -185,6 +186,17 @@ pub struct Port {
     pub protocol: Arc<str>,
 }
 
+/// What only a witness knows, because engines tell no past: the newest moment of each kind, `None` until seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Witness {
+    /// When the engine was last seen waiting before it starts the container again by policy; by our clock.
+    pub restarting: Option<DateTime<Utc>>,
+    /// When the kernel last ended a process of it for lack of memory; forgotten when somebody asks it to end.
+    pub oom: Option<DateTime<Utc>>,
+    /// When its HEALTHCHECK came to the verdict that holds.
+    pub health: Option<DateTime<Utc>>,
+}
+
 /// A container as the fleet knows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Container {
@@ -226,6 +238,8 @@ pub struct Container {
     /// When a person (or a program) last asked its main process to end, by the engine's clock; `None` after the next start. An end that
     /// was asked for is no trouble, whatever its exit code.
     pub stop_asked: Option<DateTime<Utc>>,
+    /// What was seen happening to it.
+    pub witness: Witness,
     /// When the engine last confirmed this row.
     pub seen: DateTime<Utc>,
     /// Which app, service and environment it belongs to; derived by [`Fleet::apply`](super::Fleet::apply).
@@ -235,6 +249,44 @@ pub struct Container {
 }
 
 impl Container {
+    /// A container of which nothing but its name is known; its identity and version are for who knows the rules.
+    pub(super) fn named(key: ContainerKey, name: &Arc<str>, image: ImageRef, created: DateTime<Utc>) -> Self {
+        let service = ServiceKey { app: None, service: ServiceName::new(name) };
+        let image_id = ImageId::new("");
+        Self {
+            key,
+            name: Arc::clone(name),
+            version: version::derive(&BTreeMap::new(), &image, None, &image_id),
+            image,
+            image_id,
+            digest: None,
+            labels: Arc::default(),
+            state: ContainerState::Unknown,
+            health: Health::None,
+            exit_code: None,
+            oom_killed: None,
+            created,
+            started: None,
+            finished: None,
+            restarts: None,
+            ports: Vec::new(),
+            command: "".into(),
+            deaths: Vec::new(),
+            stop_asked: None,
+            witness: Witness::default(),
+            seen: created,
+            identity: Identity { service, environment: None, origin: IdentityOrigin::Name },
+        }
+    }
+
+    /// A container as far as one of its events tells it: name, image, labels and the version that these tell.
+    pub(super) fn told_by(event: &EngineEvent, image: ImageRef) -> Self {
+        let key = ContainerKey { host: event.host.clone(), id: event.id.clone() };
+        let named = Self::named(key, &event.name, image, event.at);
+        let version = version::derive(&event.labels, &named.image, None, &named.image_id);
+        Self { labels: event.labels.clone(), version, ..named }
+    }
+
     /// A label's value.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(key).map(|value| &**value)

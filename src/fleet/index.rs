@@ -107,6 +107,8 @@ pub(super) fn group_of(container: &Container) -> Option<Group> {
 fn may_be_troubled(container: &Container) -> bool {
     !container.deaths.is_empty()
         || container.oom_killed == Some(true)
+        || container.witness.oom.is_some()
+        || container.witness.restarting.is_some()
         || matches!(container.health, Health::Unhealthy | Health::Starting)
         || matches!(container.state, ContainerState::Restarting | ContainerState::Dead)
         || container.state == ContainerState::Exited && container.exit_code != Some(0)

@@ -28,7 +28,7 @@ pub mod trouble;
 pub mod version;
 
 pub use change::Change;
-pub use container::{Container, ContainerState, Health, ImageRef, Port};
+pub use container::{Container, ContainerState, Health, ImageRef, Port, Witness};
 pub use delta::{ContainerDetail, ContainerSummary, Delta, ImageFact};
 pub use event::{EngineEvent, EventKind};
 pub use host::{EngineInfo, Host, HostSpec};

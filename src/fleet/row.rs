@@ -12,15 +12,19 @@ use super::{
     container::{Container, ContainerState, Health, ImageRef},
     delta::{ContainerDetail, ContainerSummary},
     event::EngineEvent,
-    identity::{Identity, IdentityOrigin},
-    ids::{ContainerKey, ImageId, ServiceKey, ServiceName},
-    version::{Version, VersionOrigin},
+    ids::ContainerKey,
 };
 
 /// How many ends a row remembers.
 const DEATHS_KEPT: usize = 8;
 /// An end within this time after a signal counts as asked for: longer than any sane stop timeout, shorter than a process that survived it.
 const STOP_WINDOW: TimeDelta = TimeDelta::minutes(5);
+/// A `stop` comes so long after the end that it asked for, at most.
+const AFTERWARDS: TimeDelta = TimeDelta::seconds(2);
+/// What starts again so soon after its end was started by its policy, whose first pauses are shorter, and not by a person.
+const POLICY_WINDOW: TimeDelta = TimeDelta::seconds(2);
+/// Ends nearer than this are one: no process starts and ends twice so fast.
+const SAME_END: TimeDelta = TimeDelta::milliseconds(20);
 
 /// A container and the bookkeeping of `apply`.
 #[derive(Clone, Debug)]
@@ -36,27 +40,13 @@ impl Row {
     /// A row from a list or an inspect.
     pub fn from_summary(key: ContainerKey, summary: &ContainerSummary, stamp: DateTime<Utc>, at: DateTime<Utc>) -> Self {
         let container = Container {
-            key,
-            name: summary.name.clone(),
-            image: summary.image.clone(),
             image_id: summary.image_id.clone(),
-            digest: None,
             labels: summary.labels.clone(),
             state: summary.state,
-            health: Health::None,
-            exit_code: None,
-            oom_killed: None,
-            created: summary.created,
-            started: None,
-            finished: None,
-            restarts: None,
-            ports: Vec::new(),
+            health: summary.health,
             command: summary.command.clone(),
-            deaths: Vec::new(),
-            stop_asked: None,
             seen: at,
-            identity: unnamed(&summary.name),
-            version: unversioned(),
+            ..Container::named(key, &summary.name, summary.image.clone(), summary.created)
         };
         let mut row = Self { container, as_of: stamp, checked: false };
         row.take_summary(summary, stamp, at);
@@ -64,34 +54,12 @@ impl Row {
     }
 
     /// A row from an event, where it says enough: only `create` and `start` are sure that the container exists.
-    pub fn from_event(key: ContainerKey, event: &EngineEvent, at: DateTime<Utc>) -> Option<Self> {
+    pub fn from_event(event: &EngineEvent, at: DateTime<Utc>) -> Option<Self> {
         let image = ImageRef::parse(event.image.as_deref()?);
         if event.name.is_empty() || !matches!(event.verb(), "create" | "start") {
             return None;
         }
-        let container = Container {
-            key,
-            name: event.name.clone(),
-            image,
-            image_id: ImageId::new(""),
-            digest: None,
-            labels: event.labels.clone(),
-            state: ContainerState::Created,
-            health: Health::None,
-            exit_code: None,
-            oom_killed: None,
-            created: event.at,
-            started: None,
-            finished: None,
-            restarts: None,
-            ports: Vec::new(),
-            command: "".into(),
-            deaths: Vec::new(),
-            stop_asked: None,
-            seen: at,
-            identity: unnamed(&event.name),
-            version: unversioned(),
-        };
+        let container = Container { state: ContainerState::Created, seen: at, ..Container::told_by(event, image) };
         let mut row = Self { container, as_of: at, checked: false };
         row.take_event(event, at);
         Some(row)
@@ -124,7 +92,17 @@ impl Row {
         let was_running = row.is_running();
         let changed = row.state != summary.state;
         row.state = summary.state;
-        row.health = if row.is_running() { summary.health } else { Health::None };
+        let health = if row.is_running() { summary.health } else { Health::None };
+        if row.health != health {
+            (row.health, row.witness.health) = (health, Some(at));
+        }
+        if row.state == ContainerState::Restarting {
+            row.witness.restarting = row.witness.restarting.max(Some(at));
+            // By policy: also an end with code 0 was none that the policy takes for the last.
+            if let Some(finished) = row.finished.filter(|_| changed && row.stop_asked.is_none()) {
+                note_death(row, finished);
+            }
+        }
         match (was_running, row.is_running()) {
             // Started while nobody looked: its moment is unknown until inspected.
             (false, true) => self.forget_end(),
@@ -165,12 +143,16 @@ impl Row {
             "start" | "restart" => {
                 // `restart` follows the `start` it reports.
                 if event.verb() == "start" || row.state != ContainerState::Running {
+                    if let Some(finished) = row.finished.filter(|at| event.at - *at <= POLICY_WINDOW && row.stop_asked.is_none()) {
+                        note_death(row, finished);
+                    }
                     self.forget_end();
                     let row = &mut self.container;
                     row.state = ContainerState::Running;
                     row.started = Some(event.at);
                     row.oom_killed = Some(false);
                     row.health = if self.checked { Health::Starting } else { Health::None };
+                    row.witness.health = self.checked.then_some(event.at);
                 }
             }
             "die" | "died" => {
@@ -183,16 +165,14 @@ impl Row {
                     row.stop_asked = None;
                     // An end with code 0 is a finished job; one that its policy starts again shows as restarting.
                     if event.exit_code != Some(0) {
-                        row.deaths.push(event.at);
-                        let surplus = row.deaths.len().saturating_sub(DEATHS_KEPT);
-                        row.deaths.drain(..surplus);
+                        note_death(row, event.at);
                     }
                 }
             }
-            "kill" if ends_a_process(event.signal.as_deref()) => row.stop_asked = Some(event.at),
+            "kill" if ends_a_process(event.signal.as_deref()) => (row.stop_asked, row.witness.oom) = (Some(event.at), None),
             "stop" => {
                 // Comes after the end it asked for; engines that tell no `kill` before it leave only this to know it by.
-                row.stop_asked = Some(event.at);
+                (row.stop_asked, row.witness.oom) = (Some(event.at), None);
                 if row.ended_by_itself() {
                     row.deaths.pop();
                 }
@@ -204,22 +184,36 @@ impl Row {
             "pause" => row.state = ContainerState::Paused,
             "unpause" => row.state = ContainerState::Running,
             "rename" if !event.name.is_empty() => row.name = event.name.clone(),
-            "oom" => row.oom_killed = Some(true),
+            "oom" => (row.oom_killed, row.witness.oom) = (Some(true), Some(event.at)),
             "health_status" => {
-                let word = event.action.split_once(':').map_or("", |(_, word)| word.trim());
-                let health = Health::parse(word);
-                if health == Health::None {
-                    return;
-                }
+                let Some(health) = verdict(event) else { return };
                 self.checked = true;
                 if row.is_running() {
-                    row.health = health;
+                    (row.health, row.witness.health) = (health, Some(event.at));
                 }
             }
             // Nothing of the state is in it (exec_create, attach, top, resize, update, …).
             _ => return,
         }
         self.as_of = at;
+    }
+
+    /// Takes what an event of before we looked tells of the past; the state it leaves alone. `asked`: somebody had asked for the end that
+    /// it reports.
+    pub fn take_history(&mut self, event: &EngineEvent, asked: bool) {
+        let row = &mut self.container;
+        match event.verb() {
+            "die" | "died" if !asked && event.exit_code != Some(0) => note_death(row, event.at),
+            "oom" => row.witness.oom = row.witness.oom.max(Some(event.at)),
+            "kill" | "stop" if is_stop(event) => {
+                row.witness.oom = row.witness.oom.filter(|oom| *oom > event.at);
+                // A `stop` is told after the end that it asked for.
+                row.deaths.retain(|death| !(TimeDelta::zero()..=AFTERWARDS).contains(&(event.at - *death)));
+            }
+            "health_status" if verdict(event) == Some(row.health) => row.witness.health = row.witness.health.max(Some(event.at)),
+            // Nothing else of the past is asked for.
+            _ => {}
+        }
     }
 
     fn forget_end(&mut self) {
@@ -230,6 +224,34 @@ impl Row {
         row.oom_killed = None;
         row.stop_asked = None;
     }
+}
+
+/// Whether an event says that somebody asked the main process to end.
+pub(super) fn is_stop(event: &EngineEvent) -> bool {
+    event.verb() == "stop" || event.verb() == "kill" && ends_a_process(event.signal.as_deref())
+}
+
+/// Whether an end at `at` lies within the time in which it was asked for at `asked`.
+pub(super) fn was_asked(asked: DateTime<Utc>, at: DateTime<Utc>) -> bool {
+    // A `stop` is told after the end that it asked for.
+    (-AFTERWARDS..=STOP_WINDOW).contains(&(at - asked))
+}
+
+/// The verdict that a `health_status` reports.
+fn verdict(event: &EngineEvent) -> Option<Health> {
+    let word = event.action.split_once(':').map_or("", |(_, word)| word.trim());
+    Some(Health::parse(word)).filter(|health| *health != Health::None)
+}
+
+/// Remembers an unexpected end, once: inspect, event and history tell the same one moments apart.
+fn note_death(row: &mut Container, at: DateTime<Utc>) {
+    if row.deaths.iter().any(|known| (*known - at).abs() < SAME_END) {
+        return;
+    }
+    let place = row.deaths.partition_point(|known| *known < at);
+    row.deaths.insert(place, at);
+    let surplus = row.deaths.len().saturating_sub(DEATHS_KEPT);
+    row.deaths.drain(..surplus);
 }
 
 /// Whether two states of a row look the same: when it was last confirmed is shown only where a host is lost, as the host's own age.
@@ -252,6 +274,7 @@ pub(super) fn looks_same(a: &Container, b: &Container) -> bool {
         && a.command == b.command
         && a.deaths == b.deaths
         && a.stop_asked == b.stop_asked
+        && a.witness == b.witness
         && a.labels == b.labels
 }
 
@@ -260,12 +283,4 @@ pub(super) fn looks_same(a: &Container, b: &Container) -> bool {
 fn ends_a_process(signal: Option<&str>) -> bool {
     let word = signal.unwrap_or("15").trim_start_matches("SIG");
     !matches!(word, "1" | "HUP" | "10" | "USR1" | "12" | "USR2" | "28" | "WINCH" | "18" | "CONT" | "19" | "STOP" | "20" | "TSTP")
-}
-
-fn unnamed(name: &str) -> Identity {
-    Identity { service: ServiceKey { app: None, service: ServiceName::new(name) }, environment: None, origin: IdentityOrigin::Name }
-}
-
-fn unversioned() -> Version {
-    Version { text: "".into(), origin: VersionOrigin::Digest }
 }

@@ -14,6 +14,11 @@ use super::{
 pub const LOOP_DEATHS: usize = 3;
 /// The time in which [`LOOP_DEATHS`] must fall.
 pub const LOOP_WINDOW: TimeDelta = TimeDelta::minutes(10);
+/// So long after the engine was seen waiting between two starts the loop is held to go on: longer than the longest pause of a restart
+/// policy (a minute), so that a verdict does not come and go with every turn of the loop.
+pub const LOOP_HOLD: TimeDelta = TimeDelta::seconds(90);
+/// So long a kill for lack of memory stays a trouble when the container runs again.
+pub const OOM_WINDOW: TimeDelta = TimeDelta::minutes(10);
 
 /// What is wrong with a container, least first: the worst of many is their maximum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -74,13 +79,14 @@ impl Trouble {
         }
         match container.state {
             ContainerState::Restarting => Self::CrashLooping,
-            _ if container.oom_killed == Some(true) => Self::Oom,
-            ContainerState::Running | ContainerState::Exited if is_looping(container, now) => Self::CrashLooping,
-            ContainerState::Running => match container.health {
-                Health::Unhealthy => Self::Unhealthy,
-                Health::Starting => Self::Starting,
-                Health::None | Health::Healthy => Self::None,
+            // Before the lack of memory, which may be its cause: that is known only between an end and the next start.
+            ContainerState::Running => match () {
+                () if is_looping(container, now) => Self::CrashLooping,
+                () if is_out_of_memory(container, now) => Self::Oom,
+                () => Self::of_health(container.health),
             },
+            ContainerState::Exited if container.stop_asked.is_none() && is_looping(container, now) => Self::CrashLooping,
+            _ if container.oom_killed == Some(true) => Self::Oom,
             ContainerState::Dead => Self::Exited,
             ContainerState::Exited if !container.is_oneoff() && ended_badly(container) => Self::Exited,
             ContainerState::Exited
@@ -88,6 +94,14 @@ impl Trouble {
             | ContainerState::Paused
             | ContainerState::Removing
             | ContainerState::Unknown => Self::None,
+        }
+    }
+
+    fn of_health(health: Health) -> Self {
+        match health {
+            Health::Unhealthy => Self::Unhealthy,
+            Health::Starting => Self::Starting,
+            Health::None | Health::Healthy => Self::None,
         }
     }
 
@@ -135,15 +149,31 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// When a verdict that rests on the time alone ends: the moment from which a crash loop is none any more, unless something happens.
+/// When a verdict that rests on the time alone may end: the next moment from which a crash loop or a lack of memory is none any more,
+/// unless something happens.
 pub fn settles(container: &Container, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let third_last = container.deaths.len().checked_sub(LOOP_DEATHS)?;
-    let ends = container.deaths[third_last] + LOOP_WINDOW;
-    (ends > now).then_some(ends)
+    [loop_ends(container), oom_ends(container)].into_iter().flatten().filter(|ends| *ends > now).min()
+}
+
+/// When the evidence of a crash loop will be too old.
+fn loop_ends(container: &Container) -> Option<DateTime<Utc>> {
+    let counted = container.deaths.len().checked_sub(LOOP_DEATHS).map(|third_last| container.deaths[third_last] + LOOP_WINDOW);
+    // One crash is no loop.
+    let is_again = container.restarts.is_none_or(|restarts| restarts > 1);
+    let seen = container.witness.restarting.filter(|_| is_again).map(|seen| seen + LOOP_HOLD);
+    counted.max(seen)
+}
+
+fn oom_ends(container: &Container) -> Option<DateTime<Utc>> {
+    container.witness.oom.map(|oom| oom + OOM_WINDOW)
 }
 
 fn is_looping(container: &Container, now: DateTime<Utc>) -> bool {
-    settles(container, now).is_some()
+    loop_ends(container).is_some_and(|ends| ends > now)
+}
+
+fn is_out_of_memory(container: &Container, now: DateTime<Utc>) -> bool {
+    container.oom_killed == Some(true) || oom_ends(container).is_some_and(|ends| ends > now)
 }
 
 /// Whether an exit needs a person. 143 and 137 are how a stop ends: they count only when the end was seen and nobody had asked for it.

@@ -14,6 +14,8 @@ use tokio::sync::mpsc;
 
 use super::{
     Effect, State,
+    handoff::Handoff,
+    probes::Probes,
     runner::{Runner, Turn},
     terminal::{
         self, Event, Residue, Suspended, Terminal, TerminalError, Writer,
@@ -24,6 +26,8 @@ use super::{
 use crate::{
     act::{Plan, Run},
     action::{Action, Command},
+    alerts::Probe,
+    bundle::{self, Material},
     engine::{Engine, HostCommand, Question, Report, exec::ExecOrder},
     fleet::{ContainerKey, ContainerState, Delta, Host, HostId},
     ledger::Ledger,
@@ -71,6 +75,8 @@ pub struct Opening {
     pub note: Option<String>,
     /// Where a person's own themes are.
     pub theme_dir: Option<PathBuf>,
+    /// Where choices are kept.
+    pub state_dir: PathBuf,
 }
 
 /// A visit to a container on its way.
@@ -107,7 +113,13 @@ pub struct Console {
     pace: Instant,
     asked: HashSet<ContainerKey>,
     asked_at: Option<Instant>,
+    probes: Probes,
+    /// Whether what stands on the screen is not for others.
+    private: bool,
+    /// A bundle in the making.
+    handoff: Option<Handoff>,
     theme_dir: Option<PathBuf>,
+    state_dir: PathBuf,
 }
 
 impl Console {
@@ -117,13 +129,16 @@ impl Console {
     /// # Errors
     /// When standard input or output is no terminal, or it cannot be set up.
     pub fn run(opening: Opening) -> Result<i32, TerminalError> {
-        let Opening { state, engine, reports, ledger, runner, mouse, note, theme_dir } = opening;
+        let Opening { state, engine, reports, ledger, runner, mouse, note, theme_dir, state_dir } = opening;
         let (terminal, events) = terminal::open(terminal::Modes { mouse, kitty_keys: false })?;
         let size = terminal::window_size().map_err(|source| TerminalError::Setup { what: "reading its size", source })?;
         let canvas = Canvas::new(size, terminal.writer().clone());
+        let mut screen = Screen::default();
+        screen.restore_columns(&state.kept_columns());
+        let probes = Probes::new(engine.logs().clone(), engine.documents().clone());
         let mut console = Self {
             state,
-            screen: Screen::default(),
+            screen,
             engine,
             reports,
             ledger,
@@ -137,7 +152,11 @@ impl Console {
             pace: Instant::now() + FIRST_FRAME,
             asked: HashSet::new(),
             asked_at: None,
+            probes,
+            private: false,
+            handoff: None,
             theme_dir,
+            state_dir,
         };
         if let Some(note) = note {
             console.screen.say(note);
@@ -152,6 +171,7 @@ impl Console {
         let code = code?;
         // First the terminal, so that nothing slow stands between the key and the shell.
         console.terminal.close();
+        drop((console.probes, console.handoff));
         drop(console.engine);
         Ok(code)
     }
@@ -175,8 +195,21 @@ impl Console {
                     if let Some(code) = self.enter(prepared, &mut events).await? {
                         return Ok(code);
                     }
+                    None
+                }
                 turn = self.runner.turn() => {
                     self.turned(turn);
+                    None
+                }
+                (probe, finding) = self.probes.next() => {
+                    self.state.learn(probe, finding, Utc::now());
+                    self.dirty = true;
+                    None
+                }
+                note = outcome(&mut self.handoff) => {
+                    self.handoff = None;
+                    self.screen.say(note);
+                    self.dirty = true;
                     None
                 }
                 // A frame is waiting for the terminal to take the last one.
@@ -299,6 +332,15 @@ impl Console {
             Effect::SaveScreen => {
                 let note = self.save_screen().unwrap_or_else(|error| format!("not saved: {error}"));
                 self.screen.say(note);
+            }
+            Effect::WriteBundle => {
+                let note = self.hand_off();
+                self.screen.say(note);
+            }
+            Effect::Keep(kept) => {
+                if let Err(error) = kept.save(&self.state_dir) {
+                    self.screen.say(format!("not kept for the next time: {error}"));
+                }
             }
             Effect::OpenThemes => {
                 let themes = theme::listing(self.theme_dir.as_deref()).into_iter().filter(|row| row.error.is_none());
@@ -481,6 +523,7 @@ impl Console {
         }
         self.look_again(Utc::now());
         let (screen, state) = (&mut self.screen, &self.state);
+        let private = screen.is_private();
         let drawn = self.canvas.draw(|frame| {
             let area = frame.area();
             screen.render(frame.buffer_mut(), area, &state.view());
@@ -488,11 +531,24 @@ impl Console {
         if drawn == Drawn::Busy {
             return;
         }
+        self.private = private;
         let now = Instant::now();
         self.pace = self.pace.max(now.checked_sub(FRAME * BURST).unwrap_or(now)) + FRAME;
         self.dirty = false;
         self.urgent = false;
         self.ask_for_visible();
+        self.ask_for_evidence();
+    }
+
+    /// What the screen would say more about is asked for, and as long as somebody looks at it, again.
+    fn ask_for_evidence(&mut self) {
+        let view = self.state.view();
+        let wanted = self.screen.probes(&view);
+        let due: Vec<Probe> = wanted.iter().filter(|probe| view.evidence.is_due(probe, view.now)).cloned().collect();
+        if let Some(next) = view.evidence.next_due(&wanted, view.now) {
+            view.ages.within(next);
+        }
+        due.into_iter().for_each(|probe| self.probes.ask(probe));
     }
 
     /// Rows on screen whose restarts and start nobody knows yet are inspected, each once.
@@ -528,6 +584,35 @@ impl Console {
         now + wait.to_std().unwrap_or(FRAME).max(FRAME)
     }
 
+    /// Begins a bundle of everything, with the screen as it is; returns the note for the foot.
+    fn hand_off(&mut self) -> String {
+        if self.handoff.is_some() {
+            return "a hand-off is under way".to_owned();
+        }
+        let now = Utc::now();
+        let view = self.state.view();
+        let screen = match self.private {
+            true => bundle::Screen::Private,
+            false => bundle::Screen::Shown(Box::new(self.canvas.picture().clone()), SvgOptions::of(view.theme)),
+        };
+        let material = Material {
+            fleet: view.fleet.clone(),
+            filter: view.filter.selector().cloned(),
+            usage: view.usage.clone(),
+            screen,
+            now,
+            simulated: view.simulated,
+        };
+        let path = bundle::usual_name(now);
+        match Handoff::start(material, path, self.engine.documents().clone(), self.engine.logs().clone()) {
+            Ok(handoff) => {
+                self.handoff = Some(handoff);
+                "gathering a hand-off …".to_owned()
+            }
+            Err(error) => format!("no bundle: {error}"),
+        }
+    }
+
     /// Writes the screen as text and SVG into the current directory; returns the note for the foot.
     fn save_screen(&mut self) -> Result<String, std::io::Error> {
         let name = format!("quarterdeck-{}", Utc::now().with_timezone(&chrono::Local).format("%Y%m%d-%H%M%S"));
@@ -543,6 +628,14 @@ impl Console {
 async fn prepared(opening: &mut Option<Preparing>) -> Prepared {
     match opening {
         Some(opening) => opening.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How the bundle in the making ended; waits for ever when there is none. Cancel-safe.
+async fn outcome(handoff: &mut Option<Handoff>) -> String {
+    match handoff {
+        Some(handoff) => handoff.outcome().await,
         None => std::future::pending().await,
     }
 }

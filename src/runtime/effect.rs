@@ -1,5 +1,6 @@
 //! What the state wants done in the world, as data.
 
+use super::Kept;
 use crate::{
     act::{Plan, RunId},
     action::Command,
@@ -19,6 +20,10 @@ pub enum Effect {
     Copy(String),
     /// Write the screen to files in the current directory.
     SaveScreen,
+    /// Write a hand-off bundle into the current directory, beside everything else.
+    WriteBundle,
+    /// Remember a person's choices for the next time.
+    Keep(Kept),
     /// Read which themes there are and let a person choose.
     OpenThemes,
     /// Run a command in a container, with the terminal; without one, a shell.

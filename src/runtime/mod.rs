@@ -7,9 +7,13 @@ pub mod console;
 mod effect;
 pub mod journal;
 pub mod runner;
+mod handoff;
+mod kept;
+mod probes;
 mod state;
 pub mod terminal;
 pub mod visit;
 
 pub use effect::Effect;
+pub use kept::Kept;
 pub use state::{Settings, State};

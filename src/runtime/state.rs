@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::Effect;
+use super::{Effect, Kept};
 use crate::{
     act::{Progress, Run, RunId, Runs},
+    alerts::{Evidence, Finding, Probe, Usage},
     fleet::{
         Change, ContainerKey, Delta, Fleet, HostId, HostSpec,
         identity::IdentityRule,
@@ -43,6 +44,8 @@ pub struct Settings {
     pub simulated: bool,
     /// Loads a theme by name; an error is one line for the foot.
     pub load_theme: LoadTheme,
+    /// What was chosen earlier.
+    pub kept: Kept,
 }
 
 /// The state.
@@ -53,6 +56,8 @@ pub struct State {
     /// What the screen shows, where that is something else than the whole.
     part: Option<Matrix>,
     summary: Summary,
+    usage: BTreeMap<ContainerKey, Usage>,
+    evidence: Evidence,
     filter: Filter,
     stocks: BTreeMap<HostId, Reading>,
     marks: BTreeSet<ContainerKey>,
@@ -80,6 +85,8 @@ impl State {
             whole,
             part: None,
             summary,
+            usage: BTreeMap::new(),
+            evidence: Evidence::default(),
             filter: Filter::default(),
             stocks: BTreeMap::new(),
             marks: BTreeSet::new(),
@@ -100,6 +107,8 @@ impl State {
             fleet: &self.fleet,
             matrix: self.matrix(),
             summary: &self.summary,
+            usage: &self.usage,
+            evidence: &self.evidence,
             filter: &self.filter,
             stocks: &self.stocks,
             marks: &self.marks,
@@ -126,6 +135,16 @@ impl State {
     pub fn stock(&mut self, host: HostId, result: Result<Box<Stock>, String>, at: DateTime<Utc>) {
         self.stocks.insert(host, Reading { at, result });
         self.reset = true;
+    }
+
+    /// The columns that were chosen the last time, by their headings.
+    pub fn kept_columns(&self) -> Vec<&str> {
+        self.settings.kept.columns()
+    }
+
+    /// Takes an answer about a trouble.
+    pub fn learn(&mut self, probe: Probe, finding: Finding, now: DateTime<Utc>) {
+        self.evidence.learn(probe, finding, now);
     }
 
     /// Takes a request of the screen.
@@ -156,10 +175,22 @@ impl State {
             Request::SaveScreen => return vec![Effect::SaveScreen],
             Request::Exec { container, command } => return vec![Effect::Exec { container, command }],
             Request::OpenThemes => return vec![Effect::OpenThemes],
-            Request::Theme { name, .. } => match (self.settings.load_theme)(&name) {
-                Ok(theme) => self.settings.theme = theme,
+            Request::Theme { name, keep } => match (self.settings.load_theme)(&name) {
+                Ok(theme) => {
+                    self.settings.theme = theme;
+                    if keep {
+                        self.settings.kept.choose_theme(name);
+                        return self.keep();
+                    }
+                }
                 Err(error) => return vec![Effect::Say(error)],
             },
+            Request::KeepColumns(columns) => {
+                self.settings.kept.choose_columns(&columns);
+                return self.keep();
+            }
+            Request::WriteBundle => return vec![Effect::WriteBundle],
+            Request::Revealed(key) => tracing::info!(host = %key.host, container = %key.id, "secrets are shown on the screen"),
             Request::ToggleMouse => {
                 self.settings.mouse = !self.settings.mouse;
                 let words = if self.settings.mouse {
@@ -228,6 +259,14 @@ impl State {
             self.summary = Summary::of(&self.fleet, &self.whole, now);
         }
         Settled { all: std::mem::take(&mut self.reset) || aged, changed, visible }
+    }
+
+    /// A console that may only look writes nothing by itself.
+    fn keep(&self) -> Vec<Effect> {
+        match self.rights {
+            Rights::Act => vec![Effect::Keep(self.settings.kept.clone())],
+            Rights::View { .. } => Vec::new(),
+        }
     }
 
     fn matrix(&self) -> &Matrix {

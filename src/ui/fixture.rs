@@ -1,6 +1,6 @@
 //! What a [`View`] is made of, for tests of screens: a fleet, a theme, the default keys, and a clock that stands still.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use ratatui::buffer::Buffer;
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     act::Runs,
+    alerts::{Evidence, Usage},
     fleet::{Change, ContainerKey, Delta, Fleet, Matrix, MatrixBy, Summary, fixture},
     rights::Rights,
     text::width,
@@ -24,6 +25,8 @@ pub(crate) struct Scene {
     pub fleet: Fleet,
     pub matrix: Matrix,
     pub summary: Summary,
+    pub usage: BTreeMap<ContainerKey, Usage>,
+    pub evidence: Evidence,
     pub filter: Filter,
     pub stocks: std::collections::BTreeMap<crate::fleet::HostId, crate::stock::Reading>,
     pub marks: BTreeSet<ContainerKey>,
@@ -33,6 +36,7 @@ pub(crate) struct Scene {
     pub keymap: Keymap,
     pub now: DateTime<Utc>,
     pub simulated: bool,
+    pub clock: bool,
     pub ages: Ages,
 }
 
@@ -51,6 +55,8 @@ impl Scene {
             fleet,
             matrix,
             summary,
+            usage: BTreeMap::new(),
+            evidence: Evidence::default(),
             filter: Filter::default(),
             stocks: Default::default(),
             marks: BTreeSet::new(),
@@ -60,6 +66,7 @@ impl Scene {
             keymap: keymap::load("default", None).0,
             now,
             simulated: false,
+            clock: true,
             ages: Ages::default(),
         }
     }
@@ -67,6 +74,11 @@ impl Scene {
     /// The same in another theme; `mono` comes with ASCII signs, as on a plain terminal.
     pub fn in_theme(self, name: &str) -> Self {
         Self { theme: theme(name), ..self }
+    }
+
+    /// The same for who may only look.
+    pub fn read_only(self) -> Self {
+        Self { rights: Rights::view("a test"), ..self }
     }
 
     /// The same, filtered.
@@ -97,6 +109,8 @@ impl Scene {
             fleet: &self.fleet,
             matrix: &self.matrix,
             summary: &self.summary,
+            usage: &self.usage,
+            evidence: &self.evidence,
             filter: &self.filter,
             stocks: &self.stocks,
             marks: &self.marks,
@@ -106,7 +120,7 @@ impl Scene {
             keymap: &self.keymap,
             now: self.now,
             simulated: self.simulated,
-            clock: true,
+            clock: self.clock,
             ages: &self.ages,
         }
     }

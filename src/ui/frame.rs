@@ -166,6 +166,7 @@ pub fn hint_word(action: Action) -> &'static str {
         Action::ContainersGroup => "group",
         Action::LinkRetry => "retry",
         Action::ActsOpenMenu => "start/stop",
+        Action::BundleWrite => "hand off",
         other => other.row().id.rsplit('.').next().unwrap_or(other.row().id),
     }
 }

@@ -5,6 +5,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::view::View;
 use crate::{
     action::{Action, Command, Context, Selected},
+    alerts::Probe,
     fleet::{Change, ContainerKey, HostId, ServiceKey, matrix::Column},
 };
 
@@ -19,6 +20,8 @@ pub enum PanelId {
     Hosts,
     /// What the engines report.
     Events,
+    /// What is bad now.
+    Triage,
     /// What the engines keep beside their containers.
     Stock,
 }
@@ -31,6 +34,7 @@ impl PanelId {
             Self::Containers => Context::Containers,
             Self::Hosts => Context::Hosts,
             Self::Events => Context::Events,
+            Self::Triage => Context::Triage,
             Self::Stock => Context::Stock,
         }
     }
@@ -42,6 +46,7 @@ impl PanelId {
             Self::Containers => "Containers",
             Self::Hosts => "Hosts",
             Self::Events => "Events",
+            Self::Triage => "Triage",
             Self::Stock => "Stock",
         }
     }
@@ -53,6 +58,7 @@ impl PanelId {
             Self::Containers => Action::PanelContainers,
             Self::Hosts => Action::PanelHosts,
             Self::Events => Action::PanelEvents,
+            Self::Triage => Action::PanelTriage,
             Self::Stock => Action::PanelStock,
         }
     }
@@ -181,8 +187,14 @@ pub trait Panel {
     /// The containers that the last frame showed: their rows deserve an inspect.
     fn visible(&self, view: &View<'_>) -> Vec<ContainerKey>;
 
+    /// What the last frame would have said more about, had the engines been asked: the answers come in through
+    /// [`View::evidence`](super::view::View::evidence).
+    fn probes(&self, _view: &View<'_>) -> Vec<Probe> {
+        Vec::new()
+    }
+
     /// Takes the answer of a [`Outcome::ChooseColumns`] menu.
-    fn choose_columns(&mut self, shown: &[&'static str]) {
+    fn choose_columns(&mut self, shown: &[&str]) {
         // Only tables with choosable columns ask, and only they override this.
         debug_assert!(shown.is_empty(), "{:?} has no columns to choose", self.id());
     }

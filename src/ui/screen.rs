@@ -32,6 +32,7 @@ use super::{
 use crate::{
     act::{Act, Plan, RunId},
     action::{Action, Answer, Availability, Command, Context, Selected, availability},
+    alerts::Probe,
     fleet::ContainerKey,
     rights::Rights,
 };
@@ -57,6 +58,12 @@ pub enum Request {
     Copy(String),
     /// Write the screen to files.
     SaveScreen,
+    /// Write all that a colleague needs to take over to a file.
+    WriteBundle,
+    /// A container's secrets are shown on the screen from now on: for the record.
+    Revealed(ContainerKey),
+    /// Show these columns of the containers' table from now on, also the next time.
+    KeepColumns(Vec<&'static str>),
     /// Open the theme picker: which themes there are stands in files.
     OpenThemes,
     /// Use this theme from now on (`keep`), or only try it.
@@ -115,6 +122,13 @@ impl Default for Screen {
 }
 
 impl Screen {
+    /// Shows these columns of the containers' table: what was chosen the last time.
+    pub fn restore_columns(&mut self, shown: &[&str]) {
+        if let Some(panel) = self.panels.iter_mut().find(|panel| panel.id() == PanelId::Containers) {
+            panel.choose_columns(shown);
+        }
+    }
+
     /// Brings the panels' lists up to date.
     pub fn refresh(&mut self, refresh: Refresh<'_>, view: &View<'_>) {
         for panel in &mut self.panels {
@@ -130,6 +144,19 @@ impl Screen {
     /// The rows on screen that only an inspect knows in full.
     pub fn visible(&self, view: &View<'_>) -> Vec<ContainerKey> {
         self.panel().visible(view)
+    }
+
+    /// What the panel in front would say more about; nothing while a layer covers it.
+    pub fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        match self.layers.last().is_some_and(|layer| layer.is_full()) {
+            true => Vec::new(),
+            false => self.panel().probes(view),
+        }
+    }
+
+    /// Whether what is on the screen is not for others: secrets that a person let show.
+    pub fn is_private(&self) -> bool {
+        self.layers.iter().any(|layer| layer.is_private())
     }
 
     /// One line at the foot until the next key.
@@ -256,6 +283,7 @@ impl Screen {
             Action::AppSuspend => vec![Request::Suspend],
             Action::ScreenRedraw => vec![Request::Repaint],
             Action::ScreenSave => vec![Request::SaveScreen],
+            Action::BundleWrite => vec![Request::WriteBundle],
             Action::MouseToggle => vec![Request::ToggleMouse],
             Action::GlobalOpenPalette if is_full => {
                 self.layers.push(Box::new(Palette::over(context, Selected::Container, view)));
@@ -265,7 +293,7 @@ impl Screen {
                 self.layers.push(Box::new(Help::open(view.keymap, self.panel().id().context(), Some(context))));
                 Vec::new()
             }
-            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelEvents | Action::PanelStock if is_full => {
+            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelEvents | Action::PanelStock | Action::PanelTriage if is_full => {
                 self.layers.clear();
                 self.act_everywhere(action, view)
             }
@@ -281,6 +309,7 @@ impl Screen {
             Action::AppSuspend => return vec![Request::Suspend],
             Action::ScreenRedraw => return vec![Request::Repaint],
             Action::ScreenSave => return vec![Request::SaveScreen],
+            Action::BundleWrite => return vec![Request::WriteBundle],
             Action::MouseToggle => return vec![Request::ToggleMouse],
             Action::RowClearMarks => return vec![Request::ClearMarks],
             Action::FilterClear => return vec![Request::Filter(String::new())],
@@ -319,6 +348,7 @@ impl Screen {
             Action::PanelHosts => return self.go(PanelId::Hosts, view),
             Action::PanelEvents => return self.go(PanelId::Events, view),
             Action::PanelStock => return self.go(PanelId::Stock, view),
+            Action::PanelTriage => return self.go(PanelId::Triage, view),
             Action::PaneNext => return self.go_beside(1, view),
             Action::PanePrevious => return self.go_beside(-1, view),
             Action::ContainerExec => {
@@ -441,6 +471,10 @@ impl Screen {
                 }
                 vec![request]
             }
+            LayerOutcome::Say(note) => {
+                self.say(note);
+                Vec::new()
+            }
             LayerOutcome::Finish(request) => {
                 self.layers.pop();
                 vec![request]
@@ -453,7 +487,7 @@ impl Screen {
             LayerOutcome::Columns(shown) => {
                 self.layers.pop();
                 self.panels[self.current].choose_columns(&shown);
-                Vec::new()
+                vec![Request::KeepColumns(shown)]
             }
             LayerOutcome::Go(destination) => {
                 self.layers.clear();

@@ -1,12 +1,16 @@
 //! What a frame is drawn from: everything a panel may read, nothing it may write.
 
-use std::{cell::Cell, collections::{BTreeMap, BTreeSet}};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{filter::Filter, keymap::Keymap, theme::Theme};
 use crate::{
     act::Runs,
+    alerts::{Evidence, Usage},
     fleet::{ContainerKey, Fleet, HostId, matrix::Matrix, summary::Summary, trouble::Trouble},
     rights::Rights,
     stock::Reading,
@@ -21,6 +25,10 @@ pub struct View<'a> {
     pub matrix: &'a Matrix,
     /// The header's figures.
     pub summary: &'a Summary,
+    /// What was measured of containers' memory, of those that were looked at.
+    pub usage: &'a BTreeMap<ContainerKey, Usage>,
+    /// What engines answered about troubles.
+    pub evidence: &'a Evidence,
     /// What is filtered by.
     pub filter: &'a Filter,
     /// What the engines answered when they were last asked for what they keep.

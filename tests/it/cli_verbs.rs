@@ -218,3 +218,62 @@ fn verbs_that_need_no_host() {
     let help = program.run(&["--help"]);
     assert!(help.code == Some(0) && help.out.contains("Exit codes"), "{help:?}");
 }
+
+#[test]
+fn check_ends_as_a_nagios_plugin_does() {
+    let (engine, program) = (FakeEngine::start(), Program::new());
+    let (host, lost) = (engine.host("app-01"), format!("app-05={}", nobody()));
+    let cases: [(&[&str], i32, &str); 6] = [
+        (&["-H", &host], 2, "QUARTERDECK CRITICAL - shop/job ended by itself on app-01: exit 3 | "),
+        (&["service:web", "-H", &host], 0, "QUARTERDECK OK - nothing is wrong, 1 of 1 host live, 1 container | "),
+        (&["service:web", "-H", &host, "-H", &lost], 3, "QUARTERDECK UNKNOWN - 1 host not seen: app-05 | "),
+        (&["-H", &host, "-H", &lost], 2, "QUARTERDECK CRITICAL - shop/job ended by itself on app-01: exit 3; 1 host not seen: app-05 | "),
+        (&["host:app-01 service:web", "-H", &host, "-H", &lost], 0, "QUARTERDECK OK - "),
+        (&["state:runing", "-H", &host], 3, "QUARTERDECK UNKNOWN - \"state:runing\": "),
+    ];
+    for (args, code, begin) in cases {
+        let ended = program.run(&[&["check"][..], args].concat());
+        assert_eq!((ended.code, ended.err.as_str()), (Some(code), ""), "{args:?}: {ended:?}");
+        assert!(ended.out.starts_with(begin), "{args:?}: {ended:?}");
+    }
+    let json = program.run(&["check", "--format", "json", "-H", &host]);
+    assert_eq!((json.code, json.out.lines().count()), (Some(2), 1));
+    let report = json.json();
+    assert_eq!((&report["status"], &report["exit_code"], &report["alerts"][0]["rule"]), (&"critical".into(), &2.into(), &"exited".into()));
+}
+
+#[test]
+fn a_bundle_holds_what_is_troubled_and_no_secret() {
+    use std::io::Read as _;
+    let (engine, program) = (FakeEngine::start(), Program::new());
+    let path = program.file("night.tar.gz", "");
+    let lost = format!("app-05={}", nobody());
+    let ended = program.run(&["bundle", "--out", &path, "-H", &engine.host("app-01"), "-H", &lost]);
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.out.starts_with("wrote ") && ended.out.contains("night.tar.gz"), "{ended:?}");
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(std::fs::File::open(&path).unwrap()));
+    let mut texts = std::collections::BTreeMap::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let place = entry.path().unwrap().to_str().unwrap().to_owned();
+        let mut text = String::new();
+        entry.read_to_string(&mut text).unwrap();
+        assert!(!text.contains("hunter2"), "{place}: {text}");
+        texts.insert(place, text);
+    }
+    assert!(texts["night/logs/app-01/shop-job-1.log"].contains("stderr login with •••••• failed"), "{texts:?}");
+    assert!(texts["night/inspect/app-01/shop-job-1.json"].contains("DB_PASSWORD=••••••"));
+    assert!(!texts.keys().any(|place| place.contains("shop-web-1")), "what is well is not handed on");
+    assert!(texts["night/README.md"].contains("app-05"), "{}", texts["night/README.md"]);
+    let nowhere = program.run(&["bundle", "--out", "/nowhere/at/all.tar.gz", "-H", &engine.host("app-01")]);
+    assert!(nowhere.code == Some(1) && nowhere.err.contains("/nowhere/at/all.tar.gz: "), "{nowhere:?}");
+}
+
+#[test]
+fn check_over_simulated_fleets() {
+    let program = Program::new();
+    for (scenario, code) in [("--sim=calm", 0), ("--sim=harbor", 2)] {
+        let ended = program.run(&["check", scenario]);
+        assert_eq!(ended.code, Some(code), "{scenario}: {ended:?}");
+    }
+}

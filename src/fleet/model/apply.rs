@@ -13,8 +13,11 @@ use crate::fleet::{
     host::HostCost,
     ids::{ContainerId, ContainerKey, HostId, ImageId},
     link::LinkState,
-    row::Row,
+    row::{Row, is_stop, was_asked},
 };
+
+/// So many of the log's newest events are looked through for who asked for an end; Docker tells at most 256 of the past.
+const HISTORY_LOOK_BACK: usize = 512;
 
 impl Fleet {
     /// Takes a change in. Deltas about hosts that are not in the configuration are ignored.
@@ -179,6 +182,8 @@ impl Fleet {
         }
         if live && event.kind == EventKind::Container {
             self.apply_container_event(&host, &event, at, change);
+        } else if !live && event.kind == EventKind::Container {
+            self.apply_history(&host, &event, change);
         } else if live && event.kind == EventKind::Image && event.verb() == "delete" {
             self.forget_image(&host, &ImageId::new(event.id.as_str()));
         }
@@ -196,18 +201,31 @@ impl Fleet {
         if room.gone.contains_key(&event.id) {
             return;
         }
-        let key = ContainerKey { host: host.clone(), id: event.id.clone() };
         let row = match room.rows.get(&event.id) {
             Some(row) => {
                 let mut row = row.clone();
                 row.take_event(event, at);
                 Some(row)
             }
-            None => Row::from_event(key, event, at),
+            None => Row::from_event(event, at),
         };
         if row.is_some() {
             self.settle(host, &event.id, row, change);
         }
+    }
+
+    /// What an event of before tells of a row that is still there: only how often it ended, ran out of memory, and since when its
+    /// HEALTHCHECK says what it says.
+    fn apply_history(&mut self, host: &HostId, event: &EngineEvent, change: &mut Change) {
+        let key = ContainerKey { host: host.clone(), id: event.id.clone() };
+        let Some(mut row) = self.row(&key).cloned() else { return };
+        let before = self.events.iter().rev().take(HISTORY_LOOK_BACK);
+        let mut turns =
+            before.filter(|other| other.id == event.id && other.host == event.host && (other.verb() == "start" || is_stop(other)));
+        // What was asked for before it was started again was another end.
+        let asked = turns.next().is_some_and(|turn| is_stop(turn) && was_asked(turn.at, event.at));
+        row.take_history(event, asked);
+        self.settle(host, &event.id, Some(row), change);
     }
 
     /// Whether an event is most likely a HEALTHCHECK at work: three `exec_*` events for every check of every container would push

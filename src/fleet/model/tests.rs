@@ -277,12 +277,14 @@ fn events_are_told_once_and_checks_not_at_all() {
 }
 
 #[test]
-fn history_changes_no_row() {
+fn history_tells_what_was_and_leaves_the_state_alone() {
     let mut fleet = one_host();
     fleet.apply(list(HOST, vec![web()], 5));
     let change = fleet.apply(Delta::Event { event: event_of(&web(), HOST, "die 1", 1), live: false, at: at(6) });
-    assert!(change.logged && !change.is_visible());
-    assert!(row(&fleet).is_running());
+    assert!(change.logged);
+    let row = row(&fleet);
+    assert!(row.is_running() && row.finished.is_none() && row.exit_code.is_none());
+    assert_eq!(row.deaths, [at(1) - TimeDelta::hours(1)], "by the engine's clock");
 }
 
 #[test]
@@ -376,7 +378,7 @@ fn truth() -> Vec<Delta> {
 /// What the engines can tell of a row; the rest (deaths, who asked for a stop) is what we saw ourselves.
 fn told(fleet: &Fleet) -> Vec<Container> {
     let rows = fleet.containers().cloned();
-    rows.map(|row| Container { deaths: vec![], stop_asked: None, ..row }).collect()
+    rows.map(|row| Container { deaths: vec![], stop_asked: None, witness: Default::default(), ..row }).collect()
 }
 
 proptest! {

@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use super::{Selector, matches};
 use crate::fleet::{
     Fleet,
-    container::{Container, ContainerState, Health, ImageRef},
+    container::{Container, ContainerState, ImageRef},
     event::{EngineEvent, EventKind},
     identity::{Identity, IdentityOrigin},
-    ids::{ContainerKey, ImageId, ServiceKey, ServiceName},
-    version,
+    ids::{ContainerKey, ServiceKey, ServiceName},
 };
 
 impl Selector {
@@ -19,7 +18,7 @@ impl Selector {
     pub fn matches_event(&self, event: &EngineEvent, fleet: &Fleet) -> bool {
         let Some(host) = fleet.host(&event.host) else { return false };
         let key = ContainerKey { host: event.host.clone(), id: event.id.clone() };
-        let about = fleet.container(&key).map_or_else(|| Cow::Owned(told_by(event, key, fleet)), Cow::Borrowed);
+        let about = fleet.container(&key).map_or_else(|| Cow::Owned(told_by(event, fleet)), Cow::Borrowed);
         self.terms.iter().all(|term| {
             let holds = term.any.iter().any(|choice| {
                 let bare =
@@ -31,39 +30,16 @@ impl Selector {
     }
 }
 
-/// The container as far as its event tells it.
-fn told_by(event: &EngineEvent, key: ContainerKey, fleet: &Fleet) -> Container {
+/// What is gone as its event tells it, with what the fleet makes of that.
+fn told_by(event: &EngineEvent, fleet: &Fleet) -> Container {
     let named = if event.kind == EventKind::Image { Some(&*event.name) } else { event.image.as_deref() };
-    let image = ImageRef::parse(named.unwrap_or_default());
-    let id = ImageId::new("");
+    let told = Container::told_by(event, ImageRef::parse(named.unwrap_or_default()));
     let identity = fleet.identity_of(event).unwrap_or_else(|| Identity {
         service: ServiceKey { app: None, service: ServiceName::new("") },
         environment: fleet.host(&event.host).and_then(|host| host.spec.environment.clone()),
         origin: IdentityOrigin::Name,
     });
-    Container {
-        key,
-        name: event.name.clone(),
-        version: version::derive(&event.labels, &image, None, &id),
-        image,
-        image_id: id,
-        digest: None,
-        labels: event.labels.clone(),
-        state: ContainerState::Dead,
-        health: Health::None,
-        exit_code: event.exit_code,
-        oom_killed: None,
-        created: event.at,
-        started: None,
-        finished: None,
-        restarts: None,
-        ports: Vec::new(),
-        command: "".into(),
-        deaths: Vec::new(),
-        stop_asked: None,
-        seen: event.at,
-        identity,
-    }
+    Container { state: ContainerState::Dead, exit_code: event.exit_code, identity, ..told }
 }
 
 #[cfg(test)]

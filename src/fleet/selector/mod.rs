@@ -219,6 +219,23 @@ impl Selector {
         self.terms.iter().all(|term| term.any.iter().any(|choice| holds(term.field, &choice.test)) != term.not)
     }
 
+    /// Whether it may select something that runs on a host, as far as the host alone tells: terms about the host must hold, those about
+    /// containers may. A negated term about containers may hold as well.
+    pub fn may_match_on(&self, host: &Host) -> bool {
+        let spec = &host.spec;
+        self.terms.iter().all(|term| {
+            let holds = |choice: &Choice| match term.field {
+                Some(Field::Host) => Some(choice.test.holds(Some(spec.id.as_str()))),
+                Some(Field::Tag) => Some(spec.tags.iter().any(|tag| choice.test.holds(Some(tag)))),
+                // A label or a rule may place a container elsewhere; where the host says it, that is the likely place.
+                Some(Field::Environment) => spec.environment.as_ref().map(|environment| choice.test.holds(Some(environment.as_str()))),
+                _ => None,
+            };
+            let told: Vec<Option<bool>> = term.any.iter().map(holds).collect();
+            told.contains(&None) || told.contains(&Some(true)) != term.not
+        })
+    }
+
     /// Whether it selects everything.
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()

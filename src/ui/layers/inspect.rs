@@ -1,5 +1,5 @@
 //! Everything the engine knows about one container, as a document that folds and is searched. Secrets are masked before the first line
-//! is made; nothing here can show them.
+//! is made, unless a person who may act lets them show: for as long as this document is open.
 
 mod tree;
 
@@ -15,6 +15,7 @@ use super::{InputLine, Layer, LayerOutcome};
 use crate::{
     action::{Action, Answer, Context, RequestId},
     fleet::{ContainerKey, mask},
+    rights::Rights,
     text::{clean_line, width},
     ui::{
         frame,
@@ -53,6 +54,17 @@ pub struct Inspect {
     reading: Option<usize>,
     /// The last name it was known by.
     name: Option<String>,
+    /// As the engine told it, secrets and all.
+    raw: Option<serde_json::Value>,
+    secrets: Secrets,
+}
+
+/// What is shown of secrets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Secrets {
+    #[default]
+    Masked,
+    Shown,
 }
 
 impl Inspect {
@@ -71,6 +83,8 @@ impl Inspect {
             before: 0,
             reading: None,
             name: None,
+            raw: None,
+            secrets: Secrets::Masked,
         }
     }
 
@@ -179,6 +193,52 @@ impl Inspect {
         LayerOutcome::Stay
     }
 
+    fn fold_all(&mut self, folded: bool) {
+        let Some(index) = self.index() else { return };
+        self.reading = None;
+        let Found::Document(tree) = &mut self.found else { return };
+        tree.fold_all(folded);
+        let shown = tree.shown(index);
+        self.show(shown);
+    }
+
+    /// Makes the lines anew, as folded as they were.
+    fn rebuild(&mut self) {
+        let Some(raw) = &self.raw else { return };
+        let mut tree = match self.secrets {
+            Secrets::Shown => Tree::build(raw),
+            Secrets::Masked => {
+                let mut document = raw.clone();
+                mask::mask(&mut document);
+                Tree::build(&document)
+            }
+        };
+        if let Found::Document(before) = &self.found {
+            tree.fold_like(before);
+        }
+        self.matches = tree.find(self.search.text());
+        self.found = Found::Document(tree);
+    }
+
+    /// Shows the secrets, or hides them again.
+    fn reveal(&mut self, view: &View<'_>) -> LayerOutcome {
+        if self.raw.is_none() {
+            return LayerOutcome::Stay;
+        }
+        if let (Secrets::Masked, Rights::View { because }) = (self.secrets, view.rights) {
+            return LayerOutcome::Say(format!("secrets stay hidden: {because}"));
+        }
+        self.secrets = match self.secrets {
+            Secrets::Masked => Secrets::Shown,
+            Secrets::Shown => Secrets::Masked,
+        };
+        self.rebuild();
+        match self.secrets {
+            Secrets::Shown => LayerOutcome::Ask(Request::Revealed(self.key.clone())),
+            Secrets::Masked => LayerOutcome::Stay,
+        }
+    }
+
     fn copied(&self) -> Option<String> {
         self.tree()?.copied(self.index()?)
     }
@@ -189,7 +249,7 @@ impl Layer for Inspect {
         if self.searching { Context::Filter } else { Context::Inspect }
     }
 
-    fn act(&mut self, action: Action, _: &View<'_>) -> LayerOutcome {
+    fn act(&mut self, action: Action, view: &View<'_>) -> LayerOutcome {
         let page = isize::try_from(self.rows).unwrap_or(1);
         match action {
             Action::LayerClose => return self.close(),
@@ -210,6 +270,9 @@ impl Layer for Inspect {
             Action::ListMoveLast => self.step(isize::MAX),
             Action::ListMoveLeft => self.leave(),
             Action::ListMoveRight => self.enter(),
+            Action::InspectFoldAll => self.fold_all(true),
+            Action::InspectUnfoldAll => self.fold_all(false),
+            Action::InspectReveal => return self.reveal(view),
             Action::InspectFindNext => self.find_beside(true),
             Action::InspectFindPrevious => self.find_beside(false),
             Action::SelectionCopyName => return self.copied().map_or(LayerOutcome::Stay, |text| LayerOutcome::Ask(Request::Copy(text))),
@@ -238,18 +301,21 @@ impl Layer for Inspect {
         true
     }
 
+    fn is_private(&self) -> bool {
+        self.secrets == Secrets::Shown
+    }
+
     fn answer(&mut self, answer: &Answer) {
         if answer.request != self.request {
             return;
         }
-        self.found = match &answer.result {
+        match &answer.result {
             Ok(document) => {
-                let mut document = document.clone();
-                mask::mask(&mut document);
-                Found::Document(Tree::build(&document))
+                self.raw = Some(document.clone());
+                self.rebuild();
             }
-            Err(error) => Found::Failed(clean_line(error)),
-        };
+            Err(error) => self.found = Found::Failed(clean_line(error)),
+        }
     }
 
     fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
@@ -303,7 +369,11 @@ impl Inspect {
                 place.map_or_else(|| format!(" {count} matches "), |place| format!(" match {} of {count} ", place + 1))
             }
         };
-        frame::rule(buffer, area, 0, &format!(" {name} · {} · {state} ", self.key.host), &found, view);
+        let shown = match self.secrets {
+            Secrets::Masked => "",
+            Secrets::Shown => "secrets are shown · ",
+        };
+        frame::rule(buffer, area, 0, &format!(" {shown}{name} · {} · {state} ", self.key.host), &found, view);
     }
 
     fn render_foot(&self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
@@ -323,6 +393,9 @@ impl Inspect {
             (Action::InspectFindNext, "next"),
             (Action::InspectFindPrevious, "previous"),
             (Action::SelectionCopyName, "copy value"),
+            (Action::InspectReveal, if self.is_private() { "hide secrets" } else { "show secrets" }),
+            (Action::InspectFoldAll, "fold all"),
+            (Action::InspectUnfoldAll, "unfold all"),
             (Action::LayerClose, "close"),
         ];
         for (action, word) in hints {

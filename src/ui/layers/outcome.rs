@@ -25,6 +25,8 @@ pub enum LayerOutcome {
     Go(Destination),
     /// Taken, and this is asked; the layer stays.
     Ask(Request),
+    /// One line for the foot; the layer stays.
+    Say(String),
     /// It is done, and this is asked.
     Finish(Request),
     /// It is done; show what this act would do to these.
@@ -71,6 +73,11 @@ pub trait Layer {
     /// The run whose results it shows.
     fn run(&self) -> Option<RunId> {
         None
+    }
+
+    /// Whether it shows secrets that a person let show: such a screen is not handed on.
+    fn is_private(&self) -> bool {
+        false
     }
 
     /// An answer arrived that it may have asked for.

@@ -219,8 +219,12 @@ impl Panel for Containers {
         self.painted.keys.clone()
     }
 
-    fn choose_columns(&mut self, shown: &[&'static str]) {
-        self.shown = shown.iter().filter_map(|title| Field::titled(title)).collect();
+    fn choose_columns(&mut self, shown: &[&str]) {
+        let shown: Vec<Field> = shown.iter().filter_map(|title| Field::titled(title)).collect();
+        // A table without columns is a blank screen.
+        if !shown.is_empty() {
+            self.shown = shown;
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod detail;
 mod feed;
-mod words;
+pub(super) mod words;
 
 #[cfg(test)]
 mod sample;
@@ -19,6 +19,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use self::feed::{Feed, Line, Run};
 use crate::{
     action::Action,
+    alerts::Probe,
     fleet::{ContainerKey, EngineEvent, EventKind, ImageId, ImageRef, LinkState, Severity, version},
     text::{age, clock, count, width},
     ui::{
@@ -220,7 +221,11 @@ impl Panel for Events {
     }
 
     fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
-        let detail_rows = if area.height >= 14 { 8 } else { 4.min(area.height / 3) };
+        let detail_rows = match area.height {
+            30.. => 16,
+            14.. => 8,
+            low => 4.min(low / 3),
+        };
         let body = Rect { height: area.height.saturating_sub(detail_rows), ..area };
         self.render_rows(buffer, body, view);
         if let Some(held) = &self.held {
@@ -228,7 +233,9 @@ impl Panel for Events {
                 Line::Run(name) => self.feed.run(name).filter(|run| run.len() > 1),
                 Line::Event { .. } => None,
             };
-            detail::render(buffer, Rect { y: body.bottom(), height: detail_rows, ..area }, &held.event, run, view);
+            let pane = Rect { y: body.bottom(), height: detail_rows, ..area };
+            let story = detail::Story { event: &held.event, run, before: self.feed.before(held.number, &held.event) };
+            detail::render(buffer, pane, &story, view);
         }
     }
 
@@ -242,6 +249,10 @@ impl Panel for Events {
             Action::GlobalOpenPalette,
             Action::GlobalOpenHelp,
         ]
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        self.held.iter().filter_map(|held| detail::probe(&held.event, view)).collect()
     }
 
     fn visible(&self, _: &View<'_>) -> Vec<ContainerKey> {

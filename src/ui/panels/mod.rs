@@ -6,8 +6,10 @@ mod events;
 mod facts;
 mod hosts;
 mod stock;
+mod tail;
 #[cfg(test)]
 mod tests;
+mod triage;
 mod versions;
 mod words;
 
@@ -20,6 +22,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(containers::Containers::default()),
         Box::new(hosts::Hosts::default()),
         Box::new(events::Events::default()),
+        Box::new(triage::Triage::default()),
         Box::new(stock::Stock::default()),
     ]
 }

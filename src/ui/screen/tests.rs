@@ -1,70 +1,7 @@
-use std::collections::BTreeSet;
-
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::*;
-use crate::{
-    act::Runs,
-    fleet::{Fleet, Matrix, MatrixBy, Summary, fixture},
-    ui::{
-        filter::Filter,
-        keymap::{self, Keymap},
-        theme::{self, Capabilities, Depth, SymbolSet, Theme},
-        view::Ages,
-    },
-};
-
-struct Bench {
-    fleet: Fleet,
-    matrix: Matrix,
-    summary: Summary,
-    filter: Filter,
-    marks: BTreeSet<ContainerKey>,
-    runs: Runs,
-    rights: Rights,
-    theme: Theme,
-    keymap: Keymap,
-    ages: Ages,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let fleet = fixture::fleet();
-        let matrix = Matrix::build(&fleet, MatrixBy::default(), None, fixture::now());
-        let summary = Summary::of(&fleet, &matrix, fixture::now());
-        let (theme, _) = theme::load("harbor", None, Capabilities { depth: Depth::True, symbols: SymbolSet::Unicode });
-        Self {
-            fleet,
-            matrix,
-            summary,
-            filter: Filter::default(),
-            marks: Default::default(),
-            runs: Runs::default(),
-            rights: Rights::view("a test"),
-            theme,
-            keymap: keymap::load("default", None).0,
-            ages: Ages::default(),
-        }
-    }
-
-    fn view(&self) -> View<'_> {
-        View {
-            fleet: &self.fleet,
-            matrix: &self.matrix,
-            summary: &self.summary,
-            filter: &self.filter,
-            marks: &self.marks,
-            runs: &self.runs,
-            rights: &self.rights,
-            theme: &self.theme,
-            keymap: &self.keymap,
-            now: fixture::now(),
-            simulated: false,
-            clock: false,
-            ages: &self.ages,
-        }
-    }
-}
+use crate::{fleet::fixture, ui::fixture::Scene};
 
 fn key(name: &str) -> KeyEvent {
     let (code, modifiers) = match name {
@@ -79,9 +16,9 @@ fn key(name: &str) -> KeyEvent {
 }
 
 /// What is open above which panel, and what the last key asked for.
-fn after(bench: &Bench, keys: &str) -> (PanelId, Option<Context>, Vec<Request>) {
+fn after(scene: &Scene, keys: &str) -> (PanelId, Option<Context>, Vec<Request>) {
     let mut screen = Screen::default();
-    let view = bench.view();
+    let view = scene.view();
     screen.refresh(Refresh::All, &view);
     let area = Rect::new(0, 0, 160, 50);
     let mut last = Vec::new();
@@ -95,7 +32,7 @@ fn after(bench: &Bench, keys: &str) -> (PanelId, Option<Context>, Vec<Request>) 
 #[test]
 fn keys_open_and_close() {
     use PanelId::{Containers, Events, Hosts, Versions};
-    let bench = Bench::new();
+    let scene = Scene::drawn();
     let filter = |text: &str| vec![Request::Filter(text.to_owned())];
     let cases = [
         ("", Versions, None, vec![]),
@@ -130,29 +67,29 @@ fn keys_open_and_close() {
         ("8 j j j j j j y i", Events, None, vec![Request::Copy(fixture::hex("app-03/worker-1"))]),
     ];
     for (keys, panel, layer, requests) in cases {
-        assert_eq!(after(&bench, keys), (panel, layer, requests), "{keys:?}");
+        assert_eq!(after(&scene, keys), (panel, layer, requests), "{keys:?}");
     }
-    let (_, layer, requests) = after(&bench, "8 j j j j j j enter");
+    let (_, layer, requests) = after(&scene, "8 j j j j j j enter");
     assert_eq!(layer, Some(Context::Inspect));
     assert!(matches!(requests.as_slice(), [Request::Ask(Command::ReadInspect { .. })]));
 }
 
 #[test]
 fn esc_clears_the_marks_then_the_filter() {
-    let mut bench = Bench::new();
-    bench.filter.set("host:app-03");
-    bench.marks.insert(bench.fleet.containers().next().unwrap().key.clone());
-    assert_eq!(after(&bench, "esc").2, [Request::ClearMarks]);
-    bench.marks.clear();
-    assert_eq!(after(&bench, "esc").2, [Request::Filter(String::new())]);
-    assert_eq!(after(&bench, ": esc").2, []);
+    let mut scene = Scene::drawn();
+    scene.filter.set("host:app-03");
+    scene.marks.insert(scene.fleet.containers().next().unwrap().key.clone());
+    assert_eq!(after(&scene, "esc").2, [Request::ClearMarks]);
+    scene.marks.clear();
+    assert_eq!(after(&scene, "esc").2, [Request::Filter(String::new())]);
+    assert_eq!(after(&scene, ": esc").2, []);
 }
 
 #[test]
 fn a_completion_replaces_only_the_last_term() {
-    let bench = Bench::new();
+    let scene = Scene::drawn();
     let mut screen = Screen::default();
-    let view = bench.view();
+    let view = scene.view();
     screen.key(key("/"), &view);
     screen.paste("app:shop host:app-0", &view);
     assert_eq!(screen.key(key("tab"), &view), [Request::Filter("app:shop host:app-01".to_owned())]);
@@ -160,18 +97,18 @@ fn a_completion_replaces_only_the_last_term() {
 
 #[test]
 fn a_paste_into_a_table_runs_nothing() {
-    let bench = Bench::new();
+    let scene = Scene::drawn();
     let mut screen = Screen::default();
-    let view = bench.view();
+    let view = scene.view();
     assert_eq!(screen.paste("q:8\n", &view), []);
     assert!(screen.layers.is_empty() && screen.panel().id() == PanelId::Versions);
 }
 
 #[test]
 fn the_second_click_on_a_row_opens_it() {
-    let bench = Bench::new();
+    let scene = Scene::drawn();
     let mut screen = Screen::default();
-    let view = bench.view();
+    let view = scene.view();
     screen.refresh(Refresh::All, &view);
     let area = Rect::new(0, 0, 160, 50);
     screen.render(&mut Buffer::empty(area), area, &view);

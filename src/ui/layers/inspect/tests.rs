@@ -3,68 +3,7 @@ use ratatui::{Terminal, backend::TestBackend};
 use serde_json::json;
 
 use super::*;
-use crate::{
-    fleet::{Matrix, MatrixBy, Summary, fixture},
-    rights::Rights,
-    ui::{
-        filter::Filter,
-        keymap::{self, Keymap},
-        theme::{self, Capabilities, Depth, SymbolSet, Theme},
-        view::Ages,
-    },
-};
-
-struct Bench {
-    fleet: crate::fleet::Fleet,
-    matrix: Matrix,
-    summary: Summary,
-    filter: Filter,
-    marks: std::collections::BTreeSet<ContainerKey>,
-    runs: crate::act::Runs,
-    rights: Rights,
-    theme: Theme,
-    keymap: Keymap,
-    ages: Ages,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let fleet = fixture::fleet();
-        let matrix = Matrix::build(&fleet, MatrixBy::default(), None, fixture::now());
-        let summary = Summary::of(&fleet, &matrix, fixture::now());
-        let (theme, _) = theme::load("harbor", None, Capabilities { depth: Depth::True, symbols: SymbolSet::Unicode });
-        Self {
-            fleet,
-            matrix,
-            summary,
-            filter: Filter::default(),
-            marks: Default::default(),
-            runs: crate::act::Runs::default(),
-            rights: Rights::view("a test"),
-            theme,
-            keymap: keymap::load("default", None).0,
-            ages: Ages::default(),
-        }
-    }
-
-    fn view(&self) -> View<'_> {
-        View {
-            fleet: &self.fleet,
-            matrix: &self.matrix,
-            summary: &self.summary,
-            filter: &self.filter,
-            marks: &self.marks,
-            runs: &self.runs,
-            rights: &self.rights,
-            theme: &self.theme,
-            keymap: &self.keymap,
-            now: fixture::now(),
-            simulated: false,
-            clock: false,
-            ages: &self.ages,
-        }
-    }
-}
+use crate::{fleet::fixture, ui::fixture::Scene};
 
 fn key() -> ContainerKey {
     ContainerKey { host: "app-03".into(), id: crate::fleet::ContainerId::new(fixture::hex("app-03/worker-1")) }
@@ -117,8 +56,8 @@ fn each(name: &str, open: &mut Inspect, view: &View<'_>) {
 
 #[test]
 fn screens() {
-    let bench = Bench::new();
-    let view = bench.view();
+    let scene = Scene::drawn();
+    let view = scene.view();
     each("loading", &mut Inspect::open(RequestId(1), key()), &view);
     each("gone", &mut answered(Err("No such container: 1234".to_owned())), &view);
     let mut open = document();
@@ -141,8 +80,8 @@ fn screens() {
 
 #[test]
 fn a_search_goes_round_and_esc_steps_out_one_by_one() {
-    let bench = Bench::new();
-    let view = bench.view();
+    let scene = Scene::drawn();
+    let view = scene.view();
     let mut open = document();
     open.act(Action::FilterEdit, &view);
     typed(&mut open, "status", &view);
@@ -162,8 +101,8 @@ fn a_search_goes_round_and_esc_steps_out_one_by_one() {
 
 #[test]
 fn what_is_copied_is_masked_too() {
-    let bench = Bench::new();
-    let view = bench.view();
+    let scene = Scene::drawn();
+    let view = scene.view();
     let mut open = document();
     open.act(Action::FilterEdit, &view);
     typed(&mut open, "DB_PASS", &view);
@@ -178,25 +117,67 @@ fn what_is_copied_is_masked_too() {
 
 #[test]
 fn colours_come_from_roles_and_a_gone_container_is_said() {
-    let mut bench = Bench::new();
+    let mut scene = Scene::drawn();
     let mut open = document();
-    let terminal = screen(&mut open, &bench.view(), (160, 48));
+    let terminal = screen(&mut open, &scene.view(), (160, 48));
     let colours: Vec<_> = terminal.backend().buffer().content().iter().map(|cell| cell.fg).collect();
     for role in [Role::InspectKey, Role::InspectString, Role::InspectNumber, Role::TextDim, Role::HintKey] {
-        assert!(bench.theme.style(role).fg.is_some_and(|fg| colours.contains(&fg)), "{}", role.id());
+        assert!(scene.theme.style(role).fg.is_some_and(|fg| colours.contains(&fg)), "{}", role.id());
     }
-    bench.fleet.apply(crate::fleet::Delta::Gone { host: key().host, id: key().id, at: fixture::now() });
-    let text = screen(&mut open, &bench.view(), (80, 22)).backend().to_string();
+    scene.fleet.apply(crate::fleet::Delta::Gone { host: key().host, id: key().id, at: fixture::now() });
+    let text = screen(&mut open, &scene.view(), (80, 22)).backend().to_string();
     assert!(text.contains("worker-1 · app-03 · gone"), "{text}");
 }
 
 #[test]
 fn no_size_is_too_small() {
-    let bench = Bench::new();
+    let scene = Scene::drawn();
     let mut open = document();
     for width in 1..30 {
         for height in 1..16 {
-            screen(&mut open, &bench.view(), (width, height));
+            screen(&mut open, &scene.view(), (width, height));
         }
     }
+}
+
+#[test]
+fn secrets_show_only_where_a_person_who_may_act_asks_and_hide_again() {
+    let scene = Scene::drawn().read_only();
+    let mut open = document();
+    assert!(matches!(open.act(Action::InspectReveal, &scene.view()), LayerOutcome::Say(note) if note.contains("stay hidden")));
+    assert!(!open.is_private() && !screen(&mut open, &scene.view(), (160, 48)).backend().to_string().contains("hunter2"));
+
+    let scene = Scene::drawn();
+    let view = scene.view();
+    open.act(Action::FilterEdit, &view);
+    typed(&mut open, "DB_PASS", &view);
+    open.act(Action::SelectionOpen, &view);
+    let place = open.index();
+    assert_eq!(open.act(Action::InspectReveal, &view), LayerOutcome::Ask(Request::Revealed(key())));
+    assert!(open.is_private());
+    assert_eq!(open.index(), place, "the cursor stays on its line");
+    let shown = screen(&mut open, &view, (160, 48)).backend().to_string();
+    assert!(shown.contains("DB_PASSWORD=hunter2") && shown.contains("secrets are shown"), "{shown}");
+    assert_eq!(open.act(Action::InspectReveal, &view), LayerOutcome::Stay);
+    assert!(!open.is_private() && !screen(&mut open, &view, (160, 48)).backend().to_string().contains("hunter2"));
+    let mut asked = Inspect::open(RequestId(1), key());
+    assert_eq!(asked.act(Action::InspectReveal, &view), LayerOutcome::Stay, "there is nothing to show yet");
+}
+
+#[test]
+fn all_folds_and_unfolds_and_the_cursor_stays_near() {
+    let scene = Scene::drawn();
+    let view = scene.view();
+    let mut open = document();
+    open.act(Action::FilterEdit, &view);
+    typed(&mut open, "always", &view);
+    open.act(Action::SelectionOpen, &view);
+    open.act(Action::InspectFoldAll, &view);
+    let tree = open.tree().unwrap();
+    assert!(tree.visible().iter().all(|index| tree.node(*index).is_some_and(|node| node.depth == 0)));
+    assert_eq!(tree.path(open.index().unwrap()), "HostConfig");
+    open.act(Action::InspectUnfoldAll, &view);
+    let tree = open.tree().unwrap();
+    assert!(tree.visible().iter().all(|index| tree.node(*index).is_some_and(|node| !node.is_folded())));
+    assert_eq!(tree.path(open.index().unwrap()), "HostConfig");
 }

@@ -144,6 +144,36 @@ impl Tree {
         true
     }
 
+    /// Folds or unfolds every branch.
+    pub fn fold_all(&mut self, folded: bool) {
+        for node in &mut self.nodes {
+            node.folded = folded && node.is_branch();
+        }
+        self.settle();
+    }
+
+    /// Folds what is folded in another tree of the same shape; of another shape it takes nothing.
+    pub fn fold_like(&mut self, other: &Self) {
+        if self.nodes.len() == other.nodes.len() {
+            for (node, other) in self.nodes.iter_mut().zip(&other.nodes) {
+                node.folded = other.folded && node.is_branch();
+            }
+            self.settle();
+        }
+    }
+
+    /// The nearest visible line that a line is, or hangs below.
+    pub fn shown(&self, index: usize) -> usize {
+        let mut at = index;
+        while self.visible.binary_search(&at).is_err() {
+            match self.parent(at) {
+                Some(parent) => at = parent,
+                None => break,
+            }
+        }
+        at
+    }
+
     /// The line that a line hangs below.
     pub fn parent(&self, index: usize) -> Option<usize> {
         let depth = self.nodes.get(index)?.depth;

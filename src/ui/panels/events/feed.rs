@@ -334,6 +334,17 @@ impl Feed {
         }
     }
 
+    /// What is known of the same object before an event, newest first; bounded.
+    pub fn before(&self, number: u64, event: &EngineEvent) -> Vec<&Arc<EngineEvent>> {
+        let names = self.by_object.get(&object_of(event)).into_iter().flatten().rev().take(LOOK_BACK);
+        let runs = names.filter_map(|name| self.runs.get(name));
+        // A run takes in what came between: only the numbers tell the order.
+        let older = runs.flat_map(|run| run.events.iter().rev().filter(|(other, _)| *other < number).take(LOOK_BACK));
+        let mut older: Vec<&(u64, Arc<EngineEvent>)> = older.collect();
+        older.sort_by_key(|(other, _)| std::cmp::Reverse(*other));
+        older.into_iter().map(|(_, event)| event).collect()
+    }
+
     /// The number of a line's event.
     pub fn number(&self, line: Line) -> u64 {
         match line {

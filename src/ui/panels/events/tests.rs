@@ -1,76 +1,17 @@
-use std::collections::BTreeSet;
-
 use ratatui::{Terminal, backend::TestBackend};
 
 use super::{sample::event, *};
 use crate::{
-    fleet::{Delta, Fleet, HostId, Matrix, MatrixBy, Summary, fixture},
-    rights::Rights,
-    ui::{
-        filter::Filter,
-        keymap::{self, Keymap},
-        theme::{self, Capabilities, Depth, SymbolSet, Theme},
-        view::Ages,
-    },
+    fleet::{Delta, Fleet, HostId, fixture},
+    ui::fixture::Scene,
 };
 
-struct Bench {
-    fleet: Fleet,
-    matrix: Matrix,
-    summary: Summary,
-    filter: Filter,
-    marks: BTreeSet<ContainerKey>,
-    runs: crate::act::Runs,
-    rights: Rights,
-    theme: Theme,
-    keymap: Keymap,
-    ages: Ages,
-}
-
-impl Bench {
-    fn new(fleet: Fleet) -> Self {
-        let matrix = Matrix::build(&fleet, MatrixBy::default(), None, fixture::now());
-        let summary = Summary::of(&fleet, &matrix, fixture::now());
-        let (theme, _) = theme::load("harbor", None, Capabilities { depth: Depth::True, symbols: SymbolSet::Unicode });
-        Self {
-            fleet,
-            matrix,
-            summary,
-            filter: Filter::default(),
-            marks: Default::default(),
-            runs: crate::act::Runs::default(),
-            rights: Rights::view("a test"),
-            theme,
-            keymap: keymap::load("default", None).0,
-            ages: Ages::default(),
-        }
-    }
-
-    fn view(&self) -> View<'_> {
-        View {
-            fleet: &self.fleet,
-            matrix: &self.matrix,
-            summary: &self.summary,
-            filter: &self.filter,
-            marks: &self.marks,
-            runs: &self.runs,
-            rights: &self.rights,
-            theme: &self.theme,
-            keymap: &self.keymap,
-            now: fixture::now(),
-            simulated: false,
-            clock: false,
-            ages: &self.ages,
-        }
-    }
-}
-
 /// Applies events, and lets the panel look after each.
-fn happen(bench: &mut Bench, panel: &mut Events, events: Vec<EngineEvent>) {
+fn happen(scene: &mut Scene, panel: &mut Events, events: Vec<EngineEvent>) {
     for event in events {
         let at = event.at;
-        let change = bench.fleet.apply(Delta::Event { event, live: false, at });
-        panel.refresh(Refresh::Changed(&change), &bench.view());
+        let change = scene.fleet.apply(Delta::Event { event, live: false, at });
+        panel.refresh(Refresh::Changed(&change), &scene.view());
     }
 }
 
@@ -79,10 +20,10 @@ fn died(seconds: i64, host: &str, name: &str, code: i64) -> EngineEvent {
 }
 
 /// An ordinary hour, and one container in a crash loop.
-fn busy() -> (Bench, Events) {
-    let mut bench = Bench::new(fixture::fleet());
+fn busy() -> (Scene, Events) {
+    let mut scene = Scene::drawn();
     let mut panel = Events::default();
-    panel.refresh(Refresh::All, &bench.view());
+    panel.refresh(Refresh::All, &scene.view());
     let mut old = event(90_000, "app-09", EventKind::Volume, "create", "shop_data");
     old.id = crate::fleet::ContainerId::new("shop_data");
     let mut events = vec![
@@ -100,8 +41,8 @@ fn busy() -> (Bench, Events) {
         events.push(event(239 - round * 40, "app-07", EventKind::Container, "start", "api-1"));
     }
     events.push(event(20, "app-01", EventKind::Container, "oom", "worker-2"));
-    happen(&mut bench, &mut panel, events);
-    (bench, panel)
+    happen(&mut scene, &mut panel, events);
+    (scene, panel)
 }
 
 fn screen(panel: &mut Events, view: &View<'_>, (width, height): (u16, u16)) -> Terminal<TestBackend> {
@@ -118,50 +59,50 @@ fn each(name: &str, panel: &mut Events, view: &View<'_>) {
 
 #[test]
 fn screens() {
-    let (mut bench, mut panel) = busy();
-    each("folded", &mut panel, &bench.view());
-    panel.act(Action::ListMoveDown, &bench.view());
-    assert_eq!(panel.act(Action::SelectionOpen, &bench.view()), Outcome::Done);
-    each("unfolded", &mut panel, &bench.view());
-    bench.filter.set("host:app-0[26]");
-    panel.refresh(Refresh::All, &bench.view());
-    each("filtered", &mut panel, &bench.view());
-    bench.filter.set("app:nowhere");
-    panel.refresh(Refresh::All, &bench.view());
-    each("none-match", &mut panel, &bench.view());
-    assert_eq!(panel.selection(&bench.view()), Selection::Nothing);
+    let (mut scene, mut panel) = busy();
+    each("folded", &mut panel, &scene.view());
+    panel.act(Action::ListMoveDown, &scene.view());
+    assert_eq!(panel.act(Action::SelectionOpen, &scene.view()), Outcome::Done);
+    each("unfolded", &mut panel, &scene.view());
+    scene.filter.set("host:app-0[26]");
+    panel.refresh(Refresh::All, &scene.view());
+    each("filtered", &mut panel, &scene.view());
+    scene.filter.set("app:nowhere");
+    panel.refresh(Refresh::All, &scene.view());
+    each("none-match", &mut panel, &scene.view());
+    assert_eq!(panel.selection(&scene.view()), Selection::Nothing);
 }
 
 #[test]
 fn nothing_yet() {
-    let bench = Bench::new(Fleet::new(fixture::specs(), Vec::new()));
+    let scene = Scene::of(Fleet::new(fixture::specs(), Vec::new()));
     let mut panel = Events::default();
-    panel.refresh(Refresh::All, &bench.view());
-    each("empty", &mut panel, &bench.view());
+    panel.refresh(Refresh::All, &scene.view());
+    each("empty", &mut panel, &scene.view());
 }
 
 #[test]
 fn the_cursor_follows_at_the_top_and_holds_its_event_elsewhere() {
-    let (mut bench, mut panel) = busy();
+    let (mut scene, mut panel) = busy();
     let newest = |panel: &Events| panel.held.as_ref().unwrap().event.clone();
-    happen(&mut bench, &mut panel, vec![event(10, "app-05", EventKind::Container, "start", "api-1")]);
+    happen(&mut scene, &mut panel, vec![event(10, "app-05", EventKind::Container, "start", "api-1")]);
     assert_eq!(newest(&panel).host, HostId::new("app-05"));
     // Into the crash loop: it holds that row when it moves to the top, and when others come above it.
-    panel.act(Action::ListMoveDown, &bench.view());
-    panel.act(Action::ListMoveDown, &bench.view());
+    panel.act(Action::ListMoveDown, &scene.view());
+    panel.act(Action::ListMoveDown, &scene.view());
     assert_eq!(newest(&panel).host, HostId::new("app-07"));
-    happen(&mut bench, &mut panel, vec![died(5, "app-07", "api-1", 1), event(4, "app-05", EventKind::Container, "pause", "api-1")]);
+    happen(&mut scene, &mut panel, vec![died(5, "app-07", "api-1", 1), event(4, "app-05", EventKind::Container, "pause", "api-1")]);
     assert_eq!(newest(&panel).host, HostId::new("app-07"));
-    assert_eq!(panel.selection(&bench.view()), Selection::Event(key_of(&newest(&panel))));
-    panel.act(Action::ListMoveFirst, &bench.view());
-    happen(&mut bench, &mut panel, vec![event(1, "app-05", EventKind::Container, "unpause", "api-1")]);
+    assert_eq!(panel.selection(&scene.view()), Selection::Event(key_of(&newest(&panel))));
+    panel.act(Action::ListMoveFirst, &scene.view());
+    happen(&mut scene, &mut panel, vec![event(1, "app-05", EventKind::Container, "unpause", "api-1")]);
     assert_eq!(&*newest(&panel).action, "unpause");
 }
 
 #[test]
 fn every_row_is_reached_down_and_up_again_folded_or_not() {
-    let (bench, mut panel) = busy();
-    let view = bench.view();
+    let (scene, mut panel) = busy();
+    let view = scene.view();
     let walk = |panel: &mut Events, action: Action| {
         let mut lines = Vec::new();
         for _ in 0..60 {
@@ -186,54 +127,54 @@ fn every_row_is_reached_down_and_up_again_folded_or_not() {
 
 #[test]
 fn what_does_not_repeat_is_not_folded_and_slow_repetition_is_not_flapping() {
-    let mut bench = Bench::new(Fleet::new(fixture::specs(), Vec::new()));
+    let mut scene = Scene::of(Fleet::new(fixture::specs(), Vec::new()));
     let mut panel = Events::default();
-    panel.refresh(Refresh::All, &bench.view());
+    panel.refresh(Refresh::All, &scene.view());
     let start = |seconds| event(seconds, "app-01", EventKind::Container, "start", "a");
-    happen(&mut bench, &mut panel, vec![start(9000), start(8000), died(7990, "app-01", "a", 1)]);
+    happen(&mut scene, &mut panel, vec![start(9000), start(8000), died(7990, "app-01", "a", 1)]);
     assert_eq!(panel.feed.len(), 3);
-    happen(&mut bench, &mut panel, vec![start(7980), event(7970, "app-01", EventKind::Container, "start", "b")]);
+    happen(&mut scene, &mut panel, vec![start(7980), event(7970, "app-01", EventKind::Container, "start", "b")]);
     assert_eq!(panel.feed.len(), 3, "start, die, start is one row without the first start, which is too old");
 }
 
 #[test]
 fn what_the_log_forgets_goes_from_the_rows() {
-    let mut bench = Bench::new(Fleet::new(fixture::specs(), Vec::new()));
+    let mut scene = Scene::of(Fleet::new(fixture::specs(), Vec::new()));
     let mut panel = Events::default();
-    panel.refresh(Refresh::All, &bench.view());
+    panel.refresh(Refresh::All, &scene.view());
     let extra = 500;
     for n in 0..(crate::fleet::recent::RECENT_EVENTS as i64 + extra) {
         // Half of them one crash loop, half of them different objects.
         let name = if n % 2 == 0 { "loop".to_owned() } else { format!("c{n}") };
         let event = event(100_000 - n, "app-01", EventKind::Container, "start", &name);
-        bench.fleet.apply(Delta::Event { at: event.at, event, live: false });
+        scene.fleet.apply(Delta::Event { at: event.at, event, live: false });
     }
-    panel.act(Action::ListMoveLast, &bench.view());
-    panel.refresh(Refresh::Changed(&Default::default()), &bench.view());
+    panel.act(Action::ListMoveLast, &scene.view());
+    panel.refresh(Refresh::Changed(&Default::default()), &scene.view());
     assert_eq!(panel.feed.len(), crate::fleet::recent::RECENT_EVENTS / 2 + 1);
-    assert!(panel.subtitle(&bench.view()).ends_with("500 older ones dropped"), "{}", panel.subtitle(&bench.view()));
-    panel.act(Action::ListMoveLast, &bench.view());
+    assert!(panel.subtitle(&scene.view()).ends_with("500 older ones dropped"), "{}", panel.subtitle(&scene.view()));
+    panel.act(Action::ListMoveLast, &scene.view());
     let event = event(0, "app-02", EventKind::Container, "start", "new");
-    bench.fleet.apply(Delta::Event { at: event.at, event, live: false });
-    panel.refresh(Refresh::Changed(&Default::default()), &bench.view());
-    screen(&mut panel, &bench.view(), (80, 24));
+    scene.fleet.apply(Delta::Event { at: event.at, event, live: false });
+    panel.refresh(Refresh::Changed(&Default::default()), &scene.view());
+    screen(&mut panel, &scene.view(), (80, 24));
     assert!(panel.painted.contains(&panel.line().unwrap()));
 }
 
 #[test]
 fn enter_inspects_what_exists() {
-    let (mut bench, mut panel) = busy();
-    assert!(matches!(panel.act(Action::SelectionOpen, &bench.view()), Outcome::Inspect(key) if key.host == HostId::new("app-01")));
-    happen(&mut bench, &mut panel, vec![event(0, "app-01", EventKind::Container, "destroy", "nobody")]);
-    let said = panel.act(Action::SelectionOpen, &bench.view());
+    let (mut scene, mut panel) = busy();
+    assert!(matches!(panel.act(Action::SelectionOpen, &scene.view()), Outcome::Inspect(key) if key.host == HostId::new("app-01")));
+    happen(&mut scene, &mut panel, vec![event(0, "app-01", EventKind::Container, "destroy", "nobody")]);
+    let said = panel.act(Action::SelectionOpen, &scene.view());
     assert_eq!(said, Outcome::Say("nobody is gone from app-01: nothing to inspect".to_owned()));
 }
 
 #[test]
 fn only_what_is_bad_is_red() {
-    let (bench, mut panel) = busy();
-    let terminal = screen(&mut panel, &bench.view(), (160, 46));
-    let red = bench.theme.style(Role::StateBad).fg.unwrap();
+    let (scene, mut panel) = busy();
+    let terminal = screen(&mut panel, &scene.view(), (160, 46));
+    let red = scene.theme.style(Role::StateBad).fg.unwrap();
     let buffer = terminal.backend().buffer();
     let rows: Vec<u16> = (1..38).filter(|y| (0..160).any(|x| buffer[(x, *y)].fg == red)).collect();
     // The oom, the crash loop, the lost link, and the fixture's unhealthy worker.
