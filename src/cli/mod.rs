@@ -20,13 +20,12 @@ mod ps;
 mod sim;
 mod table;
 mod themes;
-mod time_spec;
 mod versions;
 
 use clap::Parser;
 
 pub use exit::Exit;
-pub use time_spec::{TimeSpec, TimeSpecError};
+pub use crate::text::{TimeSpec, TimeSpecError};
 
 use args::{Cli, Global, Verb};
 use exit::Failure;
