@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{SourceId, cast::Cast};
+use super::{Cast, Marker, MarkerKind, SourceId, Stamp};
 use crate::fleet::HostId;
 
 /// A search under way, or over.
@@ -12,10 +12,12 @@ pub struct Hunt {
     pub pattern: String,
     /// How far it is, by host.
     pub hosts: BTreeMap<HostId, Progress>,
-    /// What was not searched, or not to its end: `app-03/worker-1: the host was not reachable for 20 s`. Complete once it is over.
-    pub missing: Vec<String>,
+    /// What was not searched, or not to its end. Complete once it is over.
+    pub missing: Vec<Marker>,
     /// Whether nothing more comes.
     pub over: bool,
+    /// Whether what is missing stands in the stream already.
+    pub told: bool,
 }
 
 /// How far a search is on one host.
@@ -32,14 +34,14 @@ pub struct Progress {
 }
 
 impl Hunt {
-    /// A search that begins: what it has to search is the cast, and `unknown` are hosts of which nobody knows what runs there, with why.
-    pub fn new(pattern: String, cast: &Cast, unknown: impl Iterator<Item = (HostId, String)>) -> Self {
+    /// A search that begins: what it has to search is the cast, and `unknown` tells of hosts of which nobody knows what
+    /// runs there.
+    pub fn new(pattern: String, cast: &Cast, unknown: impl Iterator<Item = Marker>) -> Self {
         let mut hosts: BTreeMap<HostId, Progress> = BTreeMap::new();
         for source in cast.sources() {
             hosts.entry(source.key.host.clone()).or_default().logs += 1;
         }
-        let missing = unknown.map(|(host, why)| format!("host {host}: {why}")).collect();
-        Self { pattern, hosts, missing, over: cast.sources().is_empty() }
+        Self { pattern, hosts, missing: unknown.collect(), over: cast.sources().is_empty(), told: false }
     }
 
     /// Lines of a source were looked at.
@@ -51,8 +53,8 @@ impl Hunt {
     }
 
     /// A source is done with; `why` if not all of it was searched.
-    pub fn ended(&mut self, cast: &Cast, source: SourceId, why: Option<&str>) {
-        self.fell_short(cast, source, why);
+    pub fn ended(&mut self, cast: &Cast, source: SourceId, why: Option<&str>, at: Stamp) {
+        self.fell_short(cast, source, why, at);
         if let Some(progress) = cast.source(source).and_then(|source| self.hosts.get_mut(&source.key.host)) {
             progress.done += 1;
         }
@@ -60,9 +62,10 @@ impl Hunt {
     }
 
     /// Not all of a source was searched.
-    pub fn fell_short(&mut self, cast: &Cast, source: SourceId, why: Option<&str>) {
+    pub fn fell_short(&mut self, cast: &Cast, source: SourceId, why: Option<&str>, at: Stamp) {
         if let (Some(source), Some(why)) = (cast.source(source), why) {
-            self.missing.push(format!("{}/{}: {why}", source.key.host, source.name));
+            let kind = MarkerKind::NotSearched { reason: why.into() };
+            self.missing.push(Marker { at, host: source.key.host.clone(), source: Some((source.id, source.name.clone())), kind });
         }
     }
 

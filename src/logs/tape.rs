@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Cast, CastRule, CastStep, Entry, Source, SourceId, Span,
+    Cast, CastRule, CastStep, Entry, Marker, MarkerKind, Source, SourceId, Span, Stamp,
     hunt::Hunt,
     shelf::Shelf,
     tag::{self, Tag},
@@ -77,11 +77,15 @@ impl Tape {
         (tape, steps)
     }
 
-    /// A search of the whole logs of what `rule` selects now, and whom to read.
-    pub fn hunt(number: u64, rule: CastRule, title: String, span: Span, pattern: String, fleet: &Fleet) -> (Self, Vec<CastStep>) {
+    /// A search of the whole logs of what `rule` selects now, for a pattern, begun at a moment; and whom to read.
+    pub fn hunt(number: u64, rule: CastRule, title: String, span: Span, hunted: (String, Stamp), fleet: &Fleet) -> (Self, Vec<CastStep>) {
+        let (pattern, at) = hunted;
         let (mut tape, steps) = Self::follow(number, rule, title, span, fleet);
         let unknown = fleet.hosts().filter(|host| !host.link.is_live() && fleet.containers_on(&host.spec.id).next().is_none());
-        let unknown = unknown.map(|host| (host.spec.id.clone(), host.link.error().map_or("not connected yet".to_owned(), ToString::to_string)));
+        let unknown = unknown.map(|host| {
+            let reason = host.link.error().map_or_else(|| "it is not connected".into(), Into::into);
+            Marker { at, host: host.spec.id.clone(), source: None, kind: MarkerKind::NotSearched { reason } }
+        });
         tape.hunt = Some(Hunt::new(pattern, &tape.cast, unknown));
         (tape, steps)
     }
@@ -186,6 +190,11 @@ impl Tape {
         self.standing.get_mut(id.0 as usize).map_or(standing, |stands| std::mem::replace(stands, standing))
     }
 
+    /// Whether something of a source may still come.
+    pub fn is_open(&self, id: SourceId) -> bool {
+        self.standing.get(id.0 as usize).is_some_and(|standing| !matches!(standing, Standing::Over | Standing::Failed))
+    }
+
     /// How many sources stand so.
     pub fn count(&self, standing: Standing) -> usize {
         self.standing.iter().filter(|stands| **stands == standing).count()
@@ -204,9 +213,23 @@ impl Tape {
         self.shelf.push(entry);
     }
 
+    /// A search that is over tells what it did not reach, below what it found; whether there was something to tell.
+    pub fn tell_missing(&mut self) -> bool {
+        let Some(hunt) = self.hunt.as_mut().filter(|hunt| hunt.over && !hunt.told) else { return false };
+        hunt.told = true;
+        hunt.missing.iter().for_each(|marker| self.shelf.push(Entry::Marker(marker.clone())));
+        true
+    }
+
     /// Lines a second, lately.
     pub fn rate(&self) -> u64 {
         self.rate.per_second
+    }
+
+    /// When the rate may read differently even if nothing more comes.
+    pub fn ticks_at(&self) -> Option<Instant> {
+        let moves = self.rate.count > 0 || self.rate.per_second > 0;
+        self.rate.since.filter(|_| moves).map(|since| since + RATE_SPAN)
     }
 
     /// Moves the clock of the rate; whether it reads differently.
@@ -250,7 +273,7 @@ mod tests {
         assert_eq!(open("service:db host:app-09", Span::default()).tail(), Some(2000));
         assert_eq!(open("service:api env:production", Span::default()).tail(), Some(1000));
         assert_eq!(open("", Span { tail: Some(7), ..Span::default() }).tail(), Some(7));
-        assert_eq!(open("", Span { since: Some(super::super::Stamp(1)), ..Span::default() }).tail(), None);
+        assert_eq!(open("", Span { since: Some(Stamp(1)), ..Span::default() }).tail(), None);
     }
 
     #[test]

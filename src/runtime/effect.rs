@@ -1,6 +1,6 @@
 //! What the state wants done in the world, as data.
 
-use crate::action::Command;
+use crate::{action::Command, logs::ExportForm};
 
 /// One deed of the loop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,12 @@ pub enum Effect {
     Suspend,
     /// Forget what the terminal shows and paint everything.
     Repaint,
+    /// Read the stream that the state has opened.
+    ReadLogs,
+    /// Read it no further.
+    CloseLogs,
+    /// Write what it shows to a file in the current directory.
+    ExportLogs(ExportForm),
     /// One line for the foot.
     Say(String),
     /// Leave with this exit code.

@@ -5,6 +5,7 @@
 
 pub mod console;
 mod effect;
+mod log_desk;
 mod state;
 pub mod terminal;
 

@@ -1,6 +1,8 @@
 //! Everything the console knows, with one writer: reports from the engine side and requests from the screen come in, effects
 //! come out.
 
+mod log_wish;
+
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +15,7 @@ use crate::{
         matrix::{Matrix, MatrixBy},
         summary::Summary,
     },
+    logs::{CastStep, Tape},
     rights::Rights,
     ui::{
         filter::Filter,
@@ -55,6 +58,10 @@ pub struct State {
     marks: BTreeSet<ContainerKey>,
     rights: Rights,
     settings: Settings,
+    logs: Option<Tape>,
+    log_steps: Vec<CastStep>,
+    /// How many streams were opened.
+    tapes: u64,
     now: DateTime<Utc>,
     ages: Ages,
     /// What changed since the screen last looked.
@@ -78,6 +85,9 @@ impl State {
             marks: BTreeSet::new(),
             rights,
             settings,
+            logs: None,
+            log_steps: Vec::new(),
+            tapes: 0,
             now,
             ages: Ages::default(),
             changed: Change::default(),
@@ -96,6 +106,7 @@ impl State {
             rights: &self.rights,
             theme: &self.settings.theme,
             keymap: &self.settings.keymap,
+            logs: self.logs.as_ref(),
             now: self.now,
             simulated: self.settings.simulated,
             clock: self.settings.clock,
@@ -107,6 +118,9 @@ impl State {
     pub fn apply(&mut self, delta: Delta) -> bool {
         let change = self.fleet.apply(delta);
         let visible = change.is_visible() || change.logged;
+        if let Some(tape) = &mut self.logs {
+            self.log_steps.extend(tape.observe(&self.fleet, &change));
+        }
         self.changed.merge(change);
         visible
     }
@@ -152,6 +166,7 @@ impl State {
                 return vec![Effect::Mouse(self.settings.mouse), Effect::Say(words.to_owned())];
             }
             Request::Suspend => return vec![Effect::Suspend],
+            Request::Logs(wish) => return self.wish(wish),
             Request::Repaint => return vec![Effect::Repaint],
             Request::Quit => return vec![Effect::Quit(0)],
         }

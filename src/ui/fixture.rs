@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     fleet::{Change, ContainerKey, Delta, Fleet, Matrix, MatrixBy, Summary, fixture},
+    logs::Tape,
     rights::Rights,
     text::width,
 };
@@ -28,6 +29,7 @@ pub(crate) struct Scene {
     pub rights: Rights,
     pub theme: Theme,
     pub keymap: Keymap,
+    pub logs: Option<Tape>,
     pub now: DateTime<Utc>,
     pub simulated: bool,
     pub ages: Ages,
@@ -53,6 +55,7 @@ impl Scene {
             rights: Rights::Act,
             theme: theme("harbor"),
             keymap: keymap::load("default", None).0,
+            logs: None,
             now,
             simulated: false,
             ages: Ages::default(),
@@ -97,6 +100,7 @@ impl Scene {
             rights: &self.rights,
             theme: &self.theme,
             keymap: &self.keymap,
+            logs: self.logs.as_ref(),
             now: self.now,
             simulated: self.simulated,
             clock: true,

@@ -152,6 +152,16 @@ pub fn hint_word(action: Action) -> &'static str {
         Action::ContainersChooseColumns => "columns",
         Action::ContainersGroup => "group",
         Action::LinkRetry => "retry",
+        Action::SelectionLogs => "logs",
+        Action::LogsFind => "search",
+        Action::LogsFilter => "filters",
+        Action::LogsCycleLevel => "level",
+        Action::LogsPickTime => "since/until",
+        Action::LogsTogglePause => "pause",
+        Action::LogsToggleWrap => "wrap",
+        Action::LogsCycleTimes => "times",
+        Action::LogsSearchFleet => "search all",
+        Action::LayerClose => "back",
         other => other.row().id.rsplit('.').next().unwrap_or(other.row().id),
     }
 }

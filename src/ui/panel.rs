@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::view::View;
+use super::{layers::LogLayer, screen::Request, view::View};
 use crate::{
     action::{Action, Command, Context, Selected},
     fleet::{Change, ContainerKey, HostId, ServiceKey, matrix::Column},
@@ -17,6 +17,8 @@ pub enum PanelId {
     Containers,
     /// Every host.
     Hosts,
+    /// The lines of one or many containers.
+    Logs,
     /// What the engines report.
     Events,
 }
@@ -28,6 +30,7 @@ impl PanelId {
             Self::Versions => Context::Versions,
             Self::Containers => Context::Containers,
             Self::Hosts => Context::Hosts,
+            Self::Logs => Context::Logs,
             Self::Events => Context::Events,
         }
     }
@@ -38,6 +41,7 @@ impl PanelId {
             Self::Versions => "Versions",
             Self::Containers => "Containers",
             Self::Hosts => "Hosts",
+            Self::Logs => "Logs",
             Self::Events => "Events",
         }
     }
@@ -48,6 +52,7 @@ impl PanelId {
             Self::Versions => Action::PanelVersions,
             Self::Containers => Action::PanelContainers,
             Self::Hosts => Action::PanelHosts,
+            Self::Logs => Action::PanelLogs,
             Self::Events => Action::PanelEvents,
         }
     }
@@ -73,6 +78,8 @@ pub enum Selection {
     Host(HostId),
     /// An event about this container (or object) of a host.
     Event(ContainerKey),
+    /// A line of a log.
+    Line,
 }
 
 impl Selection {
@@ -85,13 +92,14 @@ impl Selection {
             Self::Container(_) => Selected::Container,
             Self::Host(_) => Selected::Host,
             Self::Event(_) => Selected::Event,
+            Self::Line => Selected::Entry,
         }
     }
 
     /// The host it is about, where it is about one.
     pub fn host(&self) -> Option<&HostId> {
         match self {
-            Self::Nothing | Self::Group => None,
+            Self::Nothing | Self::Group | Self::Line => None,
             Self::Service { column, .. } => match column {
                 Some(Column::Host(host)) => Some(host),
                 Some(Column::Environment(_)) | None => None,
@@ -111,6 +119,12 @@ pub enum Outcome {
     Done,
     /// Something for the engine side.
     Ask(Command),
+    /// Something for the runtime.
+    Request(Request),
+    /// Open one of the layers that belong to the logs.
+    LogLayer(LogLayer),
+    /// Go to where this panel was entered from.
+    Back,
     /// Go to another panel, filtered.
     Go {
         /// Where.
@@ -147,6 +161,11 @@ pub trait Panel {
     /// What stands after its name in the title line: `by environment · 9 services`.
     fn subtitle(&self, view: &View<'_>) -> String;
 
+    /// What stands at the right end of the title line in place of filter and marks, which do not concern every panel.
+    fn aside(&self, _view: &View<'_>) -> Option<String> {
+        None
+    }
+
     /// Brings its list up to date. Called before anything else when something changed.
     fn refresh(&mut self, refresh: Refresh<'_>, view: &View<'_>);
 
@@ -170,6 +189,11 @@ pub trait Panel {
 
     /// The containers that the last frame showed: their rows deserve an inspect.
     fn visible(&self, view: &View<'_>) -> Vec<ContainerKey>;
+
+    /// Goes to an entry of the open stream.
+    fn jump(&mut self, _number: u64, _view: &View<'_>) -> Outcome {
+        Outcome::Ignored
+    }
 
     /// Takes the answer of a [`Outcome::ChooseColumns`] menu.
     fn choose_columns(&mut self, shown: &[&'static str]) {

@@ -14,6 +14,7 @@ use super::{
         Destination, Layer, LayerOutcome, column_chooser::ColumnChooser, filter_line::FilterLine, help::Help, inspect::Inspect,
         palette::Palette, which_key,
     },
+    log_choice,
     panel::{Outcome, Panel, PanelId, Refresh, Selection},
     panels,
     theme::{Role, Symbol},
@@ -23,6 +24,7 @@ use super::{
 use crate::{
     action::{Action, Answer, Availability, Command, Context, Selected, availability},
     fleet::ContainerKey,
+    logs::LogWish,
     rights::Rights,
 };
 
@@ -54,6 +56,8 @@ pub enum Request {
     },
     /// Take the mouse, or give it back to the terminal.
     ToggleMouse,
+    /// A wish about the open stream of logs.
+    Logs(LogWish),
     /// Go to the background of the shell.
     Suspend,
     /// Paint everything anew.
@@ -66,6 +70,8 @@ pub enum Request {
 pub struct Screen {
     panels: Vec<Box<dyn Panel>>,
     current: usize,
+    /// The panel that the logs were opened from.
+    before: usize,
     layers: Vec<Box<dyn Layer>>,
     pending: Pending,
     menu: Vec<MenuEntry>,
@@ -81,6 +87,7 @@ impl Default for Screen {
         Self {
             panels: panels::all(),
             current: 0,
+            before: 0,
             layers: Vec::new(),
             pending: Pending::default(),
             menu: Vec::new(),
@@ -239,7 +246,7 @@ impl Screen {
                 self.layers.push(Box::new(Help::open(view.keymap, self.panel().id().context(), Some(context))));
                 Vec::new()
             }
-            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelEvents if is_full => {
+            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelLogs | Action::PanelEvents if is_full => {
                 self.layers.clear();
                 self.act_everywhere(action, view)
             }
@@ -272,9 +279,12 @@ impl Screen {
             Action::PanelVersions => return self.go(PanelId::Versions, view),
             Action::PanelContainers => return self.go(PanelId::Containers, view),
             Action::PanelHosts => return self.go(PanelId::Hosts, view),
+            Action::PanelLogs => return self.go(PanelId::Logs, view),
             Action::PanelEvents => return self.go(PanelId::Events, view),
             Action::PaneNext => return self.go_beside(1, view),
             Action::PanePrevious => return self.go_beside(-1, view),
+            Action::SelectionLogs => return self.open_logs(log_choice::of_selection(&selection, view), view),
+            Action::LogsOpenMatching => return self.open_logs(Ok(log_choice::of_filter(view)), view),
             Action::SelectionInspect => {
                 if let Selection::Container(key) = selection {
                     return self.obey(Outcome::Inspect(key), view);
@@ -310,6 +320,19 @@ impl Screen {
         }
     }
 
+    fn open_logs(&mut self, chosen: Result<LogWish, String>, view: &View<'_>) -> Vec<Request> {
+        match chosen {
+            Ok(wish) => {
+                self.go(PanelId::Logs, view);
+                vec![Request::Logs(wish)]
+            }
+            Err(why) => {
+                self.say(why);
+                Vec::new()
+            }
+        }
+    }
+
     fn go(&mut self, id: PanelId, view: &View<'_>) -> Vec<Request> {
         if let Some(index) = self.panels.iter().position(|panel| panel.id() == id) {
             self.show(index, view);
@@ -324,6 +347,9 @@ impl Screen {
     }
 
     fn show(&mut self, index: usize, view: &View<'_>) {
+        if self.panel().id() != PanelId::Logs {
+            self.before = self.current;
+        }
         self.current = index;
         self.panels[index].enter(view);
     }
@@ -333,6 +359,22 @@ impl Screen {
         match outcome {
             Outcome::Ignored | Outcome::Done => Vec::new(),
             Outcome::Ask(command) => vec![Request::Ask(command)],
+            Outcome::Request(request) => {
+                if let Request::Copy(text) = &request {
+                    self.say(format!("copied {}", view.theme.fit(text.lines().next().unwrap_or_default(), 60)));
+                }
+                vec![request]
+            }
+            Outcome::LogLayer(which) => {
+                if let Some(layer) = which.open(view) {
+                    self.layers.push(layer);
+                }
+                Vec::new()
+            }
+            Outcome::Back => {
+                self.show(self.before, view);
+                Vec::new()
+            }
             Outcome::Go { panel, filter } => {
                 self.go(panel, view);
                 filter.map_or_else(Vec::new, |text| vec![Request::Filter(text)])
@@ -373,6 +415,11 @@ impl Screen {
             LayerOutcome::Finish(request) => {
                 self.layers.pop();
                 vec![request]
+            }
+            LayerOutcome::Jump(number) => {
+                self.layers.pop();
+                let outcome = self.panels[self.current].jump(number, view);
+                self.obey(outcome, view)
             }
             LayerOutcome::Columns(shown) => {
                 self.layers.pop();
@@ -418,13 +465,15 @@ impl Screen {
         self.body = row(3, area.height - 4);
         if !covered {
             let subtitle = self.panel().subtitle(view);
+            let aside = self.panel().aside(view);
             let filter = match view.filter.text() {
                 "" => String::new(),
                 text => format!(" filter {text} "),
             };
             let marks = if view.marks.is_empty() { String::new() } else { format!(" {} marked ", view.marks.len()) };
             let dot = view.theme.symbol(Symbol::Dot);
-            frame::rule(buffer, row(2, 1), 0, &format!(" {} {dot} {subtitle} ", id.title()), &format!("{marks}{filter}"), view);
+            let right = aside.unwrap_or_else(|| format!("{marks}{filter}"));
+            frame::rule(buffer, row(2, 1), 0, &format!(" {} {dot} {subtitle} ", id.title()), &right, view);
             self.panels[self.current].render(buffer, self.body, view);
         }
         frame::foot(buffer, row(area.height - 1, 1), self.panel(), view);

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{filter::Filter, keymap::Keymap, theme::Theme};
 use crate::{
     fleet::{ContainerKey, Fleet, HostId, matrix::Matrix, summary::Summary, trouble::Trouble},
+    logs::Tape,
     rights::Rights,
     text,
 };
@@ -29,6 +30,8 @@ pub struct View<'a> {
     pub theme: &'a Theme,
     /// Which keys it answers to.
     pub keymap: &'a Keymap,
+    /// The open stream of logs.
+    pub logs: Option<&'a Tape>,
     /// The moment the frame shows.
     pub now: DateTime<Utc>,
     /// Whether the fleet is simulated: said on every screen.

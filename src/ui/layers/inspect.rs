@@ -10,6 +10,7 @@ use crossterm::event::KeyEvent;
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_segmentation::UnicodeSegmentation;
 
+pub use self::tree::LINE_FIELDS;
 use self::tree::{Held, Node, Tree, find_folded};
 use super::{InputLine, Layer, LayerOutcome};
 use crate::{
@@ -53,6 +54,8 @@ pub struct Inspect {
     reading: Option<usize>,
     /// The last name it was known by.
     name: Option<String>,
+    /// What stands in the title in place of the container's name and state.
+    heading: Option<String>,
 }
 
 impl Inspect {
@@ -71,7 +74,14 @@ impl Inspect {
             before: 0,
             reading: None,
             name: None,
+            heading: None,
         }
+    }
+
+    /// Opens a document of our own about a container, such as a line of its log, under a heading of its own; nothing is asked, nothing masked.
+    pub fn document(key: ContainerKey, heading: String, document: &serde_json::Value) -> Self {
+        let found = Found::Document(Tree::build(document));
+        Self { found, heading: Some(heading), ..Self::open(RequestId::default(), key) }
     }
 
     fn tree(&self) -> Option<&Tree> {
@@ -303,7 +313,11 @@ impl Inspect {
                 place.map_or_else(|| format!(" {count} matches "), |place| format!(" match {} of {count} ", place + 1))
             }
         };
-        frame::rule(buffer, area, 0, &format!(" {name} · {} · {state} ", self.key.host), &found, view);
+        let title = match &self.heading {
+            Some(heading) => format!(" {heading} "),
+            None => format!(" {name} · {} · {state} ", self.key.host),
+        };
+        frame::rule(buffer, area, 0, &title, &found, view);
     }
 
     fn render_foot(&self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {

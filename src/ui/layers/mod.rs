@@ -7,6 +7,7 @@ pub mod frame;
 pub mod help;
 mod input;
 pub mod inspect;
+mod logs;
 mod outcome;
 pub mod palette;
 #[cfg(test)]
@@ -15,4 +16,5 @@ pub mod theme_picker;
 pub mod which_key;
 
 pub use input::InputLine;
+pub use logs::LogLayer;
 pub use outcome::{Destination, Layer, LayerOutcome};

@@ -26,6 +26,8 @@ pub enum LayerOutcome {
     Ask(Request),
     /// It is done, and this is asked.
     Finish(Request),
+    /// It is done; the panel in front goes to this entry of the open stream.
+    Jump(u64),
     /// It is done; the panel in front shows these columns from now on.
     Columns(Vec<&'static str>),
 }

@@ -203,6 +203,7 @@ impl Panel for Containers {
     fn hints(&self) -> &'static [Action] {
         &[
             Action::SelectionInspect,
+            Action::SelectionLogs,
             Action::FilterEdit,
             Action::ContainersSort,
             Action::ContainersGroup,

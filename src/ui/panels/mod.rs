@@ -5,6 +5,7 @@ mod empty;
 mod events;
 mod facts;
 mod hosts;
+mod logs;
 #[cfg(test)]
 mod tests;
 mod versions;
@@ -18,6 +19,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(versions::Versions::default()),
         Box::new(containers::Containers::default()),
         Box::new(hosts::Hosts::default()),
+        Box::new(logs::Logs::default()),
         Box::new(events::Events::default()),
     ]
 }

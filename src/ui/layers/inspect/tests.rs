@@ -55,6 +55,7 @@ impl Bench {
             rights: &self.rights,
             theme: &self.theme,
             keymap: &self.keymap,
+            logs: None,
             now: fixture::now(),
             simulated: false,
             clock: false,
