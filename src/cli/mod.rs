@@ -24,8 +24,8 @@ mod versions;
 
 use clap::Parser;
 
-pub use exit::Exit;
 pub use crate::text::{TimeSpec, TimeSpecError};
+pub use exit::Exit;
 
 use args::{Cli, Global, Verb};
 use exit::Failure;

@@ -155,10 +155,10 @@ impl Entry {
         }
     }
 
-    /// What keeping it costs, in bytes: the text, the stamp and header that share its chunk, and the row itself.
+    /// What keeping it costs, in bytes: the text, the stamp and framing that share its block of memory, and the row itself.
     pub fn cost(&self) -> usize {
         match self {
-            Self::Line(line) => line.text.bytes().len() + 40 + size_of::<Self>(),
+            Self::Line(line) => line.text.bytes().len() + 64 + size_of::<Self>(),
             Self::Marker(_) => 256,
         }
     }

@@ -135,7 +135,7 @@ impl Console {
         loop {
             self.paint_if_due();
             let wake = self.next_wake();
-            let reads = self.is_reading() && self.desk.listens(Instant::now());
+            let reads = self.is_reading() && self.desk.listens(self.state.tape(), Instant::now());
             let mut arrived = None;
             let event = tokio::select! {
                 biased;

@@ -50,11 +50,7 @@ pub fn of_filter(view: &View<'_>) -> LogWish {
     LogWish::Open { rule: CastRule::Matching(view.filter.selector().cloned().unwrap_or_default()), title }
 }
 
-fn of_service(
-    service: &ServiceKey,
-    environment: Option<Option<crate::fleet::EnvironmentId>>,
-    title: String,
-) -> LogWish {
+fn of_service(service: &ServiceKey, environment: Option<Option<crate::fleet::EnvironmentId>>, title: String) -> LogWish {
     LogWish::Open { rule: CastRule::Service { service: service.clone(), environment }, title }
 }
 

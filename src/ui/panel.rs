@@ -181,6 +181,11 @@ pub trait Panel {
     /// A click into it, in cells from its top left; `twice` when it hit the row that the cursor was on already.
     fn click(&mut self, x: u16, y: u16, view: &View<'_>) -> Outcome;
 
+    /// One notch of the wheel: where a row is chosen, that moves it.
+    fn wheel(&mut self, down: bool, view: &View<'_>) -> Outcome {
+        self.act(if down { Action::ListMoveDown } else { Action::ListMoveUp }, view)
+    }
+
     /// Paints it. `&mut` because what fits decides about scrolling.
     fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>);
 

@@ -173,6 +173,10 @@ impl Screen {
     /// A click or the wheel.
     pub fn mouse(&mut self, event: MouseEvent, view: &View<'_>) -> Vec<Request> {
         match event.kind {
+            MouseEventKind::ScrollDown | MouseEventKind::ScrollUp if self.layers.is_empty() => {
+                let outcome = self.panels[self.current].wheel(event.kind == MouseEventKind::ScrollDown, view);
+                self.obey(outcome, view)
+            }
             MouseEventKind::ScrollDown => self.act(Action::ListMoveDown, view),
             MouseEventKind::ScrollUp => self.act(Action::ListMoveUp, view),
             MouseEventKind::Down(MouseButton::Left) if self.layers.is_empty() => self.click(event.column, event.row, view),

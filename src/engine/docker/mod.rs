@@ -1,7 +1,7 @@
 //! The Docker HTTP API over a [`Link`](super::transport::Link). The only place that names bollard.
 //!
-//! [`Client`] owns the connection pool, deadlines, the rights check and the meter; every byte to an engine leaves through
-//! `Client::send`. The answers that are asked often or must survive a foreign engine's quirks (list, inspect, events) are
+//! [`Client`] owns the connection pool, deadlines, the rights check and the meter; every request to an engine leaves through
+//! `Client::send` or, for logs, `Client::wire`. The answers that are asked often or must survive a foreign engine's quirks (list, inspect, events) are
 //! decoded here, leniently and into small rows; the rest of the API is bollard's, over the same pool.
 
 mod client;
@@ -11,6 +11,7 @@ mod lines;
 mod logs;
 mod meter;
 mod requests;
+mod wire;
 
 pub use client::Client;
 pub use error::EngineError;

@@ -129,8 +129,13 @@ impl LogDesk {
     }
 
     /// Whether a report would be taken now.
-    pub fn listens(&self, now: Instant) -> bool {
-        self.reader.is_some() && now >= self.rest && !self.behind
+    pub fn listens(&self, tape: Option<&Tape>, now: Instant) -> bool {
+        self.reader.is_some() && now >= self.rest && !self.behind && tape.is_some_and(|tape| self.has_room(tape))
+    }
+
+    /// Whether what is taken finds room. The whole answer that a search waits for is bounded by itself.
+    fn has_room(&self, tape: &Tape) -> bool {
+        (self.merge.held() <= WAITING || tape.as_hunt().is_some()) && !tape.shelf().must_wait()
     }
 
     /// The next report. Waits for ever when nothing is read; cancel-safe.
@@ -186,7 +191,7 @@ impl LogDesk {
     fn drain(&mut self, tape: &mut Tape, start: Instant) -> bool {
         let mut stood = false;
         loop {
-            if self.merge.held() > WAITING && tape.as_hunt().is_none() || tape.shelf().must_wait() {
+            if !self.has_room(tape) {
                 break;
             }
             if start.elapsed() > SHARE {

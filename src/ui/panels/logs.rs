@@ -8,7 +8,7 @@ mod times;
 mod window;
 
 #[cfg(test)]
-mod sample;
+pub(in crate::ui) mod sample;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +36,8 @@ use crate::{
 
 /// Cells of one step to the side.
 const STEP: usize = 16;
+/// Lines of one notch of the wheel.
+const NOTCH: isize = 3;
 /// So many of a stream's containers are inspected at most, so that a restart is told by its start.
 const INSPECTED: usize = 100;
 
@@ -71,7 +73,6 @@ pub struct Logs {
     structured: Structured,
     /// How far the lines are scrolled to the left, in cells.
     shift: usize,
-    body_rows: u16,
 }
 
 impl Logs {
@@ -226,6 +227,13 @@ impl Panel for Logs {
         if self.window.click(usize::from(y), tape.shelf()) { self.held() } else { Outcome::Ignored }
     }
 
+    fn wheel(&mut self, down: bool, view: &View<'_>) -> Outcome {
+        let Some(tape) = view.logs else { return Outcome::Ignored };
+        self.meet(tape);
+        self.window.scroll(if down { NOTCH } else { -NOTCH }, tape.shelf());
+        self.held()
+    }
+
     fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
         let Some(tape) = view.logs else {
             render_nothing(buffer, area, view);
@@ -234,7 +242,6 @@ impl Panel for Logs {
         self.meet(tape);
         let foot = bar::rows(tape, &self.window, area);
         let body = Rect { height: area.height - foot, ..area };
-        self.body_rows = body.height;
         self.render_lines(buffer, body, tape, view);
         bar::render(buffer, Rect { y: body.bottom(), height: foot, ..area }, tape, &self.window, view);
     }

@@ -11,6 +11,9 @@ mod tests;
 mod versions;
 mod words;
 
+#[cfg(test)]
+pub(super) use logs::sample as log_sample;
+
 use super::panel::Panel;
 
 /// Every panel, in the order of their digits.

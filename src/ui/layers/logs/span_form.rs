@@ -63,7 +63,8 @@ impl SpanForm {
     /// Opens it on the span in force.
     pub fn open(tape: &Tape) -> Self {
         let before = tape.span();
-        let moment = |stamp: Option<Stamp>| stamp.map_or(String::new(), |stamp| stamp.moment().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
+        let moment =
+            |stamp: Option<Stamp>| stamp.map_or(String::new(), |stamp| stamp.moment().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
         let texts = [String::new(), moment(before.since), moment(before.until), before.tail.map_or(String::new(), |tail| tail.to_string())];
         Self { inputs: texts.map(|text| InputLine::new(&text)), at: 0, before, error: None }
     }

@@ -100,7 +100,8 @@ pub struct Dressing {
 impl Dressing {
     /// A frame begins: `short` tells whether structured lines are shown in reading order.
     pub fn begin(&mut self, tape: u64, shelf: &Shelf, theme: &Theme, short: bool) {
-        let same = self.made_for.0 == tape && self.made_for.1 == shelf.look() && self.made_for.2 == theme.name() && self.made_for.3 == short;
+        let same =
+            self.made_for.0 == tape && self.made_for.1 == shelf.look() && self.made_for.2 == theme.name() && self.made_for.3 == short;
         if !same {
             self.lines.clear();
             self.made_for = (tape, shelf.look(), theme.name().to_owned(), short);
@@ -234,7 +235,8 @@ impl Dressed {
         if range.is_empty() {
             return;
         }
-        let at = |looks: &[(usize, Style)], byte: usize| looks.iter().rev().find(|(start, _)| *start <= byte).map_or(Style::default(), |l| l.1);
+        let at =
+            |looks: &[(usize, Style)], byte: usize| looks.iter().rev().find(|(start, _)| *start <= byte).map_or(Style::default(), |l| l.1);
         let (first, after) = (at(&self.looks, range.start), at(&self.looks, range.end));
         let inside: Vec<_> = self.looks.iter().copied().filter(|(start, _)| range.start < *start && *start < range.end).collect();
         self.looks.retain(|(start, _)| *start < range.start || range.end < *start);

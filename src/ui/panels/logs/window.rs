@@ -41,11 +41,6 @@ pub struct Window {
 }
 
 impl Window {
-    /// Where it is.
-    pub fn place(&self) -> Place {
-        self.place
-    }
-
     /// The rows of the last frame, from the top.
     pub fn seen(&self) -> &[Seen] {
         &self.seen
@@ -152,6 +147,21 @@ impl Window {
                 *cursor = (*cursor).max(at);
             }
             _ => {}
+        }
+    }
+
+    /// Moves what is seen by so many entries, and the cursor with it.
+    pub fn scroll(&mut self, by: isize, shelf: &Shelf) {
+        if by > 0 && self.follows() {
+            return;
+        }
+        self.grab(shelf);
+        let Place::Held { cursor, top, paused } = &mut self.place else { return };
+        let end = paused.unwrap_or(u64::MAX);
+        let beside = |number: u64| if by < 0 { shelf.before(number) } else { shelf.at_or_after(number + 1).filter(|next| *next < end) };
+        for _ in 0..by.unsigned_abs() {
+            let (Some(first), Some(next)) = (beside(top.0), beside(*cursor).or(Some(*cursor))) else { break };
+            (*top, *cursor) = ((first, 0), next);
         }
     }
 
@@ -320,6 +330,10 @@ mod tests {
         assert_eq!(numbers(&mut window, &shelf), [26, 27, 28, 29, 30]);
         push(&mut shelf, 1);
         assert_eq!(numbers(&mut window, &shelf), [26, 27, 28, 29, 30], "at the end, and still held");
+        window.scroll(-3, &shelf);
+        assert_eq!((numbers(&mut window, &shelf), window.cursor(&shelf)), (vec![23, 24, 25, 26, 27], Some(27)));
+        window.scroll(2, &shelf);
+        assert_eq!((numbers(&mut window, &shelf), window.cursor(&shelf)), (vec![25, 26, 27, 28, 29], Some(29)));
         window.follow();
         assert_eq!(numbers(&mut window, &shelf), [27, 28, 29, 30, 31]);
     }
@@ -361,7 +375,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_cursor_is_always_seen_and_no_row_is_left_empty(
-            steps in proptest::collection::vec((0u8..8, 0u64..30), 1..60),
+            steps in proptest::collection::vec((0u8..9, 0u64..30), 1..60),
             height in 1usize..12,
             tall in 1usize..5,
         ) {
@@ -377,6 +391,7 @@ mod tests {
                     4 => window.toggle_pause(&shelf),
                     5 => window.follow(),
                     6 => window.first(&shelf),
+                    7 => window.scroll(count.cast_signed() as isize - 15, &shelf),
                     _ => push(&mut shelf, count),
                 }
                 window.lay_out(height, &shelf, rows_of);
