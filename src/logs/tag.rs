@@ -57,7 +57,9 @@ mod tests {
 
     fn told(selector: &str) -> Vec<String> {
         let (cast, _) = Cast::start(CastRule::Matching(Selector::parse(selector).unwrap()), &fixture::fleet());
-        tags(cast.sources()).0.into_iter().map(|tag| tag.text).collect()
+        let mut told: Vec<String> = tags(cast.sources()).0.into_iter().map(|tag| tag.text).collect();
+        told.sort();
+        told
     }
 
     #[test]

@@ -31,7 +31,7 @@ const REST: Duration = Duration::from_millis(6);
 /// A piece of work on filters and searches, in bytes of the ring: some hundred microseconds.
 const PIECE: usize = 128 << 10;
 /// The first lines of several logs wait this long for each other, so that the past appears in its order.
-const GATHER: Duration = Duration::from_millis(250);
+const GATHER: Duration = Duration::from_millis(400);
 /// So many items may wait in the merge for their turn; more stay in the queue.
 const WAITING: usize = 200_000;
 /// What a search may hold while slower logs keep the order open. Beyond it, it ends and says so.

@@ -240,8 +240,14 @@ impl Panel for Logs {
             return;
         };
         self.meet(tape);
+        self.dressing.begin(tape.number(), tape.shelf(), view.theme, self.structured == Structured::Short);
+        self.lay_out(area, tape, view);
+        // What there is to say follows from what is seen, and takes room from it.
         let foot = bar::rows(tape, &self.window, area);
         let body = Rect { height: area.height - foot, ..area };
+        if foot > 0 {
+            self.lay_out(body, tape, view);
+        }
         self.render_lines(buffer, body, tape, view);
         bar::render(buffer, Rect { y: body.bottom(), height: foot, ..area }, tape, &self.window, view);
     }
@@ -269,16 +275,20 @@ impl Panel for Logs {
 }
 
 impl Logs {
-    fn render_lines(&mut self, buffer: &mut Buffer, area: Rect, tape: &Tape, view: &View<'_>) {
+    fn lay_out(&mut self, area: Rect, tape: &Tape, view: &View<'_>) {
         let shelf = tape.shelf();
-        self.dressing.begin(tape.number(), shelf, view.theme, self.structured == Structured::Short);
-        let mut columns = Columns::new(area, self.times, false, tape);
+        let room = usize::from(Columns::new(area, self.times, false, tape).room);
         let (dressing, wrapped) = (&mut self.dressing, self.long == Long::Wrapped);
-        let room = usize::from(columns.room);
         self.window.lay_out(usize::from(area.height), shelf, |number| match shelf.ring().get(number) {
             Some(Entry::Line(line)) if wrapped => dressing.line(number, line, shelf, view).rows(room).len().min(FOLD),
             Some(Entry::Line(_) | Entry::Marker(_)) | None => 1,
         });
+    }
+
+    fn render_lines(&mut self, buffer: &mut Buffer, area: Rect, tape: &Tape, view: &View<'_>) {
+        let shelf = tape.shelf();
+        let mut columns = Columns::new(area, self.times, false, tape);
+        let (dressing, wrapped) = (&mut self.dressing, self.long == Long::Wrapped);
         let at = |number: u64| shelf.ring().get(number).map(Entry::at);
         if self.window.seen().iter().filter_map(|seen| at(seen.number)).any(|at| self.times.is_dated(at, view.now)) {
             columns = Columns::new(area, self.times, true, tape);

@@ -138,7 +138,9 @@ impl Canvas<'_> {
             }
         };
         let mut x = start_x + u16::try_from(indent).unwrap_or(0);
+        let mut last = theme.style(Role::Text);
         for (piece, style) in dressed.pieces(range) {
+            last = style;
             x = self.write(x, piece, style);
             if x >= self.area.right() {
                 break;
@@ -146,7 +148,8 @@ impl Canvas<'_> {
         }
         let dim = theme.style(Role::TextDim);
         if more {
-            self.write(self.area.right() - 1, theme.symbol(Symbol::Cut), dim);
+            // In the look of the text: another one would cost more bytes than the sign.
+            self.write(self.area.right() - 1, theme.symbol(Symbol::Cut), last);
         }
         if matches!(part, Part::Cut(1..)) {
             self.write(start_x, theme.symbol(Symbol::Cut), dim);
