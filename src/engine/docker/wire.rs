@@ -172,23 +172,24 @@ pub async fn get(mut stream: Metered, target: &str, what: &str) -> Result<(u16, 
     stream.write_all(request.as_bytes()).await.map_err(failed)?;
     stream.flush().await.map_err(failed)?;
     let mut buffer = BytesMut::with_capacity(BLOCK.0);
+    let wrong = |reason: &str| EngineError::Protocol { what: what.to_owned(), reason: reason.to_owned() };
     loop {
-        if stream.read_buf(&mut buffer).await.map_err(failed)? == 0 {
-            return Err(broken(what, "the connection ended before the answer began"));
-        }
-        let wrong = |reason: &str| EngineError::Protocol { what: what.to_owned(), reason: reason.to_owned() };
         match head(&buffer) {
             Some(Ok((status, next, length))) => {
                 buffer.advance(length);
-                // What comes before the answer proper.
-                if (100..200).contains(&status) && status != 101 {
-                    continue;
+                // What may come before the answer proper.
+                if !(100..200).contains(&status) {
+                    let framing = Dechunker { next };
+                    return Ok((status, WireBody { stream, buffer, framing, block: BLOCK.0, what: what.to_owned() }));
                 }
-                return Ok((status, WireBody { stream, buffer, framing: Dechunker { next }, block: BLOCK.0, what: what.to_owned() }));
+                continue;
             }
             Some(Err(reason)) => return Err(wrong(reason)),
             None if buffer.len() > HEAD_LIMIT => return Err(wrong("its head has no end")),
             None => {}
+        }
+        if stream.read_buf(&mut buffer).await.map_err(failed)? == 0 {
+            return Err(broken(what, "the connection ended before the answer began"));
         }
     }
 }
