@@ -83,6 +83,7 @@ catalogue! {
     PanelVersions            "panel.versions"           Global         Never   View  once  []                                      "Show which version runs where.";
     PanelContainers          "panel.containers"         Global         Never   View  once  []                                      "Show every container of every host.";
     PanelHosts               "panel.hosts"              Global         Never   View  once  []                                      "Show the hosts and their links.";
+    PanelLogs                "panel.logs"               Global         Never   View  once  []                                      "Show the logs that were opened last.";
     PanelEvents              "panel.events"             Global         Never   View  once  []                                      "Show what the engines report.";
     PanelTriage              "panel.triage"             Global         Never   View  once  []                                      "Show what is bad now, the worst first.";
     PanelStock               "panel.stock"              Global         Never   View  once  []                                      "Show images, volumes and networks.";
@@ -109,6 +110,8 @@ catalogue! {
     RowMark                  "row.mark"                 Global         Never   View  held  [Container Entry]                       "Mark or unmark the row.";
     RowClearMarks            "row.clear-marks"          Global         Never   View  once  []                                      "Unmark every row.";
     GroupFold                "group.fold"               Global         Never   View  once  [Group Service Container Event]         "Fold or unfold the group.";
+    SelectionLogs            "selection.open-logs"      Global         Never   View  once  []                                      "Read the logs of what is selected.";
+    LogsOpenMatching         "logs.open-matching"       Global         Never   View  once  []                                      "Read the logs of all that the filter selects.";
     VersionsTurn             "view.turn"                Versions       Never   View  once  []                                      "Turn the columns: environments or hosts.";
     ContainersGroup          "containers.group"         Containers     Never   View  once  []                                      "Group by host, service or environment.";
     ContainersSort           "containers.sort"          Containers     Never   View  once  []                                      "Sort by the next column.";
@@ -120,6 +123,21 @@ catalogue! {
     ContainersChooseColumns  "containers.choose-columns" Containers    Never   View  once  []                                      "Choose the columns.";
     StockTurn                "stock.turn"               Stock          Never   View  once  []                                      "Turn: images, volumes, networks.";
     StockReload              "stock.reload"             Stock          Never   View  once  []                                      "Ask the engines to count again.";
+    LogsFind                 "logs.find"                Logs           Never   View  once  []                                      "Search the lines.";
+    LogsFindNext             "logs.find-next"           Logs           Never   View  held  []                                      "Go to the next line that the search found.";
+    LogsFindPrevious         "logs.find-previous"       Logs           Never   View  held  []                                      "Go to the line before that it found.";
+    LogsFilter               "logs.filter"              Logs           Never   View  once  []                                      "Put filters on, or take them off.";
+    LogsPopFilter            "logs.pop-filter"          Logs           Never   View  once  []                                      "Take the newest filter off.";
+    LogsCycleLevel           "logs.cycle-level"         Logs           Never   View  once  []                                      "Show only lines at least so severe.";
+    LogsPickTime             "logs.pick-time"           Logs           Never   View  once  []                                      "Choose the time span, or jump to a time.";
+    LogsTogglePause          "logs.toggle-pause"        Logs           Never   View  once  []                                      "Pause, or go on; no line is lost.";
+    LogsToggleWrap           "logs.toggle-wrap"         Logs           Never   View  once  []                                      "Wrap long lines, or cut them.";
+    LogsCycleTimes           "logs.cycle-times"         Logs           Never   View  once  []                                      "Times: local, UTC, relative, none.";
+    LogsToggleFields         "logs.toggle-fields"       Logs           Never   View  once  []                                      "Show JSON lines short, or as they came.";
+    LogsCopyLine             "logs.copy-line"           Logs           Never   View  once  []                                      "Copy the line.";
+    LogsExport               "logs.export"              Logs           Never   View  once  []                                      "Write the lines to a file, or copy them.";
+    LogsSearchFleet          "logs.search-fleet"        Logs           Never   View  once  []                                      "Search the whole logs on all their hosts.";
+    LogsClose                "logs.close"               Logs           Never   View  once  []                                      "End this stream.";
     InspectFindNext          "inspect.find-next"        Inspect        Never   View  held  []                                      "Go to the next place that the search found.";
     InspectFindPrevious      "inspect.find-previous"    Inspect        Never   View  held  []                                      "Go to the place before that it found.";
     ContainerExec            "container.exec"           Global         Never   Act   once  [Container]                             "Open a shell in it.";

@@ -74,6 +74,7 @@ contexts! {
     Inspect       Layer  false "inspect"        "What the engine knows about one object, whole.";
     ColumnChooser Layer  false "column-chooser" "Which columns a table shows.";
     ThemePicker   Layer  false "theme-picker"   "The themes, tried on while the cursor moves.";
+    Menu          Layer  false "menu"           "A short list to choose one from.";
     Detail        Layer  false "detail"         "The whole of what a row had to cut.";
 }
 

@@ -3,18 +3,17 @@
 //! serde_json escapes only what JSON demands; here every character that a terminal could act on or hide (DEL, C1 controls,
 //! bidirectional and invisible marks) is written as `\u…` too. It reads back as the same value.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
 use super::exit::Failure;
+use crate::text::harmless_json;
 
 /// One value on one line.
 ///
 /// # Errors
 /// Only for values that JSON cannot hold; no row of ours is one.
 pub fn line<T: Serialize>(value: &T) -> Result<String, Failure> {
-    let mut text = harmless(serde_json::to_string(value).map_err(Failure::failed)?);
+    let mut text = harmless_json(serde_json::to_string(value).map_err(Failure::failed)?);
     text.push('\n');
     Ok(text)
 }
@@ -24,7 +23,7 @@ pub fn line<T: Serialize>(value: &T) -> Result<String, Failure> {
 /// # Errors
 /// As [`line`].
 pub fn pretty<T: Serialize>(value: &T) -> Result<String, Failure> {
-    let mut text = harmless(serde_json::to_string_pretty(value).map_err(Failure::failed)?);
+    let mut text = harmless_json(serde_json::to_string_pretty(value).map_err(Failure::failed)?);
     text.push('\n');
     Ok(text)
 }
@@ -41,32 +40,6 @@ pub fn array<T: Serialize>(rows: &[T]) -> Result<String, Failure> {
     }
     text.push_str(if rows.is_empty() { "]\n" } else { "\n]\n" });
     Ok(text)
-}
-
-/// Control characters below space are escaped already or, as newlines, serde_json's own.
-fn harmless(json: String) -> String {
-    if json.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)) {
-        return json;
-    }
-    let mut out = String::with_capacity(json.len() + 16);
-    for c in json.chars() {
-        if c == '\n' || !acts(c) {
-            out.push(c);
-            continue;
-        }
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "\\u{unit:04x}");
-        }
-    }
-    out
-}
-
-fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -92,7 +65,7 @@ mod tests {
         #[test]
         fn reads_back_as_the_same(text in any::<String>()) {
             for written in [line(&text).unwrap(), pretty(&[&text]).unwrap()] {
-                prop_assert!(!written.chars().any(|c| c != '\n' && acts(c)));
+                prop_assert!(!written.chars().any(|c| c != '\n' && c.is_control()));
             }
             let back: String = serde_json::from_str(&line(&text).unwrap()).unwrap();
             prop_assert_eq!(back, text);

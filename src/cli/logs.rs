@@ -9,8 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Local, Utc};
-use serde::Serialize;
+use chrono::{Local, Utc};
 
 use super::{
     TimeSpec,
@@ -18,13 +17,12 @@ use super::{
     exit::{Exit, Failure},
     fleet::Sources,
     gather::{Need, Watch, selector, wait},
-    json,
     out::{self, complain},
 };
 use crate::{
     engine::logs::{LogMode, LogOrder, LogReader, LogReport, LogState},
     fleet::Selector,
-    logs::{Cast, CastRule, CastStep, Entry, Filter, Level, LogLine, Marker, MarkerKind, Merge, Source, SourceId, Stamp},
+    logs::{Cast, CastRule, CastStep, Entry, Filter, Level, LogLine, Marker, MarkerKind, Merge, Source, SourceId, Stamp, record},
     text::{count, fit, width},
 };
 
@@ -324,18 +322,6 @@ impl Stage {
     }
 }
 
-/// A line as JSON.
-#[derive(Serialize)]
-struct LineRow<'a> {
-    ts: DateTime<Utc>,
-    host: &'a str,
-    container: Option<&'a str>,
-    service: Option<&'a str>,
-    stream: &'static str,
-    level: Option<&'static str>,
-    line: std::borrow::Cow<'a, str>,
-}
-
 /// Writes entries, many at a time.
 struct Printer {
     format: Format,
@@ -383,21 +369,13 @@ impl Printer {
         match (entry, self.format) {
             (Entry::Line(line), _) => self.put(cast, line)?,
             (Entry::Marker(marker), Format::Table) => {
-                let sign = if marker.kind.breaks() { "~~~~" } else { "────" };
-                self.page.push_str(&format!("{sign} {} {sign}\n", marker.text()));
+                self.page.push_str(&record::text_marker(marker));
+                self.page.push('\n');
             }
             (Entry::Marker(marker), Format::Json) => {
                 let source = marker.source.as_ref().and_then(|(id, _)| cast.source(*id));
-                let row = LineRow {
-                    ts: marker.at.moment(),
-                    host: marker.host.as_str(),
-                    container: marker.source.as_ref().map(|(_, name)| &**name),
-                    service: source.map(|source| source.service.service.as_str()),
-                    stream: "marker",
-                    level: None,
-                    line: marker.text().into(),
-                };
-                self.page.push_str(&json::line(&row)?);
+                self.page.push_str(&record::json_marker(marker, source));
+                self.page.push('\n');
             }
         }
         if self.page.len() > PAGE { self.flush() } else { Ok(()) }
@@ -416,16 +394,8 @@ impl Printer {
                 self.page.push_str(&format!("{} {host}{host_gap} {name}{name_gap} {late} {text}{cut}\n", line.at.clock()));
             }
             Format::Json => {
-                let row = LineRow {
-                    ts: line.at.moment(),
-                    host: source.key.host.as_str(),
-                    container: Some(&source.name),
-                    service: Some(source.service.service.as_str()),
-                    stream: line.stream.word(),
-                    level: line.level.map(Level::word),
-                    line: String::from_utf8_lossy(line.text.bytes()),
-                };
-                self.page.push_str(&json::line(&row)?);
+                self.page.push_str(&record::json(line, source));
+                self.page.push('\n');
             }
         }
         Ok(())

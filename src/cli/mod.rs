@@ -29,16 +29,15 @@ mod sim;
 mod stock;
 mod table;
 mod themes;
-mod time_spec;
 mod unpack;
 mod versions;
 
 use clap::Parser;
 
 use crate::act::Act;
+pub use crate::text::{TimeSpec, TimeSpecError};
 
 pub use exit::Exit;
-pub use time_spec::{TimeSpec, TimeSpecError};
 
 use args::{Cli, Global, Listing, Verb};
 use exit::Failure;

@@ -14,7 +14,7 @@ use crate::fleet::{
 };
 
 /// What belongs together.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CastRule {
     /// What a selector selects.
     Matching(Selector),

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::fleet::{Container, ContainerKey, EnvironmentId, ServiceKey};
 
+/// A colour is asked for in no more bytes than these.
+const SEQUENCE: usize = 32;
+
 /// A source by its place in the [cast](super::Cast) that made it: what a line carries instead of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(pub u32);
@@ -90,6 +93,24 @@ impl RawText {
         clean::styled(&self.0)
     }
 
+    /// Its beginning, at most `limit` bytes of it: cut neither within a character nor, where that is to be seen, within a control sequence.
+    #[must_use]
+    pub fn head(&self, limit: usize) -> Self {
+        if self.0.len() <= limit {
+            return self.clone();
+        }
+        let mut end = limit;
+        // A character of UTF-8 has at most three bytes after its first.
+        while end > limit.saturating_sub(3) && self.0.get(end).is_some_and(|byte| byte & 0xc0 == 0x80) {
+            end -= 1;
+        }
+        let begun = self.0[..end].iter().rev().take(SEQUENCE).position(|byte| *byte == 0x1b);
+        if let Some(back) = begun.filter(|back| !self.0[end - back..end].iter().any(|byte| byte.is_ascii_alphabetic())) {
+            end -= back + 1;
+        }
+        Self(self.0.slice(..end))
+    }
+
     /// The same bytes in memory of their own: for a line that is kept when the chunk around it is not.
     #[must_use]
     pub fn detached(&self) -> Self {
@@ -134,11 +155,31 @@ impl Entry {
         }
     }
 
-    /// What keeping it costs, in bytes: the text, the stamp and header that share its chunk, and the row itself.
+    /// What keeping it costs, in bytes: the text, the stamp and framing that share its block of memory, and the row itself.
     pub fn cost(&self) -> usize {
         match self {
-            Self::Line(line) => line.text.bytes().len() + 40 + size_of::<Self>(),
+            Self::Line(line) => line.text.bytes().len() + 64 + size_of::<Self>(),
             Self::Marker(_) => 256,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_ends_where_a_person_would_cut() {
+        for (text, limit, head) in [
+            ("short", 10, "short"),
+            ("abcdef", 3, "abc"),
+            ("abéf", 3, "ab"),
+            ("日本語", 4, "日"),
+            ("ab\u{1b}[31mred", 5, "ab"),
+            ("ab\u{1b}[31mred", 8, "ab\u{1b}[31mr"),
+        ] {
+            let raw = RawText::new(Bytes::copy_from_slice(text.as_bytes()));
+            assert_eq!(std::str::from_utf8(raw.head(limit).bytes()), Ok(head), "{text:?} {limit}");
         }
     }
 }

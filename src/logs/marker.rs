@@ -74,6 +74,11 @@ pub enum MarkerKind {
         /// Why, in words.
         reason: Arc<str>,
     },
+    /// A search did not reach it, or not all of it.
+    NotSearched {
+        /// Why, in words.
+        reason: Arc<str>,
+    },
 }
 
 impl MarkerKind {
@@ -93,13 +98,14 @@ impl MarkerKind {
             Self::Back => "back",
             Self::Gap { .. } => "gap",
             Self::Unreadable { .. } => "unreadable",
+            Self::NotSearched { .. } => "not-searched",
         }
     }
 
     /// Whether lines are or may be missing after it.
     pub fn breaks(&self) -> bool {
         match self {
-            Self::Lost { .. } | Self::Gap { .. } | Self::Unreadable { .. } => true,
+            Self::Lost { .. } | Self::Gap { .. } | Self::Unreadable { .. } | Self::NotSearched { .. } => true,
             Self::Joined { .. }
             | Self::Replaced { .. }
             | Self::Restarted
@@ -140,6 +146,7 @@ impl Marker {
                 format!("possible gap: the log was rotated within the {} in which it could not be read", age(*away))
             }
             MarkerKind::Unreadable { reason } => format!("cannot be read: {reason}"),
+            MarkerKind::NotSearched { reason } => format!("was not searched: {reason}"),
         };
         format!("{time} {who} {what}")
     }

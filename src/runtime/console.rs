@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::{
     Effect, State,
     handoff::Handoff,
+    log_desk::LogDesk,
     probes::Probes,
     runner::{Runner, Turn},
     terminal::{
@@ -28,14 +29,15 @@ use crate::{
     action::{Action, Command},
     alerts::Probe,
     bundle::{self, Material},
-    engine::{Engine, HostCommand, Question, Report, exec::ExecOrder},
+    engine::{Engine, HostCommand, Question, Report, exec::ExecOrder, logs::LogReport},
     fleet::{ContainerKey, ContainerState, Delta, Host, HostId},
     ledger::Ledger,
+    logs::ExportForm,
     ui::{
         backend::{Canvas, Drawn},
         layers::{act_results::ActResults, command_line::CommandLine, theme_picker::ThemePicker},
         osc52,
-        panel::Refresh,
+        panel::{PanelId, Refresh},
         screen::Screen,
         svg::{self, SvgOptions},
         theme,
@@ -102,6 +104,7 @@ pub struct Console {
     /// A visit to a container that is being prepared.
     opening: Option<Preparing>,
     runner: Runner,
+    desk: LogDesk,
     terminal: Terminal,
     canvas: Canvas<Writer>,
     dirty: bool,
@@ -120,6 +123,8 @@ pub struct Console {
     handoff: Option<Handoff>,
     theme_dir: Option<PathBuf>,
     state_dir: PathBuf,
+    /// When the screen is due by time alone.
+    screen_due: Option<Instant>,
 }
 
 impl Console {
@@ -136,6 +141,7 @@ impl Console {
         let mut screen = Screen::default();
         screen.restore_columns(&state.kept_columns());
         let probes = Probes::new(engine.logs().clone(), engine.documents().clone());
+        let desk = LogDesk::new(engine.logs().clone(), Instant::now());
         let mut console = Self {
             state,
             screen,
@@ -144,6 +150,7 @@ impl Console {
             ledger,
             opening: None,
             runner,
+            desk,
             terminal,
             canvas,
             dirty: true,
@@ -157,6 +164,7 @@ impl Console {
             handoff: None,
             theme_dir,
             state_dir,
+            screen_due: None,
         };
         if let Some(note) = note {
             console.screen.say(note);
@@ -183,6 +191,8 @@ impl Console {
         loop {
             self.paint_if_due();
             let wake = self.next_wake();
+            let reads = self.is_reading() && self.desk.listens(self.state.tape(), Instant::now());
+            let mut arrived = None;
             let event = tokio::select! {
                 biased;
                 event = events.next() => Some(event),
@@ -212,10 +222,14 @@ impl Console {
                     self.dirty = true;
                     None
                 }
+                report = self.desk.arrival(), if reads => {
+                    arrived = report;
+                    None
+                }
                 // A frame is waiting for the terminal to take the last one.
                 () = writer.freed(), if self.dirty => None,
                 () = tokio::time::sleep_until(wake.into()) => {
-                    self.dirty = true;
+                    self.dirty |= self.screen_due.is_none_or(|due| due <= Instant::now());
                     None
                 }
             };
@@ -229,6 +243,34 @@ impl Console {
                 }
                 next = events.try_next();
             }
+            self.read_logs(arrived);
+        }
+    }
+
+    /// Whether somebody looks at the open stream; else it is not read on, and the engines' own logs keep what comes.
+    fn is_reading(&self) -> bool {
+        self.state.tape().is_some() && (self.screen.panel().id() == PanelId::Logs || self.desk.is_exporting())
+    }
+
+    /// One turn of the log desk.
+    fn read_logs(&mut self, arrived: Option<LogReport>) {
+        let steps = self.state.take_log_steps();
+        let is_reading = self.is_reading();
+        let Some(tape) = self.state.tape_mut() else { return };
+        let now = Instant::now();
+        if !steps.is_empty() {
+            self.desk.obey(tape, steps, now);
+        }
+        let due = self.desk.due(Some(tape), now).is_some_and(|due| due <= now);
+        // What has arrived is out of the queue: it is taken even when nobody looks any more.
+        if arrived.is_none() && !(is_reading && due) {
+            return;
+        }
+        let turn = self.desk.turn(arrived, tape);
+        self.dirty |= turn.news;
+        if let Some(note) = turn.note {
+            self.screen.say(note);
+            self.dirty = true;
         }
     }
 
@@ -354,6 +396,14 @@ impl Console {
                 Suspended::Refused => self.screen.say("no shell would bring this console back: not suspended"),
             },
             Effect::Repaint => self.repaint(),
+            Effect::ReadLogs => {
+                let steps = self.state.take_log_steps();
+                if let Some(tape) = self.state.tape() {
+                    self.desk.open(tape, steps, Instant::now());
+                }
+            }
+            Effect::CloseLogs => self.desk.close(),
+            Effect::ExportLogs(form) => self.export_logs(form),
             Effect::Say(note) => self.screen.say(note),
             Effect::Quit(code) => return Ok(Some(code)),
         }
@@ -570,9 +620,28 @@ impl Console {
         }
     }
 
-    /// When the screen reads differently by time alone, or a postponed frame is due.
-    fn next_wake(&self) -> Instant {
+    fn export_logs(&mut self, form: ExportForm) {
+        let Some(tape) = self.state.tape() else { return };
+        let stamp = Utc::now().with_timezone(&chrono::Local).format("%Y%m%d-%H%M%S");
+        let path = PathBuf::from(format!("quarterdeck-logs-{stamp}.{}", form.extension()));
+        let note = match self.desk.export(tape, form, path.clone()) {
+            Ok(()) => format!("writing {} …", path.display()),
+            Err(error) => format!("{}: {error}", path.display()),
+        };
+        self.screen.say(note);
+    }
+
+    /// When to wake even if nothing happens: for the screen or for the log desk.
+    fn next_wake(&mut self) -> Instant {
         let now = Instant::now();
+        let screen = self.screen_wake(now);
+        self.screen_due = Some(screen);
+        let logs = if self.is_reading() { self.desk.due(self.state.tape(), now) } else { None };
+        logs.map_or(screen, |logs| logs.min(screen))
+    }
+
+    /// When the screen reads differently by time alone, or a postponed frame is due.
+    fn screen_wake(&self, now: Instant) -> Instant {
         if self.dirty {
             // Not ready: the writer wakes the loop when it is.
             return if self.terminal.writer().ready() { self.pace } else { now + Duration::from_secs(3600) };

@@ -5,6 +5,7 @@ use crate::{
     act::{Plan, RunId},
     action::Command,
     fleet::ContainerKey,
+    logs::ExportForm,
 };
 
 /// One deed of the loop.
@@ -39,6 +40,12 @@ pub enum Effect {
     Suspend,
     /// Forget what the terminal shows and paint everything.
     Repaint,
+    /// Read the stream that the state has opened.
+    ReadLogs,
+    /// Read it no further.
+    CloseLogs,
+    /// Write what it shows to a file in the current directory.
+    ExportLogs(ExportForm),
     /// One line for the foot.
     Say(String),
     /// Leave with this exit code.

@@ -10,6 +10,7 @@ pub mod runner;
 mod handoff;
 mod kept;
 mod probes;
+mod log_desk;
 mod state;
 pub mod terminal;
 pub mod visit;

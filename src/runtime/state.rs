@@ -1,6 +1,8 @@
 //! Everything the console knows, with one writer: reports from the engine side and requests from the screen come in, effects
 //! come out.
 
+mod log_wish;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
@@ -15,6 +17,7 @@ use crate::{
         matrix::{Matrix, MatrixBy},
         summary::Summary,
     },
+    logs::{CastStep, Tape},
     rights::Rights,
     stock::{Reading, Stock},
     ui::{
@@ -66,6 +69,10 @@ pub struct State {
     leaving: bool,
     rights: Rights,
     settings: Settings,
+    logs: Option<Tape>,
+    log_steps: Vec<CastStep>,
+    /// How many streams were opened.
+    tapes: u64,
     now: DateTime<Utc>,
     ages: Ages,
     /// What changed since the screen last looked.
@@ -94,6 +101,9 @@ impl State {
             leaving: false,
             rights,
             settings,
+            logs: None,
+            log_steps: Vec::new(),
+            tapes: 0,
             now,
             ages: Ages::default(),
             changed: Change::default(),
@@ -116,6 +126,7 @@ impl State {
             rights: &self.rights,
             theme: &self.settings.theme,
             keymap: &self.settings.keymap,
+            logs: self.logs.as_ref(),
             now: self.now,
             simulated: self.settings.simulated,
             clock: self.settings.clock,
@@ -127,6 +138,9 @@ impl State {
     pub fn apply(&mut self, delta: Delta) -> bool {
         let change = self.fleet.apply(delta);
         let visible = change.is_visible() || change.logged;
+        if let Some(tape) = &mut self.logs {
+            self.log_steps.extend(tape.observe(&self.fleet, &change));
+        }
         self.changed.merge(change);
         visible
     }
@@ -201,6 +215,7 @@ impl State {
                 return vec![Effect::Mouse(self.settings.mouse), Effect::Say(words.to_owned())];
             }
             Request::Suspend => return vec![Effect::Suspend],
+            Request::Logs(wish) => return self.wish(wish),
             Request::Repaint => return vec![Effect::Repaint],
             Request::Act(plan) => return vec![Effect::Act(plan)],
             Request::CancelActs(run) => return vec![Effect::CancelActs(run)],

@@ -6,7 +6,7 @@ use crate::action::Action;
 /// The text that `action` copies from `selection`; `None` where there is none.
 pub fn copied_text(action: Action, selection: &Selection, view: &View<'_>) -> Option<String> {
     match selection {
-        Selection::Nothing | Selection::Group => None,
+        Selection::Nothing | Selection::Group | Selection::Line => None,
         Selection::Service { service, column } => match action {
             Action::SelectionCopyVersion => {
                 let cell = view.matrix.row(service)?.cells.get(column.as_ref()?)?;

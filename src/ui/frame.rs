@@ -167,6 +167,16 @@ pub fn hint_word(action: Action) -> &'static str {
         Action::LinkRetry => "retry",
         Action::ActsOpenMenu => "start/stop",
         Action::BundleWrite => "hand off",
+        Action::SelectionLogs => "logs",
+        Action::LogsFind => "search",
+        Action::LogsFilter => "filters",
+        Action::LogsCycleLevel => "level",
+        Action::LogsPickTime => "since/until",
+        Action::LogsTogglePause => "pause",
+        Action::LogsToggleWrap => "wrap",
+        Action::LogsCycleTimes => "times",
+        Action::LogsSearchFleet => "search all",
+        Action::LayerClose => "back",
         other => other.row().id.rsplit('.').next().unwrap_or(other.row().id),
     }
 }

@@ -7,6 +7,7 @@ pub mod filter;
 pub mod frame;
 pub mod keymap;
 pub mod layers;
+pub mod log_choice;
 pub mod osc52;
 pub mod panel;
 pub mod panels;

@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::view::View;
+use super::{layers::LogLayer, screen::Request, view::View};
 use crate::{
     action::{Action, Command, Context, Selected},
     alerts::Probe,
@@ -18,6 +18,8 @@ pub enum PanelId {
     Containers,
     /// Every host.
     Hosts,
+    /// The lines of one or many containers.
+    Logs,
     /// What the engines report.
     Events,
     /// What is bad now.
@@ -33,6 +35,7 @@ impl PanelId {
             Self::Versions => Context::Versions,
             Self::Containers => Context::Containers,
             Self::Hosts => Context::Hosts,
+            Self::Logs => Context::Logs,
             Self::Events => Context::Events,
             Self::Triage => Context::Triage,
             Self::Stock => Context::Stock,
@@ -45,6 +48,7 @@ impl PanelId {
             Self::Versions => "Versions",
             Self::Containers => "Containers",
             Self::Hosts => "Hosts",
+            Self::Logs => "Logs",
             Self::Events => "Events",
             Self::Triage => "Triage",
             Self::Stock => "Stock",
@@ -57,6 +61,7 @@ impl PanelId {
             Self::Versions => Action::PanelVersions,
             Self::Containers => Action::PanelContainers,
             Self::Hosts => Action::PanelHosts,
+            Self::Logs => Action::PanelLogs,
             Self::Events => Action::PanelEvents,
             Self::Triage => Action::PanelTriage,
             Self::Stock => Action::PanelStock,
@@ -84,6 +89,8 @@ pub enum Selection {
     Host(HostId),
     /// An event about this container (or object) of a host.
     Event(ContainerKey),
+    /// A line of a log.
+    Line,
 }
 
 impl Selection {
@@ -96,13 +103,14 @@ impl Selection {
             Self::Container(_) => Selected::Container,
             Self::Host(_) => Selected::Host,
             Self::Event(_) => Selected::Event,
+            Self::Line => Selected::Entry,
         }
     }
 
     /// The host it is about, where it is about one.
     pub fn host(&self) -> Option<&HostId> {
         match self {
-            Self::Nothing | Self::Group => None,
+            Self::Nothing | Self::Group | Self::Line => None,
             Self::Service { column, .. } => match column {
                 Some(Column::Host(host)) => Some(host),
                 Some(Column::Environment(_)) | None => None,
@@ -122,6 +130,12 @@ pub enum Outcome {
     Done,
     /// Something for the engine side.
     Ask(Command),
+    /// Something for the runtime.
+    Request(Request),
+    /// Open one of the layers that belong to the logs.
+    LogLayer(LogLayer),
+    /// Go to where this panel was entered from.
+    Back,
     /// Go to another panel, filtered.
     Go {
         /// Where.
@@ -158,6 +172,11 @@ pub trait Panel {
     /// What stands after its name in the title line: `by environment · 9 services`.
     fn subtitle(&self, view: &View<'_>) -> String;
 
+    /// What stands at the right end of the title line in place of filter and marks, which do not concern every panel.
+    fn aside(&self, _view: &View<'_>) -> Option<String> {
+        None
+    }
+
     /// Brings its list up to date. Called before anything else when something changed.
     fn refresh(&mut self, refresh: Refresh<'_>, view: &View<'_>);
 
@@ -178,6 +197,11 @@ pub trait Panel {
     /// A click into it, in cells from its top left; `twice` when it hit the row that the cursor was on already.
     fn click(&mut self, x: u16, y: u16, view: &View<'_>) -> Outcome;
 
+    /// One notch of the wheel: where a row is chosen, that moves it.
+    fn wheel(&mut self, down: bool, view: &View<'_>) -> Outcome {
+        self.act(if down { Action::ListMoveDown } else { Action::ListMoveUp }, view)
+    }
+
     /// Paints it. `&mut` because what fits decides about scrolling.
     fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>);
 
@@ -191,6 +215,11 @@ pub trait Panel {
     /// [`View::evidence`](super::view::View::evidence).
     fn probes(&self, _view: &View<'_>) -> Vec<Probe> {
         Vec::new()
+    }
+
+    /// Goes to an entry of the open stream.
+    fn jump(&mut self, _number: u64, _view: &View<'_>) -> Outcome {
+        Outcome::Ignored
     }
 
     /// Takes the answer of a [`Outcome::ChooseColumns`] menu.

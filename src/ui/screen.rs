@@ -23,6 +23,7 @@ use super::{
         palette::Palette,
         which_key,
     },
+    log_choice,
     panel::{Outcome, Panel, PanelId, Refresh, Selection},
     panels,
     theme::{Role, Symbol},
@@ -34,6 +35,7 @@ use crate::{
     action::{Action, Answer, Availability, Command, Context, Selected, availability},
     alerts::Probe,
     fleet::ContainerKey,
+    logs::LogWish,
     rights::Rights,
 };
 
@@ -82,6 +84,8 @@ pub enum Request {
     },
     /// Take the mouse, or give it back to the terminal.
     ToggleMouse,
+    /// A wish about the open stream of logs.
+    Logs(LogWish),
     /// Go to the background of the shell.
     Suspend,
     /// Paint everything anew.
@@ -94,6 +98,8 @@ pub enum Request {
 pub struct Screen {
     panels: Vec<Box<dyn Panel>>,
     current: usize,
+    /// The panel that the logs were opened from.
+    before: usize,
     layers: Vec<Box<dyn Layer>>,
     pending: Pending,
     menu: Vec<MenuEntry>,
@@ -109,6 +115,7 @@ impl Default for Screen {
         Self {
             panels: panels::all(),
             current: 0,
+            before: 0,
             layers: Vec::new(),
             pending: Pending::default(),
             menu: Vec::new(),
@@ -219,6 +226,10 @@ impl Screen {
     /// A click or the wheel.
     pub fn mouse(&mut self, event: MouseEvent, view: &View<'_>) -> Vec<Request> {
         match event.kind {
+            MouseEventKind::ScrollDown | MouseEventKind::ScrollUp if self.layers.is_empty() => {
+                let outcome = self.panels[self.current].wheel(event.kind == MouseEventKind::ScrollDown, view);
+                self.obey(outcome, view)
+            }
             MouseEventKind::ScrollDown => self.act(Action::ListMoveDown, view),
             MouseEventKind::ScrollUp => self.act(Action::ListMoveUp, view),
             MouseEventKind::Down(MouseButton::Left) if self.layers.is_empty() => self.click(event.column, event.row, view),
@@ -293,7 +304,15 @@ impl Screen {
                 self.layers.push(Box::new(Help::open(view.keymap, self.panel().id().context(), Some(context))));
                 Vec::new()
             }
-            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelEvents | Action::PanelStock | Action::PanelTriage if is_full => {
+            Action::PanelVersions
+            | Action::PanelContainers
+            | Action::PanelHosts
+            | Action::PanelLogs
+            | Action::PanelEvents
+            | Action::PanelStock
+            | Action::PanelTriage
+                if is_full =>
+            {
                 self.layers.clear();
                 self.act_everywhere(action, view)
             }
@@ -346,6 +365,7 @@ impl Screen {
             Action::PanelVersions => return self.go(PanelId::Versions, view),
             Action::PanelContainers => return self.go(PanelId::Containers, view),
             Action::PanelHosts => return self.go(PanelId::Hosts, view),
+            Action::PanelLogs => return self.go(PanelId::Logs, view),
             Action::PanelEvents => return self.go(PanelId::Events, view),
             Action::PanelStock => return self.go(PanelId::Stock, view),
             Action::PanelTriage => return self.go(PanelId::Triage, view),
@@ -356,6 +376,8 @@ impl Screen {
                     return vec![Request::Exec { container, command: None }];
                 }
             }
+            Action::SelectionLogs => return self.open_logs(log_choice::of_selection(&selection, view), view),
+            Action::LogsOpenMatching => return self.open_logs(Ok(log_choice::of_filter(view)), view),
             Action::SelectionInspect => {
                 if let Selection::Container(key) = selection {
                     return self.obey(Outcome::Inspect(key), view);
@@ -411,6 +433,19 @@ impl Screen {
         }
     }
 
+    fn open_logs(&mut self, chosen: Result<LogWish, String>, view: &View<'_>) -> Vec<Request> {
+        match chosen {
+            Ok(wish) => {
+                self.go(PanelId::Logs, view);
+                vec![Request::Logs(wish)]
+            }
+            Err(why) => {
+                self.say(why);
+                Vec::new()
+            }
+        }
+    }
+
     fn go(&mut self, id: PanelId, view: &View<'_>) -> Vec<Request> {
         if let Some(index) = self.panels.iter().position(|panel| panel.id() == id) {
             return self.show(index, view);
@@ -424,6 +459,9 @@ impl Screen {
     }
 
     fn show(&mut self, index: usize, view: &View<'_>) -> Vec<Request> {
+        if self.panel().id() != PanelId::Logs {
+            self.before = self.current;
+        }
         self.current = index;
         self.panels[index].enter(view);
         self.panels[index].asks(view).map(Request::Ask).into_iter().collect()
@@ -434,6 +472,22 @@ impl Screen {
         match outcome {
             Outcome::Ignored | Outcome::Done => Vec::new(),
             Outcome::Ask(command) => vec![Request::Ask(command)],
+            Outcome::Request(request) => {
+                if let Request::Copy(text) = &request {
+                    self.say(format!("copied {}", view.theme.fit(text.lines().next().unwrap_or_default(), 60)));
+                }
+                vec![request]
+            }
+            Outcome::LogLayer(which) => {
+                if let Some(layer) = which.open(view) {
+                    self.layers.push(layer);
+                }
+                Vec::new()
+            }
+            Outcome::Back => {
+                self.show(self.before, view);
+                Vec::new()
+            }
             Outcome::Go { panel, filter } => {
                 self.go(panel, view);
                 filter.map_or_else(Vec::new, |text| vec![Request::Filter(text)])
@@ -484,6 +538,11 @@ impl Screen {
                 self.propose(act, targets, view);
                 Vec::new()
             }
+            LayerOutcome::Jump(number) => {
+                self.layers.pop();
+                let outcome = self.panels[self.current].jump(number, view);
+                self.obey(outcome, view)
+            }
             LayerOutcome::Columns(shown) => {
                 self.layers.pop();
                 self.panels[self.current].choose_columns(&shown);
@@ -528,13 +587,15 @@ impl Screen {
         self.body = row(3, area.height - 4);
         if !covered {
             let subtitle = self.panel().subtitle(view);
+            let aside = self.panel().aside(view);
             let filter = match view.filter.text() {
                 "" => String::new(),
                 text => format!(" filter {text} "),
             };
             let marks = if view.marks.is_empty() { String::new() } else { format!(" {} marked ", view.marks.len()) };
             let dot = view.theme.symbol(Symbol::Dot);
-            frame::rule(buffer, row(2, 1), 0, &format!(" {} {dot} {subtitle} ", id.title()), &format!("{marks}{filter}"), view);
+            let right = aside.unwrap_or_else(|| format!("{marks}{filter}"));
+            frame::rule(buffer, row(2, 1), 0, &format!(" {} {dot} {subtitle} ", id.title()), &right, view);
             self.panels[self.current].render(buffer, self.body, view);
         }
         frame::foot(buffer, row(area.height - 1, 1), self.panel(), view);

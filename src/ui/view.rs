@@ -12,6 +12,7 @@ use crate::{
     act::Runs,
     alerts::{Evidence, Usage},
     fleet::{ContainerKey, Fleet, HostId, matrix::Matrix, summary::Summary, trouble::Trouble},
+    logs::Tape,
     rights::Rights,
     stock::Reading,
     text,
@@ -43,6 +44,8 @@ pub struct View<'a> {
     pub theme: &'a Theme,
     /// Which keys it answers to.
     pub keymap: &'a Keymap,
+    /// The open stream of logs.
+    pub logs: Option<&'a Tape>,
     /// The moment the frame shows.
     pub now: DateTime<Utc>,
     /// Whether the fleet is simulated: said on every screen.

@@ -19,7 +19,11 @@ use hyper_util::{
 };
 use tower_service::Service;
 
-use super::{EngineError, Meter, error, meter::Metered};
+use super::{
+    EngineError, Meter, error,
+    meter::Metered,
+    wire::{self, WireBody},
+};
 use crate::{
     engine::transport::{ConnectError, Link},
     rights::Rights,
@@ -35,6 +39,9 @@ pub const NEWEST_API: ApiVersion = ApiVersion { major: 1, minor: 51 };
 /// The largest answer that is read whole: a list of more than 10,000 containers with their labels. A server that never ends its answer must
 /// not fill the memory of who asks a thousand hosts.
 const ANSWER_LIMIT: usize = 16 << 20;
+
+/// So much of a refusal is read: its message is at the beginning.
+const REFUSAL_LIMIT: usize = 64 << 10;
 
 /// A version of the Docker HTTP API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,6 +147,29 @@ impl Client {
         }
     }
 
+    /// GET on a connection of its own, whose body is read as it comes off the wire: for bodies of many small chunks, each of which would
+    /// cost a turn of the pool's connection task. The deadline covers the response head only.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(super) async fn wire(&self, path: &str, limit: Duration) -> Result<WireBody, EngineError> {
+        let what = named(&Method::GET, path);
+        let head = async {
+            self.inner.rights.may(&Method::GET, path, false)?;
+            let uri = self.versioned(path).map_err(|reason| EngineError::Protocol { what: what.clone(), reason })?;
+            let target = uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
+            self.inner.meter.count_request();
+            let stream = self.inner.link.open().await?;
+            wire::get(Metered::new(stream, Arc::clone(&self.inner.meter)), &target, &what).await
+        };
+        match tokio::time::timeout(limit, head).await {
+            Ok(Ok((200..=299, body))) => Ok(body),
+            Ok(Ok((status, body))) => Err(refusal(status, &body.gather(REFUSAL_LIMIT).await?, &what)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(EngineError::Timeout { what, seconds: limit.as_secs() }),
+        }
+    }
+
     /// bollard over the same pool, rights and meter. `limit` covers a request up to its response head.
     ///
     /// # Errors
@@ -228,20 +258,25 @@ pub(super) async fn read_whole(response: Response<Incoming>, what: &str) -> Resu
     if status.is_success() {
         return Ok(body);
     }
+    Err(refusal(status.as_u16(), &body, what))
+}
+
+/// What an engine says when it does not do what it was asked.
+fn refusal(status: u16, body: &[u8], what: &str) -> EngineError {
     #[derive(serde::Deserialize)]
     struct Refusal {
         message: String,
     }
-    let message = match serde_json::from_slice::<Refusal>(&body) {
+    let message = match serde_json::from_slice::<Refusal>(body) {
         Ok(refusal) => clean_line(&refusal.message),
-        Err(_) => clean_line(&clean_bytes(body.get(..300).unwrap_or(&body))),
+        Err(_) => clean_line(&clean_bytes(body.get(..300).unwrap_or(body))),
     };
-    if status == http::StatusCode::BAD_REQUEST && message.contains("HTTP request to an HTTPS server") {
+    if status == 400 && message.contains("HTTP request to an HTTPS server") {
         let remedy = "this port speaks TLS: set tls = { ca, cert, key } for this host";
-        return Err(ConnectError::new(crate::fleet::LinkCause::Tls, remedy).into());
+        return ConnectError::new(crate::fleet::LinkCause::Tls, remedy).into();
     }
     let message = if message.is_empty() { format!("{what}: HTTP status {status}") } else { message };
-    Err(EngineError::Status { status: status.as_u16(), message })
+    EngineError::Status { status, message }
 }
 
 /// Finds the cause at the bottom of hyper's error chain: our own connector's, rustls', or plain I/O.

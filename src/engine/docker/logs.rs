@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
-
-use super::{Client, EngineError, error::broken};
+use super::{Client, EngineError, wire::WireBody};
 use crate::{
     fleet::ContainerId,
     logs::{Framing, LineDecoder, LogLine, SourceId, Stamp},
@@ -45,32 +42,33 @@ impl LogQuery {
 
 /// A log under way.
 pub struct LogBody {
-    body: Incoming,
+    body: WireBody,
     decoder: LineDecoder,
 }
 
 impl LogBody {
-    /// Appends the lines of the next chunk, perhaps none; `false` when the log came to its end. Cancel-safe: a chunk that is taken is decoded
-    /// at once.
+    /// Appends the lines of all that has come since, perhaps none; `false` when the log came to its end. Cancel-safe: what is taken is
+    /// decoded at once.
     ///
     /// # Errors
     /// [`EngineError::Broken`] when the connection ended inside the log, [`EngineError::Protocol`] when it is none.
     pub async fn next(&mut self, lines: &mut Vec<LogLine>) -> Result<bool, EngineError> {
-        match self.body.frame().await {
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    self.decoder
-                        .push(data, lines)
-                        .map_err(|error| EngineError::Protocol { what: "the log".to_owned(), reason: error.to_string() })?;
+        let Self { body, decoder } = self;
+        let mut wrong = None;
+        let more = body
+            .next(|piece| {
+                if wrong.is_none() {
+                    wrong = decoder.push(piece, lines).err();
                 }
-                Ok(true)
-            }
-            Some(Err(error)) => Err(broken("the log", &error.to_string())),
-            None => {
-                self.decoder.finish(lines);
-                Ok(false)
-            }
+            })
+            .await?;
+        if let Some(error) = wrong {
+            return Err(EngineError::Protocol { what: "the log".to_owned(), reason: error.to_string() });
         }
+        if !more {
+            decoder.finish(lines);
+        }
+        Ok(more)
     }
 }
 
@@ -90,7 +88,7 @@ impl Client {
     /// # Errors
     /// Every [`EngineError`]; `Status` with the engine's words when its log driver cannot be read.
     pub async fn logs(&self, id: &ContainerId, query: LogQuery, framing: Framing, source: SourceId) -> Result<LogBody, EngineError> {
-        let body = self.stream(&query.path(id), HEAD).await?;
+        let body = self.wire(&query.path(id), HEAD).await?;
         Ok(LogBody { body, decoder: LineDecoder::new(source, framing) })
     }
 }

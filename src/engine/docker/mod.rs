@@ -1,7 +1,7 @@
 //! The Docker HTTP API over a [`Link`](super::transport::Link). The only place that names bollard.
 //!
-//! [`Client`] owns the connection pool, deadlines, the rights check and the meter; every byte to an engine leaves through
-//! `Client::send`. The answers that are asked often or must survive a foreign engine's quirks (list, inspect, events) are
+//! [`Client`] owns the connection pool, deadlines, the rights check and the meter; every request to an engine leaves through
+//! `Client::send` or, for logs, `Client::wire`. The answers that are asked often or must survive a foreign engine's quirks (list, inspect, events) are
 //! decoded here, leniently and into small rows; the rest of the API is bollard's, over the same pool.
 
 mod archive;
@@ -15,6 +15,7 @@ mod meter;
 mod once;
 mod requests;
 mod stock;
+mod wire;
 
 pub use archive::{ArchiveBody, PathStat};
 pub use client::Client;

@@ -10,6 +10,7 @@ use crossterm::event::KeyEvent;
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_segmentation::UnicodeSegmentation;
 
+pub use self::tree::LINE_FIELDS;
 use self::tree::{Held, Node, Tree, find_folded};
 use super::{InputLine, Layer, LayerOutcome};
 use crate::{
@@ -57,6 +58,8 @@ pub struct Inspect {
     /// As the engine told it, secrets and all.
     raw: Option<serde_json::Value>,
     secrets: Secrets,
+    /// What stands in the title in place of the container's name and state.
+    heading: Option<String>,
 }
 
 /// What is shown of secrets.
@@ -85,7 +88,14 @@ impl Inspect {
             name: None,
             raw: None,
             secrets: Secrets::Masked,
+            heading: None,
         }
+    }
+
+    /// Opens a document of our own about a container, such as a line of its log, under a heading of its own; nothing is asked, nothing masked.
+    pub fn document(key: ContainerKey, heading: String, document: &serde_json::Value) -> Self {
+        let found = Found::Document(Tree::build(document));
+        Self { found, heading: Some(heading), ..Self::open(RequestId::default(), key) }
     }
 
     fn tree(&self) -> Option<&Tree> {
@@ -373,7 +383,11 @@ impl Inspect {
             Secrets::Masked => "",
             Secrets::Shown => "secrets are shown · ",
         };
-        frame::rule(buffer, area, 0, &format!(" {shown}{name} · {} · {state} ", self.key.host), &found, view);
+        let title = match &self.heading {
+            Some(heading) => format!(" {heading} "),
+            None => format!(" {shown}{name} · {} · {state} ", self.key.host),
+        };
+        frame::rule(buffer, area, 0, &title, &found, view);
     }
 
     fn render_foot(&self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {

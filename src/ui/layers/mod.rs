@@ -12,6 +12,7 @@ pub mod frame;
 pub mod help;
 mod input;
 pub mod inspect;
+mod logs;
 mod outcome;
 pub mod palette;
 mod plan_lines;
@@ -21,4 +22,5 @@ pub mod theme_picker;
 pub mod which_key;
 
 pub use input::InputLine;
+pub use logs::LogLayer;
 pub use outcome::{Destination, Layer, LayerOutcome};

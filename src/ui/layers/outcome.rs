@@ -36,6 +36,8 @@ pub enum LayerOutcome {
         /// To whom.
         targets: Vec<ContainerKey>,
     },
+    /// It is done; the panel in front goes to this entry of the open stream.
+    Jump(u64),
     /// It is done; the panel in front shows these columns from now on.
     Columns(Vec<&'static str>),
 }

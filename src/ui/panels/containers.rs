@@ -203,6 +203,7 @@ impl Panel for Containers {
     fn hints(&self) -> &'static [Action] {
         &[
             Action::SelectionInspect,
+            Action::SelectionLogs,
             Action::ActsOpenMenu,
             Action::FilterEdit,
             Action::ContainersSort,

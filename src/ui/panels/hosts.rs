@@ -188,6 +188,7 @@ impl Panel for Hosts {
     fn hints(&self) -> &'static [Action] {
         &[
             Action::SelectionOpen,
+            Action::SelectionLogs,
             Action::LinkRetry,
             Action::FilterEdit,
             Action::SelectionCopyName,

@@ -5,6 +5,7 @@ mod empty;
 mod events;
 mod facts;
 mod hosts;
+mod logs;
 mod stock;
 mod tail;
 #[cfg(test)]
@@ -12,6 +13,9 @@ mod tests;
 mod triage;
 mod versions;
 mod words;
+
+#[cfg(test)]
+pub(super) use logs::sample as log_sample;
 
 use super::panel::Panel;
 
@@ -21,6 +25,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(versions::Versions::default()),
         Box::new(containers::Containers::default()),
         Box::new(hosts::Hosts::default()),
+        Box::new(logs::Logs::default()),
         Box::new(events::Events::default()),
         Box::new(triage::Triage::default()),
         Box::new(stock::Stock::default()),

@@ -231,6 +231,7 @@ impl Panel for Versions {
 
     fn hints(&self) -> &'static [Action] {
         &[
+            Action::SelectionLogs,
             Action::SelectionOpen,
             Action::ActsOpenMenu,
             Action::VersionsTurn,

@@ -137,7 +137,7 @@ fn resolve(name: &str, sheet: &Sheet, can: Capabilities) -> Theme {
         })
         .collect();
     let styles = Role::ALL.iter().map(|role| lower(style(sheet, role.id()), can.depth)).collect();
-    Theme { name: name.to_owned(), description: sheet.description.clone(), styles, symbols, set }
+    Theme { name: name.to_owned(), description: sheet.description.clone(), styles, symbols, set, depth: can.depth }
 }
 
 fn style(sheet: &Sheet, id: &str) -> Style {

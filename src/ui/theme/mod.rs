@@ -6,6 +6,7 @@
 mod depth;
 mod error;
 mod file;
+mod ink;
 mod load;
 mod role;
 mod symbol;
@@ -16,7 +17,7 @@ pub use depth::{Capabilities, Depth};
 pub use error::{ThemeError, ThemeFault};
 pub use load::{BUILT_IN, DEFAULT, ThemeRow, listing, load};
 use ratatui::style::Style;
-pub use role::Role;
+pub use role::{LOG_SOURCES, Role};
 pub use symbol::{Symbol, SymbolSet};
 
 use crate::text;
@@ -31,6 +32,7 @@ pub struct Theme {
     /// By [`Symbol`], in its order.
     symbols: Vec<String>,
     set: SymbolSet,
+    depth: Depth,
 }
 
 impl Theme {

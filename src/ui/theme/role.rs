@@ -56,8 +56,28 @@ roles! {
     LayerRule         "layer.rule"         "Its border.";
     LayerTitle        "layer.title"        "Its title.";
     LayerCursor       "layer.cursor"       "The entry under the cursor in it.";
+    LogSourceA        "log.source.a"       "The tag of a log's first source.";
+    LogSourceB        "log.source.b"       "The tag of a log's second source.";
+    LogSourceC        "log.source.c"       "The tag of a log's third source.";
+    LogSourceD        "log.source.d"       "The tag of a log's fourth source.";
+    LogSourceE        "log.source.e"       "The tag of a log's fifth source.";
+    LogSourceF        "log.source.f"       "The tag of a log's sixth source.";
+    LogSourceG        "log.source.g"       "The tag of a log's seventh source.";
+    LogSourceH        "log.source.h"       "The tag of a log's eighth source.";
     InspectKey        "inspect.key"        "A field's name in the inspect view.";
     InspectString     "inspect.string"     "A text there.";
     InspectNumber     "inspect.number"     "A number there.";
     InspectLiteral    "inspect.literal"    "true, false, null.";
 }
+
+/// The roles of the tags of logs' sources, in turn.
+pub const LOG_SOURCES: [Role; 8] = [
+    Role::LogSourceA,
+    Role::LogSourceB,
+    Role::LogSourceC,
+    Role::LogSourceD,
+    Role::LogSourceE,
+    Role::LogSourceF,
+    Role::LogSourceG,
+    Role::LogSourceH,
+];

@@ -46,7 +46,7 @@ fn walk(report: &mut Report, deck: &mut Console, length: Length, hosts: usize) {
         }
     };
     let long = length.pick(4, 12);
-    for panel in [b"1", b"2", b"3", b"8"] {
+    for panel in [b"1", b"2", b"3", b"4", b"8"] {
         press(panel, 1);
         for _ in 0..length.pick(4, 12) {
             press(b"j", 1);

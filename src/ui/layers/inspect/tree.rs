@@ -13,8 +13,11 @@ pub const TEXT: usize = 64 << 10;
 /// So many bytes of all texts together.
 pub const TEXTS: usize = 16 << 20;
 
+/// Where the fields of a structured line of a log stand in the document about it.
+pub const LINE_FIELDS: &str = "fields";
+
 /// What is open from the start, by its path: what a person inspects for.
-const OPEN: [&str; 8] = ["Config", "Config.Env", "Config.Labels", "Config.Cmd", "State", "State.Health", "Mounts", "Args"];
+const OPEN: [&str; 9] = ["Config", "Config.Env", "Config.Labels", "Config.Cmd", "State", "State.Health", "Mounts", "Args", LINE_FIELDS];
 
 /// What a line holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -31,7 +31,7 @@ impl std::str::FromStr for TimeSpec {
             .map(Self::Ago)
             .or_else(|| clock().map(Self::Clock))
             .or_else(moment)
-            .ok_or_else(|| TimeSpecError { text: crate::text::clean(text).into_owned() })
+            .ok_or_else(|| TimeSpecError { text: super::clean(text).into_owned() })
     }
 }
 
