@@ -83,6 +83,7 @@ catalogue! {
     PanelVersions            "panel.versions"           Global         Never   View  once  []                                      "Show which version runs where.";
     PanelContainers          "panel.containers"         Global         Never   View  once  []                                      "Show every container of every host.";
     PanelHosts               "panel.hosts"              Global         Never   View  once  []                                      "Show the hosts and their links.";
+    PanelResources           "panel.resources"          Global         Never   View  once  []                                      "Show what everything uses.";
     PanelEvents              "panel.events"             Global         Never   View  once  []                                      "Show what the engines report.";
     GlobalOpenPalette        "global.open-palette"      Global         Never   View  once  []                                      "Find an action, a host or a service by name.";
     GlobalOpenHelp           "global.open-help"         Global         Never   View  once  []                                      "Show the keys that hold here.";
@@ -101,12 +102,14 @@ catalogue! {
     FilterClear              "filter.clear"             Global         Never   View  once  []                                      "Show all rows again.";
     SelectionOpen            "selection.open"           Global         Never   View  once  [Group Service Container Host Event Entry] "Open what the cursor is on.";
     SelectionInspect         "selection.inspect"        Global         Never   View  once  [Container Host Event]                  "Show all that the engine knows about it.";
+    SelectionProcesses       "selection.processes"      Global         Never   View  once  [Container]                             "Show its processes.";
     SelectionCopyName        "selection.copy-name"      Global         Never   View  once  [Service Container Host Event]          "Copy its name.";
     SelectionCopyId          "selection.copy-id"        Global         Never   View  once  [Container Event]                       "Copy its id.";
     SelectionCopyVersion     "selection.copy-version"   Global         Never   View  once  [Service Container]                     "Copy its version.";
     RowMark                  "row.mark"                 Global         Never   View  held  [Container Entry]                       "Mark or unmark the row.";
     RowClearMarks            "row.clear-marks"          Global         Never   View  once  []                                      "Unmark every row.";
-    GroupFold                "group.fold"               Global         Never   View  once  [Group Service Container Event]         "Fold or unfold the group.";
+    GroupFold                "group.fold"               Global         Never   View  once  [Group Service Container Host Event]    "Fold or unfold the group.";
+    UsageToggle              "usage.toggle"             Global         Never   View  once  []                                      "Show or hide processors and memory.";
     VersionsTurn             "view.turn"                Versions       Never   View  once  []                                      "Turn the columns: environments or hosts.";
     ContainersGroup          "containers.group"         Containers     Never   View  once  []                                      "Group by host, service or environment.";
     ContainersSort           "containers.sort"          Containers     Never   View  once  []                                      "Sort by the next column.";
@@ -116,6 +119,10 @@ catalogue! {
     ContainersSortByState    "containers.sort-by-state" Containers     Never   View  once  []                                      "Sort by state, the worst first.";
     ContainersSortByAge      "containers.sort-by-age"   Containers     Never   View  once  []                                      "Sort by age, the youngest first.";
     ContainersChooseColumns  "containers.choose-columns" Containers    Never   View  once  []                                      "Choose the columns.";
+    ResourcesTurn            "resources.turn"           Resources      Never   View  once  []                                      "Turn the tree: environments or hosts.";
+    ResourcesSort            "resources.sort"           Resources      Never   View  once  []                                      "Sort by the next column.";
+    ResourcesReverseSort     "resources.reverse-sort"   Resources      Never   View  once  []                                      "Turn the order of the sort around.";
+    ResourcesSpan            "resources.span"           Resources      Never   View  once  []                                      "Show a longer or shorter time.";
     InspectFindNext          "inspect.find-next"        Inspect        Never   View  held  []                                      "Go to the next place that the search found.";
     InspectFindPrevious      "inspect.find-previous"    Inspect        Never   View  held  []                                      "Go to the place before that it found.";
     LinkRetry                "link.retry"               Global         Never   View  once  [Container Host]                        "Try its host again now.";

@@ -69,6 +69,7 @@ contexts! {
     Filter        Layer  true  "filter"         "A line of text being typed: a filter or a search.";
     Confirm       Layer  true  "confirm"        "The question before an act.";
     Inspect       Layer  false "inspect"        "What the engine knows about one object, whole.";
+    Processes     Layer  false "processes"      "The processes of one container.";
     ColumnChooser Layer  false "column-chooser" "Which columns a table shows.";
     ThemePicker   Layer  false "theme-picker"   "The themes, tried on while the cursor moves.";
     Detail        Layer  false "detail"         "The whole of what a row had to cut.";

@@ -18,9 +18,11 @@ mod logs;
 mod out;
 mod ps;
 mod sim;
+mod stats;
 mod table;
 mod themes;
 mod time_spec;
+mod top;
 mod versions;
 
 use clap::Parser;
@@ -63,6 +65,8 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
             let request = logs::Request { selector: &selector, follow, since, until, tail, grep: &grep, exclude: &exclude, level, output };
             logs::run(global, &request)
         }
+        Verb::Stats { selector, by, once, output } => stats::run(global, &stats::Request { selector: &selector, by, once, output }),
+        Verb::Top { selector, output } => top::run(global, &selector, output),
         Verb::Inspect { selector, output } => inspect::run(global, &selector, output),
         Verb::Doctor { subject, output } => doctor::run(global, subject.as_deref(), output),
         Verb::Themes(output) => themes::run(global, output),

@@ -6,8 +6,10 @@
 mod backoff;
 pub mod docker;
 mod host;
+mod machine;
 pub mod logs;
 mod report;
+mod sampler;
 mod session;
 pub mod transport;
 mod watchdog;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     action::{Answer, RequestId},
     fleet::{ContainerId, Delta, EngineEvent, HostId},
+    stats::{Batch, Demand},
 };
 
 /// Out of the engine side.
@@ -16,6 +17,8 @@ pub enum Report {
     Delta(Delta),
     /// A question was answered.
     Answer(Answer),
+    /// What was measured on one host.
+    Measured(Batch),
     /// What [`HostCommand::History`] asked for, oldest first: it happened before, so it changes no row.
     History {
         /// Whose.
@@ -33,6 +36,8 @@ pub enum HostCommand {
     Retry,
     /// These rows are looked at: learn what only inspect knows of them.
     Inspect(Vec<ContainerId>),
+    /// Measure this from now on, in place of what was measured before; an empty demand ends it at once. It outlives the link.
+    Measure(Demand),
     /// Tell what the engine remembers of this time, with one [`Report::History`]. Docker remembers its last 256 events, Podman more.
     History {
         /// From here.
@@ -55,13 +60,15 @@ pub enum HostCommand {
 pub enum Question {
     /// A container's inspect document, unabridged.
     InspectRaw(ContainerId),
+    /// A container's processes.
+    Top(ContainerId),
 }
 
 impl Question {
     /// The container it is about.
     pub fn container(&self) -> &ContainerId {
         match self {
-            Self::InspectRaw(id) => id,
+            Self::InspectRaw(id) | Self::Top(id) => id,
         }
     }
 }

@@ -217,6 +217,8 @@ pub struct Container {
     pub finished: Option<DateTime<Utc>>,
     /// How often the engine restarted it by policy; `None` until inspected.
     pub restarts: Option<u64>,
+    /// How many processors it may use at most; `None`: all there are, or not yet inspected.
+    pub cpu_limit: Option<f64>,
     /// Its ports, published ones first.
     pub ports: Vec<Port>,
     /// Its command line, cleaned.

@@ -50,6 +50,7 @@ impl Row {
             started: None,
             finished: None,
             restarts: None,
+            cpu_limit: None,
             ports: Vec::new(),
             command: summary.command.clone(),
             deaths: Vec::new(),
@@ -84,6 +85,7 @@ impl Row {
             started: None,
             finished: None,
             restarts: None,
+            cpu_limit: None,
             ports: Vec::new(),
             command: "".into(),
             deaths: Vec::new(),
@@ -146,6 +148,7 @@ impl Row {
         let row = &mut self.container;
         row.image = if detail.summary.image.repository.is_empty() { row.image.clone() } else { detail.summary.image.clone() };
         row.restarts = Some(detail.restarts);
+        row.cpu_limit = detail.cpu_limit;
         if current {
             row.started = detail.started;
             row.finished = if row.state == ContainerState::Running { None } else { detail.finished };
@@ -248,6 +251,7 @@ pub(super) fn looks_same(a: &Container, b: &Container) -> bool {
         && a.started == b.started
         && a.finished == b.finished
         && a.restarts == b.restarts
+        && a.cpu_limit == b.cpu_limit
         && a.ports == b.ports
         && a.command == b.command
         && a.deaths == b.deaths

@@ -2,7 +2,7 @@
 //! differently by time alone; sleeps otherwise.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -18,6 +18,7 @@ use crate::{
     action::Command,
     engine::{Engine, HostCommand, Question, Report},
     fleet::{ContainerKey, Delta, HostId},
+    stats::{Demand, Wanted},
     ui::{
         backend::{Canvas, Drawn},
         layers::theme_picker::ThemePicker,
@@ -43,6 +44,9 @@ const BATCH: usize = 512;
 
 /// How often the loop asks for what only inspect knows of the rows on screen.
 const INSPECT_REST: Duration = Duration::from_millis(200);
+
+/// How often a frame is painted for what was measured.
+const MEASURED_REST: Duration = Duration::from_secs(1);
 
 /// What a console is opened with.
 pub struct Opening {
@@ -77,6 +81,13 @@ pub struct Console {
     pace: Instant,
     asked: HashSet<ContainerKey>,
     asked_at: Option<Instant>,
+    /// What each host was told to measure.
+    demands: BTreeMap<HostId, Demand>,
+    /// A host was too busy to be told: it is told again.
+    untold: bool,
+    /// Something was measured since the last frame, and when a frame may be painted for it.
+    measured: bool,
+    measured_due: Instant,
     theme_dir: Option<PathBuf>,
 }
 
@@ -104,6 +115,10 @@ impl Console {
             pace: Instant::now() + FIRST_FRAME,
             asked: HashSet::new(),
             asked_at: None,
+            demands: BTreeMap::new(),
+            untold: false,
+            measured: false,
+            measured_due: Instant::now(),
             theme_dir,
         };
         if let Some(note) = note {
@@ -167,6 +182,10 @@ impl Console {
             Report::Answer(answer) => {
                 self.screen.answer(&answer);
                 self.dirty = true;
+            }
+            Report::Measured(batch) => {
+                self.state.measured(&batch);
+                self.measured |= !self.demands.is_empty();
             }
             Report::History { result, .. } => {
                 for event in result.into_iter().flatten() {
@@ -233,10 +252,14 @@ impl Console {
                 self.screen.open(Box::new(picker));
             }
             Effect::Mouse(on) => self.terminal.set_mouse(on),
-            Effect::Suspend => match self.terminal.suspend()? {
-                Suspended::Done => self.repaint(),
-                Suspended::Refused => self.screen.say("no shell would bring this console back: not suspended"),
-            },
+            Effect::Suspend => {
+                // Nobody looks while the shell has the terminal.
+                self.demand(&Wanted::default());
+                match self.terminal.suspend()? {
+                    Suspended::Done => self.repaint(),
+                    Suspended::Refused => self.screen.say("no shell would bring this console back: not suspended"),
+                }
+            }
             Effect::Repaint => self.repaint(),
             Effect::Say(note) => self.screen.say(note),
             Effect::Quit(code) => return Ok(Some(code)),
@@ -257,6 +280,9 @@ impl Console {
             Command::RetryLink(host) => (host, HostCommand::Retry),
             Command::ReadInspect { request, container } => {
                 (container.host, HostCommand::Ask { request, question: Question::InspectRaw(container.id) })
+            }
+            Command::ReadProcesses { request, container } => {
+                (container.host, HostCommand::Ask { request, question: Question::Top(container.id) })
             }
             Command::InspectRows(rows) => return self.inspect_rows(rows),
         };
@@ -293,10 +319,17 @@ impl Console {
     }
 
     fn paint_if_due(&mut self) {
+        let measured = self.measured && Instant::now() >= self.measured_due;
+        self.dirty |= measured || self.untold;
         if !self.dirty || !self.terminal.writer().ready() || (!self.urgent && Instant::now() < self.pace) {
             return;
         }
         self.look_again(Utc::now());
+        if measured {
+            self.measured = false;
+            self.measured_due = Instant::now() + MEASURED_REST;
+            self.screen.measured(&self.state.view());
+        }
         let (screen, state) = (&mut self.screen, &self.state);
         let drawn = self.canvas.draw(|frame| {
             let area = frame.area();
@@ -310,6 +343,29 @@ impl Console {
         self.dirty = false;
         self.urgent = false;
         self.ask_for_visible();
+        let wanted = self.screen.wanted(&self.state.view());
+        self.demand(&wanted);
+    }
+
+    /// Tells each host what is to be measured from now on, where that is something else than before.
+    fn demand(&mut self, wanted: &Wanted) {
+        let mut demands = wanted.by_host();
+        self.untold = false;
+        for host in self.demands.keys() {
+            demands.entry(host.clone()).or_default();
+        }
+        for (host, demand) in demands {
+            if self.demands.get(&host).unwrap_or(&Demand::default()) == &demand {
+                continue;
+            }
+            if !self.engine.command(&host, HostCommand::Measure(demand.clone())) {
+                self.untold = true;
+            } else if demand.is_empty() {
+                self.demands.remove(&host);
+            } else {
+                self.demands.insert(host, demand);
+            }
+        }
     }
 
     /// Rows on screen whose restarts and start nobody knows yet are inspected, each once.
@@ -342,7 +398,8 @@ impl Console {
         let to_minute = 60_000 - Utc::now().timestamp_millis().rem_euclid(60_000);
         let clock = view.clock.then(|| TimeDelta::milliseconds(to_minute));
         let wait = [clock, view.ages.next()].into_iter().flatten().min().unwrap_or(TimeDelta::hours(1));
-        now + wait.to_std().unwrap_or(FRAME).max(FRAME)
+        let aged = now + wait.to_std().unwrap_or(FRAME).max(FRAME);
+        if self.measured { aged.min(self.measured_due.max(now)) } else { aged }
     }
 
     /// Writes the screen as text and SVG into the current directory; returns the note for the foot.

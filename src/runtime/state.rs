@@ -14,6 +14,7 @@ use crate::{
         summary::Summary,
     },
     rights::Rights,
+    stats::{Batch, Book},
     ui::{
         filter::Filter,
         keymap::Keymap,
@@ -46,6 +47,7 @@ pub struct Settings {
 /// The state.
 pub struct State {
     fleet: Fleet,
+    stats: Book,
     /// Of the whole fleet by environment: what the header counts, whatever is filtered.
     whole: Matrix,
     /// What the screen shows, where that is something else than the whole.
@@ -71,6 +73,7 @@ impl State {
         let summary = Summary::of(&fleet, &whole, now);
         Self {
             fleet,
+            stats: Book::default(),
             whole,
             part: None,
             summary,
@@ -89,6 +92,7 @@ impl State {
     pub fn view(&self) -> View<'_> {
         View {
             fleet: &self.fleet,
+            stats: &self.stats,
             matrix: self.matrix(),
             summary: &self.summary,
             filter: &self.filter,
@@ -109,6 +113,11 @@ impl State {
         let visible = change.is_visible() || change.logged;
         self.changed.merge(change);
         visible
+    }
+
+    /// Takes what was measured. No change of the fleet: only a screen that shows it looks different.
+    pub fn measured(&mut self, batch: &Batch) {
+        self.stats.take(batch, &self.fleet);
     }
 
     /// Takes a request of the screen.
@@ -163,6 +172,7 @@ impl State {
         self.now = now;
         let changed = std::mem::take(&mut self.changed);
         let visible = changed.is_visible() || changed.logged;
+        self.stats.settle(&changed, &self.fleet);
         if !changed.services.is_empty() {
             for matrix in std::iter::once(&mut self.whole).chain(&mut self.part) {
                 matrix.update(&self.fleet, &changed.services, now);

@@ -15,12 +15,14 @@ use super::{
 use crate::{
     fleet::{Change, ContainerKey, Delta, Fleet, Matrix, MatrixBy, Summary, fixture},
     rights::Rights,
+    stats::Book,
     text::width,
 };
 
 /// Owns everything that a view borrows.
 pub(crate) struct Scene {
     pub fleet: Fleet,
+    pub stats: Book,
     pub matrix: Matrix,
     pub summary: Summary,
     pub filter: Filter,
@@ -46,6 +48,7 @@ impl Scene {
         let summary = Summary::of(&fleet, &matrix, now);
         Self {
             fleet,
+            stats: Book::default(),
             matrix,
             summary,
             filter: Filter::default(),
@@ -90,6 +93,7 @@ impl Scene {
     pub fn view(&self) -> View<'_> {
         View {
             fleet: &self.fleet,
+            stats: &self.stats,
             matrix: &self.matrix,
             summary: &self.summary,
             filter: &self.filter,

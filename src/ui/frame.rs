@@ -152,6 +152,9 @@ pub fn hint_word(action: Action) -> &'static str {
         Action::ContainersChooseColumns => "columns",
         Action::ContainersGroup => "group",
         Action::LinkRetry => "retry",
+        Action::SelectionProcesses => "processes",
+        Action::GroupFold => "fold",
+        Action::UsageToggle => "usage",
         other => other.row().id.rsplit('.').next().unwrap_or(other.row().id),
     }
 }

@@ -6,6 +6,7 @@ use super::view::View;
 use crate::{
     action::{Action, Command, Context, Selected},
     fleet::{Change, ContainerKey, HostId, ServiceKey, matrix::Column},
+    stats::Wanted,
 };
 
 /// The panels of the console, in the order of their digits.
@@ -17,6 +18,8 @@ pub enum PanelId {
     Containers,
     /// Every host.
     Hosts,
+    /// What everything uses.
+    Resources,
     /// What the engines report.
     Events,
 }
@@ -28,6 +31,7 @@ impl PanelId {
             Self::Versions => Context::Versions,
             Self::Containers => Context::Containers,
             Self::Hosts => Context::Hosts,
+            Self::Resources => Context::Resources,
             Self::Events => Context::Events,
         }
     }
@@ -38,6 +42,7 @@ impl PanelId {
             Self::Versions => "Versions",
             Self::Containers => "Containers",
             Self::Hosts => "Hosts",
+            Self::Resources => "Resources",
             Self::Events => "Events",
         }
     }
@@ -48,6 +53,7 @@ impl PanelId {
             Self::Versions => Action::PanelVersions,
             Self::Containers => Action::PanelContainers,
             Self::Hosts => Action::PanelHosts,
+            Self::Resources => Action::PanelResources,
             Self::Events => Action::PanelEvents,
         }
     }
@@ -122,6 +128,8 @@ pub enum Outcome {
     TurnMatrix,
     /// Open a container's inspect document.
     Inspect(ContainerKey),
+    /// Open the list of a container's processes.
+    Processes(ContainerKey),
     /// Open a menu of columns: titles with whether each is shown; comes back through [`Panel::choose_columns`].
     ChooseColumns(Vec<(&'static str, bool)>),
     /// Mark or unmark rows.
@@ -170,6 +178,14 @@ pub trait Panel {
 
     /// The containers that the last frame showed: their rows deserve an inspect.
     fn visible(&self, view: &View<'_>) -> Vec<ContainerKey>;
+
+    /// What it wants measured while it is in front, by what the last frame showed; most want nothing.
+    fn wanted(&self, _view: &View<'_>) -> Wanted {
+        Wanted::default()
+    }
+
+    /// Something was measured, at most once a second: the moment to work out what is shown of it.
+    fn measured(&mut self, _view: &View<'_>) {}
 
     /// Takes the answer of a [`Outcome::ChooseColumns`] menu.
     fn choose_columns(&mut self, shown: &[&'static str]) {

@@ -12,7 +12,7 @@ use super::{
     keymap::{Key, MenuEntry, Pending, Press},
     layers::{
         Destination, Layer, LayerOutcome, column_chooser::ColumnChooser, filter_line::FilterLine, help::Help, inspect::Inspect,
-        palette::Palette, which_key,
+        palette::Palette, processes::Processes, which_key,
     },
     panel::{Outcome, Panel, PanelId, Refresh, Selection},
     panels,
@@ -24,6 +24,7 @@ use crate::{
     action::{Action, Answer, Availability, Command, Context, Selected, availability},
     fleet::ContainerKey,
     rights::Rights,
+    stats::Wanted,
 };
 
 /// What the screen asks of the runtime.
@@ -109,6 +110,17 @@ impl Screen {
     /// The rows on screen that only an inspect knows in full.
     pub fn visible(&self, view: &View<'_>) -> Vec<ContainerKey> {
         self.panel().visible(view)
+    }
+
+    /// What is to be measured for what is shown: nothing under a layer that covers the panel.
+    pub fn wanted(&self, view: &View<'_>) -> Wanted {
+        let covered = self.layers.last().is_some_and(|layer| layer.is_full());
+        if covered { Wanted::default() } else { self.panel().wanted(view) }
+    }
+
+    /// Something was measured.
+    pub fn measured(&mut self, view: &View<'_>) {
+        self.panels[self.current].measured(view);
     }
 
     /// One line at the foot until the next key.
@@ -239,7 +251,7 @@ impl Screen {
                 self.layers.push(Box::new(Help::open(view.keymap, self.panel().id().context(), Some(context))));
                 Vec::new()
             }
-            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelEvents if is_full => {
+            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelResources | Action::PanelEvents if is_full => {
                 self.layers.clear();
                 self.act_everywhere(action, view)
             }
@@ -272,12 +284,18 @@ impl Screen {
             Action::PanelVersions => return self.go(PanelId::Versions, view),
             Action::PanelContainers => return self.go(PanelId::Containers, view),
             Action::PanelHosts => return self.go(PanelId::Hosts, view),
+            Action::PanelResources => return self.go(PanelId::Resources, view),
             Action::PanelEvents => return self.go(PanelId::Events, view),
             Action::PaneNext => return self.go_beside(1, view),
             Action::PanePrevious => return self.go_beside(-1, view),
             Action::SelectionInspect => {
                 if let Selection::Container(key) = selection {
                     return self.obey(Outcome::Inspect(key), view);
+                }
+            }
+            Action::SelectionProcesses => {
+                if let Selection::Container(key) = selection {
+                    return self.obey(Outcome::Processes(key), view);
                 }
             }
             // Everything else belongs to lists; a panel that has no use for it ignored it already.
@@ -343,6 +361,12 @@ impl Screen {
                 let request = crate::action::RequestId(self.questions);
                 self.layers.push(Box::new(Inspect::open(request, container.clone())));
                 vec![Request::Ask(Command::ReadInspect { request, container })]
+            }
+            Outcome::Processes(container) => {
+                self.questions += 1;
+                let request = crate::action::RequestId(self.questions);
+                self.layers.push(Box::new(Processes::open(request, container.clone())));
+                vec![Request::Ask(Command::ReadProcesses { request, container })]
             }
             Outcome::ChooseColumns(columns) => {
                 self.layers.push(Box::new(ColumnChooser::open(columns)));

@@ -8,6 +8,7 @@ use super::{filter::Filter, keymap::Keymap, theme::Theme};
 use crate::{
     fleet::{ContainerKey, Fleet, HostId, matrix::Matrix, summary::Summary, trouble::Trouble},
     rights::Rights,
+    stats::Book,
     text,
 };
 
@@ -15,6 +16,8 @@ use crate::{
 pub struct View<'a> {
     /// The fleet.
     pub fleet: &'a Fleet,
+    /// What was measured, as far as somebody looks.
+    pub stats: &'a Book,
     /// The version matrix of what the filter selects.
     pub matrix: &'a Matrix,
     /// The header's figures.

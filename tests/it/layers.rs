@@ -10,6 +10,7 @@ const PURE: &[&str] = &[
     "src/text/",
     "src/fleet/",
     "src/logs/",
+    "src/stats/",
     "src/action/",
     "src/rights/",
     "src/ui/widgets/",

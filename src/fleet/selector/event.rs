@@ -57,6 +57,7 @@ fn told_by(event: &EngineEvent, key: ContainerKey, fleet: &Fleet) -> Container {
         started: None,
         finished: None,
         restarts: None,
+        cpu_limit: None,
         ports: Vec::new(),
         command: "".into(),
         deaths: Vec::new(),

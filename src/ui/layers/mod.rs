@@ -9,6 +9,7 @@ mod input;
 pub mod inspect;
 mod outcome;
 pub mod palette;
+pub mod processes;
 #[cfg(test)]
 mod tests;
 pub mod theme_picker;

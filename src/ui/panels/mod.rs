@@ -4,7 +4,9 @@ mod containers;
 mod empty;
 mod events;
 mod facts;
+mod figures;
 mod hosts;
+mod resources;
 #[cfg(test)]
 mod tests;
 mod versions;
@@ -18,6 +20,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(versions::Versions::default()),
         Box::new(containers::Containers::default()),
         Box::new(hosts::Hosts::default()),
+        Box::new(resources::Resources::default()),
         Box::new(events::Events::default()),
     ]
 }
