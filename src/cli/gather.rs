@@ -75,8 +75,8 @@ pub enum News {
     Event(std::sync::Arc<EngineEvent>),
     /// A host's link, lost or back.
     Link(HostId),
-    /// Something was measured on a host.
-    Measured(HostId),
+    /// Something was measured.
+    Measured,
 }
 
 impl Watch {
@@ -175,7 +175,7 @@ impl Watch {
             Report::Answer(answer) => self.answer = Some(answer),
             Report::Measured(batch) => {
                 self.book.take(&batch, &self.fleet);
-                return Some(News::Measured(batch.host));
+                return Some(News::Measured);
             }
             Report::History { host, result } => {
                 let result = result.map(|events| {

@@ -269,11 +269,11 @@ fn finish(watch: &Watch, filter: &Selector, now: DateTime<Utc>) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{fleet::fixture, stats::book::sample_book};
+    use crate::{fleet::fixture, stats};
 
     fn told(filter: &str, by: StatsBy) -> Vec<Row> {
         let fleet = fixture::fleet();
-        rows(&fleet, &sample_book(&fleet), &Selector::parse(filter).unwrap(), by, fixture::now())
+        rows(&fleet, &stats::fixture::book(&fleet), &Selector::parse(filter).unwrap(), by, fixture::now())
     }
 
     #[test]

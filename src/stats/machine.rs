@@ -256,7 +256,7 @@ Filesystem     1024-blocks    Used Available Capacity Mounted on
 
     #[test]
     fn processors_in_use_are_the_busy_share_of_the_ticks_that_passed() {
-        let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(1_790_000_000 + seconds);
+        let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(1_790_000_000i64 + seconds);
         let first = MachineSample::parse(TOLD).unwrap();
         let mut machine = Machine::default();
         machine.take(&MachineReading::Host(first), at(0));

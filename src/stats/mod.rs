@@ -6,6 +6,7 @@
 
 pub mod book;
 pub mod demand;
+pub mod fixture;
 pub mod machine;
 pub mod near;
 pub mod pace;

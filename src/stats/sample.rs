@@ -55,11 +55,15 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Reads an answer; `None` when nothing runs in the container, which engines tell by an empty document.
+    /// Reads an answer; `None` when nothing runs in the container, which Docker tells by a document without
+    /// figures and Podman by an empty one.
     ///
     /// # Errors
     /// When it is no JSON, or JSON of another shape.
     pub fn parse(bytes: &[u8]) -> Result<Option<Self>, SampleError> {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(None);
+        }
         let raw: Raw = serde_json::from_slice(bytes).map_err(|error| SampleError(crate::text::clean_line(&error.to_string())))?;
         Ok(raw.sample())
     }

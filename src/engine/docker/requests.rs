@@ -99,12 +99,13 @@ impl Client {
     /// # Errors
     /// As [`Client::inspect`]; `Status` when nothing runs in it.
     pub async fn top(&self, id: &ContainerId) -> Result<serde_json::Value, EngineError> {
-        // Not every host's ps knows these columns, and Podman has words of its own.
+        // Not every host's ps knows these columns; Podman has words of its own, and says nothing to others'.
         let path = format!("/containers/{id}/top?ps_args=-eo%20pid,ppid,user,pcpu,pmem,etime,args");
         let answer = match self.get(&path, QUICK).await {
             Err(EngineError::Status { status, .. }) if !matches!(status, 404 | 409) => {
                 self.get(&format!("/containers/{id}/top"), QUICK).await?
             }
+            Ok(answer) if answer.iter().all(u8::is_ascii_whitespace) => self.get(&format!("/containers/{id}/top"), QUICK).await?,
             other => other?,
         };
         decode::value(&answer, &path)

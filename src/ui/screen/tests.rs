@@ -15,6 +15,7 @@ use crate::{
 
 struct Bench {
     fleet: Fleet,
+    stats: crate::stats::Book,
     matrix: Matrix,
     summary: Summary,
     filter: Filter,
@@ -33,6 +34,7 @@ impl Bench {
         let (theme, _) = theme::load("harbor", None, Capabilities { depth: Depth::True, symbols: SymbolSet::Unicode });
         Self {
             fleet,
+            stats: Default::default(),
             matrix,
             summary,
             filter: Filter::default(),
@@ -47,6 +49,7 @@ impl Bench {
     fn view(&self) -> View<'_> {
         View {
             fleet: &self.fleet,
+            stats: &self.stats,
             matrix: &self.matrix,
             summary: &self.summary,
             filter: &self.filter,

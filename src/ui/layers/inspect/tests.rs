@@ -16,6 +16,7 @@ use crate::{
 
 struct Bench {
     fleet: crate::fleet::Fleet,
+    stats: crate::stats::Book,
     matrix: Matrix,
     summary: Summary,
     filter: Filter,
@@ -34,6 +35,7 @@ impl Bench {
         let (theme, _) = theme::load("harbor", None, Capabilities { depth: Depth::True, symbols: SymbolSet::Unicode });
         Self {
             fleet,
+            stats: Default::default(),
             matrix,
             summary,
             filter: Filter::default(),
@@ -48,6 +50,7 @@ impl Bench {
     fn view(&self) -> View<'_> {
         View {
             fleet: &self.fleet,
+            stats: &self.stats,
             matrix: &self.matrix,
             summary: &self.summary,
             filter: &self.filter,
