@@ -1,11 +1,6 @@
 //! `stats`: what containers use, one by one or summed up; once, or again and again.
 
-use std::{
-    collections::BTreeMap,
-    io::IsTerminal as _,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, io::IsTerminal as _, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -136,9 +131,7 @@ fn rows(fleet: &Fleet, book: &Book, filter: &Selector, by: StatsBy, now: DateTim
             let key = match by {
                 StatsBy::Container => (at, container.name.to_string(), container.key.id.to_string()),
                 StatsBy::Host => (at, host.spec.id.to_string(), String::new()),
-                StatsBy::Service => {
-                    (usize::from(identity.service.app.is_none()), identity.service.to_string(), String::new())
-                }
+                StatsBy::Service => (usize::from(identity.service.app.is_none()), identity.service.to_string(), String::new()),
                 StatsBy::App => {
                     let app = &identity.service.app;
                     (usize::from(app.is_none()), app.as_ref().map_or_else(none, ToString::to_string), String::new())

@@ -42,7 +42,11 @@ pub fn run(global: &Global, terms: &[String], output: Output) -> Result<Exit, Fa
             return Err(Failure::usage(format!("{:?} matches no running container", terms.join(" "))));
         }
         if found.len() > MOST {
-            return Err(Failure::usage(format!("{:?} matches {} containers; add terms until {MOST} are left", terms.join(" "), found.len())));
+            return Err(Failure::usage(format!(
+                "{:?} matches {} containers; add terms until {MOST} are left",
+                terms.join(" "),
+                found.len()
+            )));
         }
         let mut rows = Vec::with_capacity(found.len());
         let mut failed = false;

@@ -6,8 +6,8 @@
 mod backoff;
 pub mod docker;
 mod host;
-mod machine;
 pub mod logs;
+mod machine;
 mod report;
 mod sampler;
 mod session;

@@ -162,8 +162,14 @@ fn of_line(host: &HostId, line: &Line) -> Vec<(ContainerDetail, ImageFact)> {
             ports: public.into_iter().collect(),
             ..container(host.as_str(), &name, &reference)
         };
-        let detail =
-            ContainerDetail { summary, started: Some(made + TimeDelta::seconds(1)), finished: None, restarts: 0, oom_killed: false, cpu_limit: None };
+        let detail = ContainerDetail {
+            summary,
+            started: Some(made + TimeDelta::seconds(1)),
+            finished: None,
+            restarts: 0,
+            oom_killed: false,
+            cpu_limit: None,
+        };
         let fact = ImageFact {
             id: id.clone(),
             repo_digests: vec![format!("{place}@sha256:{digest}{}", &hex(digest)[6..]).into()],

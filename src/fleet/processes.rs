@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn rows_fit_their_titles_and_secrets_stay_secret() {
-        let told = json!({ "Titles": ["PID", "CMD"], "Processes": [["1", "serve --password hunter2\u{1b}[2J"], ["2"], null, ["3", "sh", "x"]] });
+        let told =
+            json!({ "Titles": ["PID", "CMD"], "Processes": [["1", "serve --password hunter2\u{1b}[2J"], ["2"], null, ["3", "sh", "x"]] });
         let read = Processes::parse(&told);
         assert_eq!(read.titles, ["PID", "CMD"]);
         assert_eq!(read.processes.len(), 4);

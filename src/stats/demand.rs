@@ -106,7 +106,11 @@ mod tests {
     #[test]
     fn each_container_is_wanted_once_and_nearest() {
         let mut wanted = Wanted { near: vec![key("a", "2"), key("a", "1")], every: Duration::from_secs(5), ..Wanted::default() };
-        wanted.merge(Wanted { rest: vec![key("a", "1"), key("a", "3"), key("b", "9")], every: Duration::from_secs(2), ..Wanted::default() });
+        wanted.merge(Wanted {
+            rest: vec![key("a", "1"), key("a", "3"), key("b", "9")],
+            every: Duration::from_secs(2),
+            ..Wanted::default()
+        });
         wanted.merge(Wanted { machines: vec!["c".into()], every: Duration::from_secs(9), ..Wanted::default() });
         wanted.merge(Wanted { every: Duration::from_millis(1), ..Wanted::default() });
         let demands = wanted.by_host();

@@ -245,13 +245,15 @@ Filesystem     1024-blocks    Used Available Capacity Mounted on
     fn what_the_fixed_command_prints_is_read() {
         let sample = MachineSample::parse(TOLD).unwrap();
         let disk = Disk { used: 5_541_048 << 10, available: 33_675_600 << 10 };
-        let whole =
-            MachineSample { ticks: 1000, busy: 150, cpus: 2, memory: 16 << 20, available: 4 << 20, load: 0.52, disk: Some(disk) };
+        let whole = MachineSample { ticks: 1000, busy: 150, cpus: 2, memory: 16 << 20, available: 4 << 20, load: 0.52, disk: Some(disk) };
         assert_eq!(sample, whole);
         assert_eq!(format!("{:.0}", disk.share() * 100.0), "14");
         let without = TOLD.split("Filesystem").next().unwrap();
         assert_eq!(MachineSample::parse(without).unwrap().disk, None);
-        assert_eq!(MachineSample::parse("Darwin").unwrap_err().to_string(), "no /proc/stat in what it told: not Linux, or a restricted shell");
+        assert_eq!(
+            MachineSample::parse("Darwin").unwrap_err().to_string(),
+            "no /proc/stat in what it told: not Linux, or a restricted shell"
+        );
     }
 
     #[test]

@@ -62,7 +62,9 @@ mod tests {
     fn the_budget_decides_when_there_is_much_to_measure() {
         let every = Duration::from_secs(2);
         assert!((rate(None, 1.0) - 8.0).abs() < 1e-9);
-        for (near, rest, expected) in [(4, 0, (2.0, 2.0)), (16, 0, (2.0, 2.0)), (60, 0, (7.5, 2.0)), (20, 80, (3.6, 33.3)), (2, 8, (2.0, 2.0))] {
+        for (near, rest, expected) in
+            [(4, 0, (2.0, 2.0)), (16, 0, (2.0, 2.0)), (60, 0, (7.5, 2.0)), (20, 80, (3.6, 33.3)), (2, 8, (2.0, 2.0))]
+        {
             assert_eq!(seconds(pace(near, rest, every, rate(None, 1.0))), expected, "{near} and {rest}");
         }
     }

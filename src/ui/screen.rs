@@ -251,7 +251,9 @@ impl Screen {
                 self.layers.push(Box::new(Help::open(view.keymap, self.panel().id().context(), Some(context))));
                 Vec::new()
             }
-            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelResources | Action::PanelEvents if is_full => {
+            Action::PanelVersions | Action::PanelContainers | Action::PanelHosts | Action::PanelResources | Action::PanelEvents
+                if is_full =>
+            {
                 self.layers.clear();
                 self.act_everywhere(action, view)
             }

@@ -56,14 +56,8 @@ impl Stage {
             ports: Vec::new(),
             command: old.command.clone(),
         };
-        let detail = crate::fleet::ContainerDetail {
-            summary,
-            started: Some(at),
-            finished: None,
-            restarts: 0,
-            oom_killed: false,
-            cpu_limit: None,
-        };
+        let detail =
+            crate::fleet::ContainerDetail { summary, started: Some(at), finished: None, restarts: 0, oom_killed: false, cpu_limit: None };
         self.apply(Delta::Inspected { host: key.host.clone(), container: Box::new(detail), at });
     }
 

@@ -114,9 +114,30 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         Just(json!("9999-12-31T23:59:59Z")),
     ];
     let key = prop::sample::select(vec![
-        "read", "cpu_stats", "cpu_usage", "total_usage", "percpu_usage", "system_cpu_usage", "online_cpus", "memory_stats", "usage",
-        "limit", "stats", "inactive_file", "total_inactive_file", "networks", "network", "rx_bytes", "tx_bytes", "blkio_stats",
-        "io_service_bytes_recursive", "op", "value", "pids_stats", "current", "x",
+        "read",
+        "cpu_stats",
+        "cpu_usage",
+        "total_usage",
+        "percpu_usage",
+        "system_cpu_usage",
+        "online_cpus",
+        "memory_stats",
+        "usage",
+        "limit",
+        "stats",
+        "inactive_file",
+        "total_inactive_file",
+        "networks",
+        "network",
+        "rx_bytes",
+        "tx_bytes",
+        "blkio_stats",
+        "io_service_bytes_recursive",
+        "op",
+        "value",
+        "pids_stats",
+        "current",
+        "x",
     ]);
     leaf.prop_recursive(5, 64, 8, move |inner| {
         prop_oneof![

@@ -75,7 +75,10 @@ mod tests {
     #[test]
     fn figures_stay_narrow() {
         assert_eq!([0.0, 0.347, 9.999, 12.44, 128.3].map(cores), ["0.00", "0.35", "10.0", "12.4", "128"]);
-        assert_eq!([0.0, 12.0, 1023.0, 1500.0, 61.0 * 1024.0 * 1024.0, 3e12].map(short_bytes), ["0", "12B", "1.0K", "1.5K", "61.0M", "2.7T"]);
+        assert_eq!(
+            [0.0, 12.0, 1023.0, 1500.0, 61.0 * 1024.0 * 1024.0, 3e12].map(short_bytes),
+            ["0", "12B", "1.0K", "1.5K", "61.0M", "2.7T"]
+        );
         assert_eq!([0.071, 1.0, 40.0].map(percent), ["7%", "100%", "999%"]);
         assert!((0..70).map(|power| 2f64.powi(power) * 0.9996).all(|size| short_bytes(size).len() <= 5));
     }

@@ -12,6 +12,7 @@ mod tests;
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use self::{
@@ -39,6 +40,9 @@ const TALL: u16 = 18;
 /// No container is measured more often than this while somebody looks; how often really is a matter of the budget.
 const EVERY: Duration = Duration::from_secs(2);
 
+/// Between two times that changes of the fleet are worked out.
+const REST: TimeDelta = TimeDelta::seconds(1);
+
 /// The panel's own state.
 #[derive(Default)]
 pub struct Resources {
@@ -47,6 +51,12 @@ pub struct Resources {
     span: Span,
     near: Vec<Near>,
     painted: Painted,
+    /// What selected the rows when the tree was last arranged; `None`: it was never looked at.
+    filter: Option<String>,
+    /// Something changed that is not worked out yet.
+    stale: bool,
+    /// When everything was last worked out.
+    worked: Option<DateTime<Utc>>,
 }
 
 impl Resources {
@@ -57,14 +67,33 @@ impl Resources {
     }
 
     fn arrange(&mut self, view: &View<'_>) {
+        self.filter = Some(view.filter.text().to_owned());
         self.tree.arrange(view);
-        self.cursor.settle(self.tree.nodes());
+        self.worked_out(view);
     }
 
     fn work_out(&mut self, view: &View<'_>) {
         self.tree.rebuild(view);
+        self.worked_out(view);
+    }
+
+    fn worked_out(&mut self, view: &View<'_>) {
         self.cursor.settle(self.tree.nodes());
         self.near = find_nearest(view.fleet, view.stats, view.now);
+        (self.stale, self.worked) = (false, Some(view.now));
+    }
+
+    /// Works out what changed, once in a while: a tree over a fleet in turmoil is not made anew for every frame.
+    fn catch_up(&mut self, view: &View<'_>) {
+        if !self.stale {
+            return;
+        }
+        let passed = self.worked.map_or(REST, |worked| view.now - worked);
+        if passed >= REST {
+            self.work_out(view);
+        } else {
+            view.ages.within(REST - passed);
+        }
     }
 
     /// Folds what the cursor is on, or what holds it.
@@ -114,9 +143,7 @@ impl Resources {
                     && filter.is_none_or(|filter| filter.matches(container, host))
                     && match &node {
                         Node::Environment(environment) => identity.environment == *environment,
-                        Node::App(environment, app) => {
-                            identity.environment == *environment && identity.service.app.as_ref() == Some(app)
-                        }
+                        Node::App(environment, app) => identity.environment == *environment && identity.service.app.as_ref() == Some(app),
                         Node::Service(environment, service) => identity.environment == *environment && identity.service == *service,
                         Node::Host(id) => host.spec.id == *id,
                         Node::Container(key) => container.key == *key,
@@ -143,14 +170,15 @@ impl Panel for Resources {
 
     fn refresh(&mut self, refresh: Refresh<'_>, view: &View<'_>) {
         match refresh {
-            Refresh::All => self.arrange(view),
-            Refresh::Changed(change) if change.is_visible() => self.work_out(view),
-            Refresh::Changed(_) => {}
+            // Not looked at yet: there is nothing to bring up to date.
+            Refresh::All if self.filter.is_none() => {}
+            Refresh::All if self.filter.as_deref() != Some(view.filter.text()) => self.arrange(view),
+            Refresh::All => self.work_out(view),
+            Refresh::Changed(change) => self.stale |= change.is_visible(),
         }
     }
 
     fn enter(&mut self, view: &View<'_>) {
-        self.near = find_nearest(view.fleet, view.stats, view.now);
         self.arrange(view);
     }
 
@@ -161,12 +189,14 @@ impl Panel for Resources {
     /// The containers on screen first, then those that the sums on screen are made of. The line on top needs every host's own figures.
     fn wanted(&self, view: &View<'_>) -> Wanted {
         let mut wanted = Wanted { every: EVERY, ..Wanted::default() };
-        for node in &self.painted.nodes {
-            match node {
-                Node::Container(key) => wanted.near.push(key.clone()),
-                Node::Environment(_) | Node::App(..) | Node::Service(..) | Node::Host(_) => {
-                    wanted.rest.extend(Self::containers_below(node, view).cloned());
-                }
+        // What hangs below a row that is on screen is in its sum already.
+        let mut covered = u16::MAX;
+        for (node, depth) in &self.painted.nodes {
+            if let Node::Container(key) = node {
+                wanted.near.push(key.clone());
+            } else if *depth <= covered {
+                covered = *depth;
+                wanted.rest.extend(Self::containers_below(node, view).cloned());
             }
         }
         let live = view.fleet.hosts().filter(|host| host.link.is_live());
@@ -239,6 +269,7 @@ impl Panel for Resources {
     }
 
     fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
+        self.catch_up(view);
         nearest::render(buffer, area, &self.near, view);
         let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
         let (table, pane) = split(below);
@@ -270,7 +301,7 @@ impl Panel for Resources {
     }
 
     fn visible(&self, _: &View<'_>) -> Vec<ContainerKey> {
-        let keys = self.painted.nodes.iter().filter_map(|node| match node {
+        let keys = self.painted.nodes.iter().filter_map(|(node, _)| match node {
             Node::Container(key) => Some(key.clone()),
             Node::Environment(_) | Node::App(..) | Node::Service(..) | Node::Host(_) => None,
         });

@@ -186,11 +186,12 @@ impl Field {
             Self::Version => Value::Text(Arc::clone(&container.version.text)),
             Self::State => Value::Number(2 * -(trouble as i64) + i64::from(!container.is_running())),
             Self::Up => latest(container.up_since()),
-            Self::Cpu => usage(container, view)
-                .and_then(|usage| usage.cpu)
-                .map_or(Value::Unknown, |cpu| Value::Number(-((cpu * 1e6) as i64))),
-            Self::Memory => usage(container, view)
-                .map_or(Value::Unknown, |usage| Value::Number(-i64::try_from(usage.memory).unwrap_or(i64::MAX))),
+            Self::Cpu => {
+                usage(container, view).and_then(|usage| usage.cpu).map_or(Value::Unknown, |cpu| Value::Number(-((cpu * 1e6) as i64)))
+            }
+            Self::Memory => {
+                usage(container, view).map_or(Value::Unknown, |usage| Value::Number(-i64::try_from(usage.memory).unwrap_or(i64::MAX)))
+            }
             Self::Restarts => container.restarts.map_or(Value::Unknown, |count| Value::Number(-i64::try_from(count).unwrap_or(i64::MAX))),
             Self::Ports => container.ports.iter().find_map(|port| port.public).map_or(Value::Unknown, |port| Value::Number(port.into())),
             Self::Environment => container.identity.environment.as_ref().map_or(Value::Unknown, |environment| text(environment.as_str())),

@@ -105,8 +105,9 @@ fn head(node: &Node, view: &View<'_>) -> (String, Sum) {
             (in_environment(app.as_str(), environment.as_ref()), under(&holds))
         }
         Node::Service(environment, service) => {
-            let holds =
-                |container: &crate::fleet::Container| container.identity.environment == *environment && container.identity.service == *service;
+            let holds = |container: &crate::fleet::Container| {
+                container.identity.environment == *environment && container.identity.service == *service
+            };
             (in_environment(&service.to_string(), environment.as_ref()), under(&holds))
         }
         Node::Host(id) => {
@@ -152,12 +153,8 @@ fn of_machine(buffer: &mut Buffer, area: Rect, row: u16, id: &HostId, view: &Vie
         Some(usage) => {
             let cpu = usage.cpu.map_or_else(String::new, |cpu| format!("cpu {} of {} {dot} ", cores(cpu), usage.cpus));
             let memory = usage.memory as f64 / (usage.memory_total.max(1) as f64);
-            let text = format!(
-                "the host itself: {cpu}mem {} of {} {dot} load {:.2}",
-                bytes(usage.memory),
-                bytes(usage.memory_total),
-                usage.load
-            );
+            let text =
+                format!("the host itself: {cpu}mem {} of {} {dot} load {:.2}", bytes(usage.memory), bytes(usage.memory_total), usage.load);
             pen.text(&text, view.theme.style(strain_role(Strain::Memory, Some(memory), Role::Text)));
             if let Some(disk) = usage.disk {
                 let role = strain_role(Strain::Disk, Some(disk.share()), Role::Text);
@@ -292,9 +289,7 @@ fn marks(buffer: &mut Buffer, area: Rect, node: &Node, (from, to): (i64, i64), v
             (Node::App(environment, app), Some(identity)) => {
                 identity.environment == *environment && identity.service.app.as_ref() == Some(app)
             }
-            (Node::Service(environment, service), Some(identity)) => {
-                identity.environment == *environment && identity.service == *service
-            }
+            (Node::Service(environment, service), Some(identity)) => identity.environment == *environment && identity.service == *service,
         }
     };
     let mut said = String::new();

@@ -85,8 +85,8 @@ pub(super) struct Painted {
     pub rows: usize,
     /// Cells of the table.
     pub width: u16,
-    /// What is on screen.
-    pub nodes: Vec<Node>,
+    /// What is on screen, and how deep in the tree.
+    pub nodes: Vec<(Node, u16)>,
     columns: Vec<(Field, u16, u16)>,
 }
 
@@ -122,7 +122,7 @@ impl Resources {
                 Pen::new(buffer, area, row).fill(" ", ground);
             }
             self.render_line(buffer, area, row, line, ground, view);
-            self.painted.nodes.push(line.node.clone());
+            self.painted.nodes.push((line.node.clone(), line.depth));
         }
     }
 

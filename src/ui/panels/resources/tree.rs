@@ -264,14 +264,7 @@ impl Tree {
     fn lay_branch(&mut self, branch: Branch<'_>, depth: u16, view: &View<'_>) {
         let foldable = !matches!(branch.node, Node::Container(_));
         let folded = foldable.then(|| self.is_folded(&branch.node));
-        self.lines.push(Line {
-            spark: spark(&branch.node, view),
-            node: branch.node,
-            depth,
-            folded,
-            name: branch.name,
-            sum: branch.sum,
-        });
+        self.lines.push(Line { spark: spark(&branch.node, view), node: branch.node, depth, folded, name: branch.name, sum: branch.sum });
         if folded != Some(true) {
             for below in branch.below {
                 self.lay_branch(below, depth + 1, view);
