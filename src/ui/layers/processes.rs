@@ -159,3 +159,49 @@ fn render_rows(buffer: &mut Buffer, area: Rect, told: &Told, top: usize, view: &
         line(row, texts, Role::Text);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        fleet::fixture,
+        ui::fixture::{Scene, text},
+    };
+
+    fn key() -> ContainerKey {
+        ContainerKey { host: "app-09".into(), id: crate::fleet::ContainerId::new(fixture::hex("app-09/db")) }
+    }
+
+    fn paint(open: &mut Processes, scene: &Scene) -> String {
+        let area = Rect::new(0, 0, 80, 12);
+        let mut buffer = Buffer::empty(area);
+        open.render(&mut buffer, area, &scene.view());
+        text(&buffer)
+    }
+
+    #[test]
+    fn asked_told_scrolled_and_asked_again() {
+        let scene = Scene::drawn();
+        let mut open = Processes::open(RequestId(7), key());
+        assert!(paint(&mut open, &scene).contains("asking app-09"), "{}", paint(&mut open, &scene));
+        let rows: Vec<_> =
+            (1..=30).map(|pid| json!([pid.to_string(), "postgres", "12.5", format!("postgres: worker {pid} password=hunter2")])).collect();
+        let told = json!({ "Titles": ["PID", "USER", "%CPU", "COMMAND"], "Processes": rows });
+        open.answer(&Answer { request: RequestId(6), key: key(), result: Ok(json!(null)) });
+        assert!(paint(&mut open, &scene).contains("asking"), "another question's answer");
+        open.answer(&Answer { request: RequestId(7), key: key(), result: Ok(told) });
+        let shown = paint(&mut open, &scene);
+        assert!(shown.contains("Processes of db") && shown.contains("30 processes") && !shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains(" PID  USER"), "{shown}");
+        open.act(Action::ListMoveLast, &scene.view());
+        let end = paint(&mut open, &scene);
+        assert!(end.contains("worker 30") && !end.contains("worker 1 "), "{end}");
+        let again = LayerOutcome::Ask(Request::Ask(Command::ReadProcesses { request: RequestId(7), container: key() }));
+        assert_eq!(open.act(Action::LinkRetry, &scene.view()), again);
+        open.answer(&Answer { request: RequestId(7), key: key(), result: Err("container is not running".to_owned()) });
+        assert!(paint(&mut open, &scene).contains("app-09: container is not running"));
+        assert_eq!(open.act(Action::LayerClose, &scene.view()), LayerOutcome::Close);
+    }
+}
