@@ -35,9 +35,11 @@ const MACHINE_REFUSED: Duration = Duration::from_secs(300);
 const SLOW: Duration = Duration::from_millis(2500);
 
 /// One container in demand.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Slot {
     near: bool,
+    /// Since when it is in demand.
+    since: Instant,
     /// When it was last asked for.
     asked: Option<Instant>,
     /// Answers so far: a first pair is asked for sooner.
@@ -101,11 +103,11 @@ impl Sampler {
     }
 
     /// Measures this from now on. What was in demand before keeps its turn.
-    pub(super) fn demand(&mut self, demand: Demand) {
+    pub(super) fn demand(&mut self, demand: Demand, now: Instant) {
         let mut slots = IndexMap::with_capacity(demand.near.len() + demand.rest.len());
         for (ids, near) in [(&demand.near, true), (&demand.rest, false)] {
             for id in ids {
-                let known = self.slots.get(id).copied().unwrap_or_default();
+                let known = self.slots.get(id).copied().unwrap_or(Slot { near, since: now, asked: None, answers: 0, dead: false });
                 slots.insert(id.clone(), Slot { near, ..known });
             }
         }
@@ -129,7 +131,7 @@ impl Sampler {
         if slot.dead || self.flying.contains(id) {
             return None;
         }
-        let Some(asked) = slot.asked else { return Some(now) };
+        let Some(asked) = slot.asked else { return Some(slot.since) };
         let wait = match slot.answers {
             1 => PAIR,
             _ if slot.near => pace.near,
@@ -152,8 +154,8 @@ impl Sampler {
             return None;
         }
         let pace = self.pace();
-        let dues = self.slots.iter().enumerate().filter_map(|(at, (id, slot))| Some((self.due(id, slot, pace, now)?, !slot.near, at)));
-        let (.., at) = dues.filter(|(due, ..)| *due <= now).min()?;
+        let dues = self.slots.iter().enumerate().filter_map(|(at, (id, slot))| Some((!slot.near, self.due(id, slot, pace, now)?, at)));
+        let (.., at) = dues.filter(|(_, due, _)| *due <= now).min()?;
         let (id, slot) = self.slots.get_index_mut(at)?;
         slot.asked = Some(now);
         let id = id.clone();

@@ -110,7 +110,7 @@ impl<'a> Session<'a> {
         memory: &'a mut Memory,
     ) -> Self {
         let mut sampler = Sampler::new(Instant::now());
-        sampler.demand(memory.demand.clone());
+        sampler.demand(memory.demand.clone(), Instant::now());
         Self {
             host,
             shared,
@@ -324,7 +324,7 @@ impl<'a> Session<'a> {
             }
             HostCommand::Measure(demand) => {
                 self.memory.demand = demand.clone();
-                self.sampler.demand(demand);
+                self.sampler.demand(demand, Instant::now());
             }
             HostCommand::History { since, until } => {
                 let (client, host) = (self.client.clone(), self.host.clone());

@@ -47,6 +47,7 @@ fn run(sampler: &mut Sampler, from: Instant, seconds: u64, took: Duration) -> (H
             moments.push(now - from);
             flying.push((now, id));
         }
+        sampler.told(now);
         let wake = sampler.wake(now);
         assert!(wake.is_none_or(|wake| wake + Duration::from_millis(50) > now), "it would wake for nothing");
     }
@@ -57,7 +58,7 @@ fn run(sampler: &mut Sampler, from: Instant, seconds: u64, took: Duration) -> (H
 fn a_screen_is_answered_at_once_and_then_within_the_budget() {
     let start = Instant::now();
     let mut sampler = Sampler::new(start);
-    sampler.demand(demand(60, 0));
+    sampler.demand(demand(60, 0), start);
     let (asked, moments) = run(&mut sampler, start, 120, Duration::from_millis(20));
     let first: Vec<&Duration> = moments.iter().filter(|at| at.as_secs() < 1).collect();
     assert!((30..=45).contains(&first.len()), "a first look is answered from what was saved: {}", first.len());
@@ -74,7 +75,7 @@ fn a_screen_is_answered_at_once_and_then_within_the_budget() {
 fn few_are_measured_as_often_as_asked_and_a_pair_comes_first() {
     let start = Instant::now();
     let mut sampler = Sampler::new(start);
-    sampler.demand(demand(1, 0));
+    sampler.demand(demand(1, 0), start);
     let (_, moments) = run(&mut sampler, start, 10, Duration::from_millis(20));
     assert_eq!(moments.iter().map(|at| at.as_millis()).collect::<Vec<_>>(), [0, 1200, 3200, 5200, 7200, 9200]);
 }
@@ -83,7 +84,7 @@ fn few_are_measured_as_often_as_asked_and_a_pair_comes_first() {
 fn what_is_looked_at_comes_before_what_a_sum_needs() {
     let start = Instant::now();
     let mut sampler = Sampler::new(start);
-    sampler.demand(demand(10, 190));
+    sampler.demand(demand(10, 190), start);
     let (asked, _) = run(&mut sampler, start, 300, Duration::from_millis(20));
     let of = |range| ids(range).iter().map(|id| asked.get(id).copied().unwrap_or(0)).min().unwrap();
     assert!(of(0..10) >= 100 && of(10..200) >= 4, "{} {}", of(0..10), of(10..200));
@@ -95,10 +96,10 @@ fn nothing_in_demand_is_nothing_asked() {
     let mut sampler = Sampler::new(start);
     sampler.described();
     assert_eq!((sampler.next(start), sampler.wake(start)), (None, None));
-    sampler.demand(Demand { machine: true, ..demand(3, 0) });
+    sampler.demand(Demand { machine: true, ..demand(3, 0) }, start);
     assert_eq!(sampler.next(start), Some(Next::Machine));
     assert!(matches!(sampler.next(start), Some(Next::Container(_))));
-    sampler.demand(Demand::default());
+    sampler.demand(Demand::default(), start);
     let later = start + Duration::from_secs(60);
     assert_eq!((sampler.next(later), sampler.wake(later)), (None, None));
     // An answer that was on its way is not told any more.
@@ -112,7 +113,7 @@ fn an_engine_in_trouble_is_asked_less() {
     let count = |prepare: &dyn Fn(&mut Sampler), took| {
         let mut sampler = Sampler::new(start);
         prepare(&mut sampler);
-        sampler.demand(demand(100, 0));
+        sampler.demand(demand(100, 0), start);
         run(&mut sampler, start, 120, took).1.len()
     };
     let usual = count(&|_| {}, Duration::from_millis(20));
@@ -127,7 +128,7 @@ fn an_engine_in_trouble_is_asked_less() {
 fn failures_narrow_the_way_and_what_is_gone_is_left_alone() {
     let start = Instant::now();
     let mut sampler = Sampler::new(start);
-    sampler.demand(demand(2, 0));
+    sampler.demand(demand(2, 0), start);
     let all: Vec<Next> = std::iter::from_fn(|| sampler.next(start)).collect();
     assert_eq!(all.len(), 2);
     let gone = EngineError::Status { status: 404, message: "No such container".to_owned() };
@@ -137,8 +138,8 @@ fn failures_narrow_the_way_and_what_is_gone_is_left_alone() {
     assert_eq!(sampler.width, WIDTH / 2);
     let later = start + Duration::from_secs(30);
     assert_eq!(std::iter::from_fn(|| sampler.next(later)).collect::<Vec<_>>(), [Next::Container(ids(1..2).remove(0))]);
-    sampler.demand(Demand::default());
-    sampler.demand(demand(2, 0));
+    sampler.demand(Demand::default(), start);
+    sampler.demand(demand(2, 0), start);
     sampler.flying.clear();
     assert_eq!(std::iter::from_fn(|| sampler.next(later)).count(), 2, "wanted anew, tried anew");
 }
@@ -147,7 +148,7 @@ fn failures_narrow_the_way_and_what_is_gone_is_left_alone() {
 fn a_host_is_asked_when_its_engine_is_known_and_seldom_after_a_refusal() {
     let start = Instant::now();
     let mut sampler = Sampler::new(start);
-    sampler.demand(Demand { machine: true, every_ms: 2000, ..Demand::default() });
+    sampler.demand(Demand { machine: true, every_ms: 2000, ..Demand::default() }, start);
     assert_eq!(sampler.next(start), None);
     sampler.described();
     assert_eq!(sampler.next(start), Some(Next::Machine));

@@ -99,7 +99,7 @@ fn what_is_missing_or_odd_is_unknown() {
     let sample = Sample::parse(odd.to_string().as_bytes()).unwrap().unwrap();
     assert_eq!((sample.read, sample.cpu, sample.system, sample.cpus), (None, 1_500_000_000, Some(12), 3));
     assert_eq!((sample.memory, sample.memory_limit, sample.network, sample.pids), (4096, None, None, None));
-    assert!(Sample::parse(b"[]").is_err() && Sample::parse(b"\xff").is_err() && Sample::parse(b"{\"read\":").is_err());
+    assert!(Sample::parse(b"5").is_err() && Sample::parse(b"\xff").is_err() && Sample::parse(b"{\"read\":").is_err());
 }
 
 /// Any JSON value, a few levels deep.
