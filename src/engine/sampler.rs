@@ -193,8 +193,12 @@ impl Sampler {
         let container = (self.flying.len() < self.width).then(|| {
             let pace = self.pace();
             let due = self.slots.iter().filter_map(|(id, slot)| self.due(id, slot, pace, now)).min()?;
-            let missing = (1.0 - self.tokens).max(0.0);
-            Some(due.max(self.filled + Duration::from_secs_f64((missing / self.rate()).min(3600.0))))
+            if self.tokens >= 1.0 {
+                return Some(due);
+            }
+            // A moment longer: rounding must not wake us for a token that is not whole.
+            let missing = ((1.0 - self.tokens) / self.rate()).min(3600.0);
+            Some(due.max(self.filled + Duration::from_secs_f64(missing) + Duration::from_millis(1)))
         });
         [gathered, machine, container.flatten()].into_iter().flatten().min()
     }

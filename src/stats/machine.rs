@@ -275,7 +275,7 @@ Filesystem     1024-blocks    Used Available Capacity Mounted on
     proptest! {
         #[test]
         fn any_text_is_survived(text in "([a-zA-Z0-9%/: .-]{0,40}\n){0,12}", numbers in prop::collection::vec(any::<u64>(), 10)) {
-            drop(MachineSample::parse(&text));
+            let _survived = MachineSample::parse(&text);
             let line = numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
             let full = format!("cpu {line}\nMemTotal: {} kB\n1.0 1.0 1.0 1/1 1\nFilesystem\n{line} 5% /\n", numbers[0]);
             if let Ok(sample) = MachineSample::parse(&full) {
