@@ -87,7 +87,12 @@ fn tables(rows: &[Row], width: Option<usize>) -> String {
         let mut columns = vec![Column::new("HOST").whole(), Column::new("NAME").least(16)];
         for (index, title) in first.processes.titles.iter().enumerate() {
             let column = Column::new(title.clone());
-            columns.push(if index == last { column.least(20) } else { column.whole() });
+            columns.push(match index {
+                _ if index == last => column.least(20),
+                0 => column.whole(),
+                // The command says more than the rest: what stands farther right goes first.
+                _ => column.whole().rank(u8::try_from(index).unwrap_or(u8::MAX)),
+            });
         }
         let mut table = Table::new(columns);
         for row in same {

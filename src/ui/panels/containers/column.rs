@@ -80,7 +80,7 @@ impl Field {
             Self::State => ("STATE", Align::Left, 13, 13, 1),
             Self::Up => ("UP", Align::Right, AS_OF, AS_OF, 4),
             Self::Cpu => ("CPU", Align::Right, 4, 4, 5),
-            Self::Memory => ("MEM", Align::Right, 5, 10, 5),
+            Self::Memory => ("MEM", Align::Right, 10, 10, 5),
             Self::Restarts => ("RESTARTS", Align::Right, 8, 10, 6),
             Self::Ports => ("PORTS", Align::Left, 16, 28, 7),
             Self::Environment => ("ENVIRONMENT", Align::Left, 11, 16, 8),
@@ -159,8 +159,9 @@ impl Field {
             },
             Self::Cpu => usage(container, view).and_then(|usage| usage.cpu).map_or(none.into(), |cpu| cores(cpu).into()),
             Self::Memory => usage(container, view).map_or(none.into(), |usage| {
-                let share = memory_share(container, view).map_or_else(String::new, |share| format!(" {:>4}", percent(share)));
-                format!("{}{share}", short_bytes(usage.memory as f64)).into()
+                // The share has its place also where there is none, or the bytes would not line up.
+                let share = memory_share(container, view).map_or_else(String::new, percent);
+                format!("{} {share:>4}", short_bytes(usage.memory as f64)).into()
             }),
             Self::Restarts => container.restarts.map_or(none.into(), |count| count.to_string().into()),
             Self::Ports => ports_text(&container.ports, view.theme).into(),

@@ -64,7 +64,11 @@ pub(super) fn render(buffer: &mut Buffer, area: Rect, node: &Node, span: Span, v
         return;
     }
     let (title, sum) = head(node, view);
-    let cells = usize::from(area.width.saturating_sub(2));
+    // Where there is no room for two charts one below the other, the first two stand side by side.
+    let rows = area.height - 2 - if matches!(node, Node::Host(_)) { 2.min(area.height - 2) } else { 0 };
+    let halved = rows < 6 && area.width >= 60;
+    let width = if halved { (area.width - 4) / 2 } else { area.width - 2 };
+    let cells = usize::from(width);
     let (from, to) = range(node, span, cells, view);
     let past = crate::text::age(chrono::TimeDelta::seconds(to - from));
     frame::rule(buffer, area, 0, &format!(" {title} "), &format!(" last {past} "), view);
@@ -75,14 +79,18 @@ pub(super) fn render(buffer: &mut Buffer, area: Rect, node: &Node, span: Span, v
     let charts = charts(node, &sum, cells, from, to, view);
     // As many as can be read; the first ones matter most.
     let room = area.height.saturating_sub(row + 1);
-    let count = (room / 3).clamp(1, u16::try_from(charts.len()).unwrap_or(1));
-    let each = room / count;
-    for chart in charts.iter().take(usize::from(count)) {
-        let place = Rect { y: area.y + row, height: each.min(9), x: area.x + 1, width: area.width.saturating_sub(2) };
-        chart.render(buffer, place, view);
-        row += place.height;
+    let count = if halved { 1 } else { (room / 3).clamp(1, u16::try_from(charts.len()).unwrap_or(1)) };
+    let (each, columns) = (room / count, if halved { 2 } else { 1 });
+    let place = |row: u16, column: u16, height: u16| Rect { x: area.x + 1 + column * (width + 2), y: area.y + row, width, height };
+    for line in charts.chunks(usize::from(columns)).take(usize::from(count)) {
+        for (column, chart) in (0..columns).zip(line) {
+            chart.render(buffer, place(row, column, each), view);
+        }
+        row += each;
     }
-    marks(buffer, Rect { y: area.y + row, height: 1, x: area.x + 1, width: area.width.saturating_sub(2) }, node, (from, to), view);
+    for column in 0..columns {
+        marks(buffer, place(row, column, 1), node, (from, to), view);
+    }
 }
 
 /// What it is called, and what it uses now.

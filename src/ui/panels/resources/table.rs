@@ -177,6 +177,8 @@ fn column(field: Field, names: usize, sort: Sort) -> Column {
         | Field::Pids
         | Field::Restarts => least,
     };
+    // Names that cannot be told apart are none: other columns give way first.
+    let least = if field == Field::Name { wanted.min(26) } else { least };
     Column { title, align: field.align(), min: least.max(heading), wanted: wanted.max(heading), priority }
 }
 
