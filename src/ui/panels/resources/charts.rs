@@ -81,7 +81,12 @@ pub(super) fn render(buffer: &mut Buffer, area: Rect, node: &Node, span: Span, v
     let room = area.height.saturating_sub(row + 1);
     let count = if halved { 1 } else { (room / 3).clamp(1, u16::try_from(charts.len()).unwrap_or(1)) };
     let (each, columns) = (room / count, if halved { 2 } else { 1 });
-    let place = |row: u16, column: u16, height: u16| Rect { x: area.x + 1 + column * (width + 2), y: area.y + row, width, height };
+    let place = |row: u16, column: u16, height: u16| Rect {
+        x: area.x + 1 + column * (width + 2),
+        y: area.y + row,
+        width,
+        height: height.min(area.height.saturating_sub(row)),
+    };
     for line in charts.chunks(usize::from(columns)).take(usize::from(count)) {
         for (column, chart) in (0..columns).zip(line) {
             chart.render(buffer, place(row, column, each), view);
