@@ -50,7 +50,7 @@ prove: setup-test
 ## The figures, beside the peers that are installed (make bench PEERS=1 installs them below target/).
 bench: setup-test peers
 	cargo build --release --locked
-	cargo test --release --locked --test bench --test bench_logs
+	cargo test --release --locked --test bench --test bench_logs --test bench_stats
 
 peers:
 ifdef PEERS

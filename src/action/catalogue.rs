@@ -84,6 +84,7 @@ catalogue! {
     PanelContainers          "panel.containers"         Global         Never   View  once  []                                      "Show every container of every host.";
     PanelHosts               "panel.hosts"              Global         Never   View  once  []                                      "Show the hosts and their links.";
     PanelLogs                "panel.logs"               Global         Never   View  once  []                                      "Show the logs that were opened last.";
+    PanelResources           "panel.resources"          Global         Never   View  once  []                                      "Show what everything uses.";
     PanelEvents              "panel.events"             Global         Never   View  once  []                                      "Show what the engines report.";
     PanelTriage              "panel.triage"             Global         Never   View  once  []                                      "Show what is bad now, the worst first.";
     PanelStock               "panel.stock"              Global         Never   View  once  []                                      "Show images, volumes and networks.";
@@ -104,12 +105,14 @@ catalogue! {
     FilterClear              "filter.clear"             Global         Never   View  once  []                                      "Show all rows again.";
     SelectionOpen            "selection.open"           Global         Never   View  once  [Group Service Container Host Event Entry] "Open what the cursor is on.";
     SelectionInspect         "selection.inspect"        Global         Never   View  once  [Container Host Event]                  "Show all that the engine knows about it.";
+    SelectionProcesses       "selection.processes"      Global         Never   View  once  [Container]                             "Show its processes.";
     SelectionCopyName        "selection.copy-name"      Global         Never   View  once  [Service Container Host Event]          "Copy its name.";
     SelectionCopyId          "selection.copy-id"        Global         Never   View  once  [Container Event]                       "Copy its id.";
     SelectionCopyVersion     "selection.copy-version"   Global         Never   View  once  [Service Container]                     "Copy its version.";
     RowMark                  "row.mark"                 Global         Never   View  held  [Container Entry]                       "Mark or unmark the row.";
     RowClearMarks            "row.clear-marks"          Global         Never   View  once  []                                      "Unmark every row.";
-    GroupFold                "group.fold"               Global         Never   View  once  [Group Service Container Event]         "Fold or unfold the group.";
+    GroupFold                "group.fold"               Global         Never   View  once  [Group Service Container Host Event]    "Fold or unfold the group.";
+    UsageToggle              "usage.toggle"             Global         Never   View  once  []                                      "Show or hide processors and memory.";
     SelectionLogs            "selection.open-logs"      Global         Never   View  once  []                                      "Read the logs of what is selected.";
     LogsOpenMatching         "logs.open-matching"       Global         Never   View  once  []                                      "Read the logs of all that the filter selects.";
     VersionsTurn             "view.turn"                Versions       Never   View  once  []                                      "Turn the columns: environments or hosts.";
@@ -138,6 +141,10 @@ catalogue! {
     LogsExport               "logs.export"              Logs           Never   View  once  []                                      "Write the lines to a file, or copy them.";
     LogsSearchFleet          "logs.search-fleet"        Logs           Never   View  once  []                                      "Search the whole logs on all their hosts.";
     LogsClose                "logs.close"               Logs           Never   View  once  []                                      "End this stream.";
+    ResourcesTurn            "resources.turn"           Resources      Never   View  once  []                                      "Turn the tree: environments or hosts.";
+    ResourcesSort            "resources.sort"           Resources      Never   View  once  []                                      "Sort by the next column.";
+    ResourcesReverseSort     "resources.reverse-sort"   Resources      Never   View  once  []                                      "Turn the order of the sort around.";
+    ResourcesSpan            "resources.span"           Resources      Never   View  once  []                                      "Show a longer or shorter time.";
     InspectFindNext          "inspect.find-next"        Inspect        Never   View  held  []                                      "Go to the next place that the search found.";
     InspectFindPrevious      "inspect.find-previous"    Inspect        Never   View  held  []                                      "Go to the place before that it found.";
     ContainerExec            "container.exec"           Global         Never   Act   once  [Container]                             "Open a shell in it.";

@@ -22,6 +22,13 @@ pub enum Command {
         /// Which.
         container: ContainerKey,
     },
+    /// Fetch a container's processes; comes back as an [`Answer`].
+    ReadProcesses {
+        /// Ties the answer to it.
+        request: RequestId,
+        /// Which.
+        container: ContainerKey,
+    },
 }
 
 /// Ties an [`Answer`] to the [`Command`] that asked for it.

@@ -72,6 +72,7 @@ contexts! {
     ActMenu       Layer  false "act-menu"       "What can be done to the selected or marked containers.";
     ActResults    Layer  false "act-results"    "How far an act is on each of its targets.";
     Inspect       Layer  false "inspect"        "What the engine knows about one object, whole.";
+    Processes     Layer  false "processes"      "The processes of one container.";
     ColumnChooser Layer  false "column-chooser" "Which columns a table shows.";
     ThemePicker   Layer  false "theme-picker"   "The themes, tried on while the cursor moves.";
     Menu          Layer  false "menu"           "A short list to choose one from.";

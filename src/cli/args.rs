@@ -185,6 +185,23 @@ pub enum Verb {
         #[command(flatten)]
         output: Output,
     },
+    /// What containers, services, apps, environments or hosts use now
+    #[command(
+        after_help = "Examples:\n  quarterdeck stats app:shop env:production --once\n  quarterdeck stats --by service\n  quarterdeck stats --by host --once --format json\n\nRates (net, io) are bytes a second. Memory is what docker stats counts: without unused page cache.\nA sum holds what runs; its limits are there when each part has one. In JSON, cpu is in cores.\nHow often is measured is a matter of what it costs the engines: at most 2 % of one core each."
+    )]
+    Stats {
+        /// Terms that must all hold, such as app:shop service:web; without them, everything
+        selector: Vec<String>,
+        /// What the rows are
+        #[arg(long, value_enum, default_value_t = StatsBy::Container)]
+        by: StatsBy,
+        /// Measure once and end
+        #[arg(long)]
+        once: bool,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
     /// Write all that a colleague needs to take over to one file, secrets masked
     #[command(
         after_help = "Examples:\n  quarterdeck bundle\n  quarterdeck bundle --out /tmp/night.tar.gz app:shop env:production\n\nIt holds versions, triage, hosts, events, and the last lines and documents of what is troubled;\nits README says what could not be had."
@@ -195,6 +212,16 @@ pub enum Verb {
         out: Option<PathBuf>,
         /// Terms that must all hold, such as app:shop env:production
         selector: Vec<String>,
+    },
+    /// The processes of containers
+    #[command(after_help = "Examples:\n  quarterdeck top name:shop-web-1\n  quarterdeck top service:worker env:production")]
+    Top {
+        /// Terms that must all hold, such as app:shop service:web
+        #[arg(required = true)]
+        selector: Vec<String>,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
     },
     /// Everything the engine says of one container, secrets masked
     #[command(after_help = "Examples:\n  quarterdeck inspect name:shop-web-1\n  quarterdeck inspect host:app-01 service:web")]
@@ -451,6 +478,21 @@ pub enum Columns {
     Host,
 }
 
+/// What the rows of `stats` are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StatsBy {
+    /// One a container.
+    Container,
+    /// One a service.
+    Service,
+    /// One an app.
+    App,
+    /// One an environment.
+    Environment,
+    /// One a host: the sum of its containers.
+    Host,
+}
+
 /// Shells that completions are made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
@@ -516,6 +558,9 @@ mod tests {
             "rename name:web --to web-2",
             "check env:production --format json",
             "bundle --out /tmp/x.tar.gz app:shop",
+            "stats",
+            "stats app:shop --by service --once --format json",
+            "top name:web",
             "doctor",
             "doctor identity",
             "themes",
@@ -539,6 +584,8 @@ mod tests {
             ("events --since yesterday", "is no time"),
             ("versions --by hosts", "host"),
             ("inspect", "SELECTOR"),
+            ("top", "SELECTOR"),
+            ("stats --by hosts", "host"),
             ("logs", "SELECTOR"),
             ("exec", "SELECTOR"),
             ("cp name:web:/etc/hosts", "SELECTOR:PATH"),

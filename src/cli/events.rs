@@ -109,6 +109,7 @@ async fn follow(watch: &mut Watch, filter: &Selector, span: Span, format: Format
                 }
             }
             Some(News::Link(host)) => complain(&turned(watch.fleet(), &host)),
+            Some(News::Measured) => {}
             None => return Ok(()),
         }
     }

@@ -26,6 +26,7 @@ use crate::{
     engine::{DocumentPort, Engine, HostCommand, Question, Report, exec::ExecPort, logs::LogPort, transport::CONNECT_LIMIT},
     stock::Stock,
     fleet::{Change, Container, ContainerKey, Delta, EngineEvent, Fleet, Host, HostId, ImageId, LinkState, Selector},
+    stats::{Book, Demand, Wanted},
 };
 
 /// A little longer than one connection may take, so that a host that does not answer is told in its transport's own words.
@@ -61,6 +62,7 @@ struct Known {
 /// The links of one verb and what is known through them.
 pub struct Watch {
     fleet: Fleet,
+    book: Book,
     engine: Engine,
     reports: mpsc::Receiver<Report>,
     known: HashMap<HostId, Known>,
@@ -72,6 +74,7 @@ pub struct Watch {
     stocked: HashMap<HostId, Result<(), String>>,
     /// What became of acts and was not asked for yet.
     acted: VecDeque<(ActId, ActWord)>,
+    demands: HashMap<HostId, Demand>,
     /// Hosts that were not ready in time.
     late: IndexSet<HostId>,
     /// What changed since [`Watch::change`] last told.
@@ -84,6 +87,8 @@ pub enum News {
     Event(std::sync::Arc<EngineEvent>),
     /// A host's link, lost or back.
     Link(HostId),
+    /// Something was measured.
+    Measured,
 }
 
 impl Watch {
@@ -95,6 +100,7 @@ impl Watch {
         let (engine, reports) = sources.start()?;
         Ok(Self {
             fleet: Fleet::new(sources.specs(), sources.rules.clone()),
+            book: Book::default(),
             engine,
             reports,
             known: HashMap::new(),
@@ -103,6 +109,7 @@ impl Watch {
             stocks: Vec::new(),
             stocked: HashMap::new(),
             acted: VecDeque::new(),
+            demands: HashMap::new(),
             late: IndexSet::new(),
             changed: Change::default(),
         })
@@ -111,6 +118,24 @@ impl Watch {
     /// What is known now.
     pub fn fleet(&self) -> &Fleet {
         &self.fleet
+    }
+
+    /// What was measured.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// Has this measured from now on, in place of what was; a host that is too busy to be told is told with the next call.
+    pub fn measure(&mut self, wanted: &Wanted) {
+        let mut demands = wanted.by_host();
+        for host in self.demands.keys() {
+            demands.entry(host.clone()).or_default();
+        }
+        for (host, demand) in demands {
+            if self.demands.get(&host) != Some(&demand) && self.engine.command(&host, HostCommand::Measure(demand.clone())) {
+                self.demands.insert(host, demand);
+            }
+        }
     }
 
     /// Waits until every host is ready or has failed, at most [`PATIENCE`].
@@ -172,6 +197,10 @@ impl Watch {
                 self.stocked.insert(host, result);
             }
             Report::Acted { request, word, .. } => self.acted.push_back((request, word)),
+            Report::Measured(batch) => {
+                self.book.take(&batch, &self.fleet);
+                return Some(News::Measured);
+            }
             Report::History { host, result } => {
                 let result = result.map(|events| {
                     let at = Utc::now();
@@ -265,13 +294,24 @@ impl Watch {
     /// # Errors
     /// Why there is none, in words.
     pub async fn inspect(&mut self, key: &ContainerKey) -> Result<serde_json::Value, String> {
-        let question = Question::InspectRaw(key.id.clone());
+        self.ask(key, Question::InspectRaw(key.id.clone())).await
+    }
+
+    /// A container's processes as the engine tells them.
+    ///
+    /// # Errors
+    /// Why there are none, in words.
+    pub async fn top(&mut self, key: &ContainerKey) -> Result<serde_json::Value, String> {
+        self.ask(key, Question::Top(key.id.clone())).await
+    }
+
+    async fn ask(&mut self, key: &ContainerKey, question: Question) -> Result<serde_json::Value, String> {
         if !self.engine.command(&key.host, HostCommand::Ask { request: RequestId(1), question }) {
             return Err("the host is too busy".to_owned());
         }
         let until = Instant::now() + PATIENCE;
         loop {
-            if let Some(answer) = self.answer.take() {
+            if let Some(answer) = self.answer.take().filter(|answer| answer.key == *key) {
                 return answer.result;
             }
             match timeout_at(until, self.reports.recv()).await {
@@ -389,6 +429,7 @@ fn host_of(report: &Report) -> &HostId {
     match report {
         Report::History { host, .. } | Report::Stock { host, .. } | Report::Acted { host, .. } => host,
         Report::Answer(answer) => &answer.key.host,
+        Report::Measured(batch) => &batch.host,
         Report::Delta(delta) => match delta {
             Delta::Link { host, .. }
             | Delta::Engine { host, .. }

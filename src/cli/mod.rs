@@ -26,9 +26,11 @@ mod out;
 pub(crate) mod pages;
 mod ps;
 mod sim;
+mod stats;
 mod stock;
 mod table;
 mod themes;
+mod top;
 mod unpack;
 mod versions;
 
@@ -84,6 +86,8 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Rename { acting, to } => acts::run(global, Act::Rename { to }, &acting),
         Verb::Check { filter, output } => check::run(global, &filter, output),
         Verb::Bundle { out, selector } => bundle::run(global, out, &selector),
+        Verb::Stats { selector, by, once, output } => stats::run(global, &stats::Request { selector: &selector, by, once, output }),
+        Verb::Top { selector, output } => top::run(global, &selector, output),
         Verb::Inspect { selector, output } => inspect::run(global, &selector, output),
         Verb::Images(Listing { filter, output }) => stock::images(global, &filter, output),
         Verb::Volumes(Listing { filter, output }) => stock::volumes(global, &filter, output),

@@ -125,6 +125,7 @@ impl HostTask {
                 command = self.commands.recv() => match command {
                     Some(HostCommand::Retry) => return Ok(()),
                     Some(HostCommand::Inspect(_)) => {}
+                    Some(HostCommand::Measure(demand)) => self.memory.demand = demand,
                     Some(HostCommand::History { .. }) => {
                         let host = self.target.spec.id.clone();
                         let result = Err(format!("host {host:?} is not reachable now"));

@@ -10,6 +10,7 @@ use crate::{
     action::{Answer, RequestId},
     fleet::{ContainerId, Delta, EngineEvent, HostId},
     stock::Stock,
+    stats::{Batch, Demand},
 };
 
 /// Out of the engine side.
@@ -27,6 +28,8 @@ pub enum Report {
         /// All of it, or why there is none, in one clean line.
         result: Result<Box<Stock>, String>,
     },
+    /// What was measured on one host.
+    Measured(Batch),
     /// What [`HostCommand::History`] asked for, oldest first: it happened before, so it changes no row.
     History {
         /// Whose.
@@ -53,6 +56,8 @@ pub enum HostCommand {
     Retry,
     /// These rows are looked at: learn what only inspect knows of them.
     Inspect(Vec<ContainerId>),
+    /// Measure this from now on, in place of what was measured before; an empty demand ends it at once. It outlives the link.
+    Measure(Demand),
     /// Tell what the engine remembers of this time, with one [`Report::History`]. Docker remembers its last 256 events, Podman more.
     History {
         /// From here.
@@ -88,13 +93,15 @@ pub enum HostCommand {
 pub enum Question {
     /// A container's inspect document, unabridged.
     InspectRaw(ContainerId),
+    /// A container's processes.
+    Top(ContainerId),
 }
 
 impl Question {
     /// The container it is about.
     pub fn container(&self) -> &ContainerId {
         match self {
-            Self::InspectRaw(id) => id,
+            Self::InspectRaw(id) | Self::Top(id) => id,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -19,6 +20,8 @@ use super::{
     acts::{Acts, Order},
     docker::{Client, EngineError, Handshake, Lines, parse_event},
     host::BusClosed,
+    machine::{self, Place},
+    sampler::{Next, Sampler},
     transport::ConnectError,
     watchdog::{Verdict, Watchdog},
 };
@@ -28,6 +31,7 @@ use crate::fleet::{
     ContainerDetail, ContainerId, ContainerKey, ContainerSummary, Delta, EngineEvent, EngineInfo, EventKind, HostId, ImageFact, ImageId,
     LinkCause, LinkState, host::HostCost,
 };
+use crate::stats::{Batch, Demand, MachineReading, Sample};
 
 /// How many inspects one host answers at a time.
 const INSPECTS: usize = 8;
@@ -63,6 +67,12 @@ pub(super) struct Session<'a> {
     listing: bool,
     watchdog: Watchdog,
     since: DateTime<Utc>,
+    sampler: Sampler,
+    place: Place,
+    /// What the engine says of itself, once it did.
+    engine: Option<Arc<EngineInfo>>,
+    /// The last round trip.
+    latency_us: Option<u64>,
 }
 
 /// What outlives a link and is lent to it.
@@ -78,6 +88,8 @@ pub(super) struct Memory {
     last_event: Option<DateTime<Utc>>,
     /// Rows of which more than the list was learned: after a gap that is learned again.
     detailed: HashSet<ContainerId>,
+    /// What is to be measured.
+    pub(super) demand: Demand,
 }
 
 /// A request that came to its end.
@@ -90,6 +102,8 @@ enum Done {
     Pinged { sent: Instant, result: Result<(), EngineError> },
     Told(Result<Vec<EngineEvent>, EngineError>),
     Stocked(Result<Stock, EngineError>),
+    Sampled { id: ContainerId, asked: Instant, result: Result<Option<Sample>, EngineError> },
+    Machine(MachineReading),
     Answered { request: RequestId, id: ContainerId, result: Result<serde_json::Value, EngineError> },
 }
 
@@ -106,6 +120,8 @@ impl<'a> Session<'a> {
         kept: Kept<'a>,
     ) -> Self {
         let Kept { memory, acts } = kept;
+        let mut sampler = Sampler::new(Instant::now());
+        sampler.demand(memory.demand.clone(), Instant::now());
         Self {
             host,
             shared,
@@ -122,6 +138,10 @@ impl<'a> Session<'a> {
             listing: false,
             watchdog: Watchdog::new(local, shared.fleet_size),
             since: Utc::now(),
+            sampler,
+            place: if local { Place::Here } else { Place::There },
+            engine: None,
+            latency_us: None,
         }
     }
 
@@ -167,7 +187,7 @@ impl<'a> Session<'a> {
     /// Lives until the link ends; returns why it ended.
     pub(super) async fn live(&mut self, mut lines: Lines, commands: &mut mpsc::Receiver<HostCommand>) -> Result<ConnectError, BusClosed> {
         let client = self.client.clone();
-        let link = std::sync::Arc::clone(client.link());
+        let link = Arc::clone(client.link());
         let mut closed = link.closed();
         loop {
             let now = Instant::now();
@@ -175,6 +195,7 @@ impl<'a> Session<'a> {
                 return Ok(end);
             }
             self.start_due(now);
+            self.measure(now).await?;
             let wake = self.next_wake(now);
             let step = tokio::select! {
                 line = lines.next() => self.on_line(line).await,
@@ -273,18 +294,25 @@ impl<'a> Session<'a> {
                 }
             }
             Done::Image(Ok(image)) => self.send(Delta::Images { host, images: vec![image] }).await?,
-            Done::Info(Ok(info)) => self.send(Delta::Engine { host, info }).await?,
+            Done::Info(Ok(info)) => {
+                self.engine = Some(Arc::new(info.clone()));
+                self.sampler.described();
+                self.send(Delta::Engine { host, info }).await?;
+            }
             Done::Images(Err(error)) | Done::Image(Err(error)) | Done::Info(Err(error)) => {
                 tracing::warn!(host = %self.host, %error, "a secondary answer failed");
             }
             Done::Pinged { sent, result } => match result {
                 Ok(()) => {
                     let latency_us = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    self.latency_us = Some(latency_us);
                     self.send(Delta::Heard { host: host.clone(), latency_us, at }).await?;
                     self.send(Delta::Cost { host, cost: self.cost() }).await?;
                 }
                 Err(error) => return Ok(Some(error.into_connect())),
             },
+            Done::Sampled { id, asked, result } => self.sampler.answered(id, result, asked.elapsed(), Instant::now()),
+            Done::Machine(reading) => self.sampler.machine_answered(reading, Instant::now()),
             Done::Told(result) => {
                 let result = result.map_err(|error| error.to_string()).map(|events| events.into_iter().filter(is_told).collect());
                 self.out.send(Report::History { host, result }).await.map_err(|_| BusClosed)?;
@@ -310,6 +338,10 @@ impl<'a> Session<'a> {
                     self.mark(id, Duration::ZERO);
                 }
             }
+            HostCommand::Measure(demand) => {
+                self.memory.demand = demand.clone();
+                self.sampler.demand(demand, Instant::now());
+            }
             HostCommand::History { since, until } => {
                 let (client, host) = (self.client.clone(), self.host.clone());
                 self.work.push(Box::pin(async move { Done::Told(client.events_between(&host, since, until).await) }));
@@ -324,6 +356,7 @@ impl<'a> Session<'a> {
                 self.work.push(Box::pin(async move {
                     match question {
                         Question::InspectRaw(id) => Done::Answered { request, result: client.inspect_raw(&id).await, id },
+                        Question::Top(id) => Done::Answered { request, result: client.top(&id).await, id },
                     }
                 }));
             }
@@ -385,6 +418,31 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Asks for what is to be measured and whose turn has come, and tells what was gathered.
+    async fn measure(&mut self, now: Instant) -> Result<(), BusClosed> {
+        while let Some(next) = self.sampler.next(now) {
+            let client = self.client.clone();
+            match next {
+                Next::Container(id) => {
+                    self.work.push(Box::pin(async move { Done::Sampled { result: client.sample(&id).await, asked: now, id } }));
+                }
+                Next::Machine => {
+                    let (place, rights, engine) = (self.place, self.shared.rights.clone(), self.engine.clone());
+                    self.work.push(Box::pin(async move { Done::Machine(machine::read(client, place, rights, engine).await) }));
+                }
+            }
+        }
+        let Some((samples, machine)) = self.sampler.told(now) else { return Ok(()) };
+        let at = Utc::now();
+        // An engine that answers all the time is never probed: what a probe tells is told here.
+        if let Some(latency_us) = self.latency_us.filter(|_| !samples.is_empty()) {
+            self.send(Delta::Heard { host: self.host.clone(), latency_us, at }).await?;
+        }
+        self.send(Delta::Cost { host: self.host.clone(), cost: self.cost() }).await?;
+        let batch = Batch { host: self.host.clone(), at, samples, machine };
+        self.out.send(Report::Measured(batch)).await.map_err(|_| BusClosed)
+    }
+
     fn inspect(&mut self, id: ContainerId) {
         self.inspecting.insert(id.clone());
         let client = self.client.clone();
@@ -394,7 +452,7 @@ impl<'a> Session<'a> {
     fn next_wake(&self, now: Instant) -> Instant {
         let inspects = self.dirty.iter().filter(|(id, _)| !self.inspecting.contains(*id)).map(|(_, due)| *due).min();
         let inspects = if self.inspecting.len() < INSPECTS { inspects } else { None };
-        let wakes = [inspects, self.images_due, (!self.listing).then_some(self.list_due)];
+        let wakes = [inspects, self.images_due, (!self.listing).then_some(self.list_due), self.sampler.wake(now)];
         wakes.into_iter().flatten().fold(self.watchdog.next_look(now, self.client.meter().heard()), Instant::min)
     }
 
@@ -428,7 +486,7 @@ impl<'a> Session<'a> {
         let meter = self.client.meter();
         HostCost {
             requests: meter.requests(),
-            samples: 0,
+            samples: meter.samples(),
             connections: meter.streams(),
             sessions: self.client.link().load().sessions,
             received: meter.received(),

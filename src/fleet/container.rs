@@ -229,6 +229,8 @@ pub struct Container {
     pub finished: Option<DateTime<Utc>>,
     /// How often the engine restarted it by policy; `None` until inspected.
     pub restarts: Option<u64>,
+    /// How many processors it may use at most; `None`: all there are, or not yet inspected.
+    pub cpu_limit: Option<f64>,
     /// Its ports, published ones first.
     pub ports: Vec<Port>,
     /// Its command line, cleaned.
@@ -269,6 +271,7 @@ impl Container {
             started: None,
             finished: None,
             restarts: None,
+            cpu_limit: None,
             ports: Vec::new(),
             command: "".into(),
             deaths: Vec::new(),

@@ -140,6 +140,8 @@ pub struct ContainerDetail {
     pub restarts: u64,
     /// Ended by the out-of-memory killer.
     pub oom_killed: bool,
+    /// How many processors it may use at most; `None`: all there are.
+    pub cpu_limit: Option<f64>,
 }
 
 /// What is known of an image on a host.

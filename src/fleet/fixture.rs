@@ -129,6 +129,7 @@ fn engine(host: &HostId) -> EngineInfo {
         hostname: host.as_str().into(),
         cpus: 4,
         memory: 16 << 30,
+        data_root: "/var/lib/docker".into(),
         containerd_store: false,
         clock_skew_ms: 2,
     }
@@ -161,8 +162,14 @@ fn of_line(host: &HostId, line: &Line) -> Vec<(ContainerDetail, ImageFact)> {
             ports: public.into_iter().collect(),
             ..container(host.as_str(), &name, &reference)
         };
-        let detail =
-            ContainerDetail { summary, started: Some(made + TimeDelta::seconds(1)), finished: None, restarts: 0, oom_killed: false };
+        let detail = ContainerDetail {
+            summary,
+            started: Some(made + TimeDelta::seconds(1)),
+            finished: None,
+            restarts: 0,
+            oom_killed: false,
+            cpu_limit: None,
+        };
         let fact = ImageFact {
             id: id.clone(),
             repo_digests: vec![format!("{place}@sha256:{digest}{}", &hex(digest)[6..]).into()],

@@ -42,6 +42,8 @@ pub struct EngineInfo {
     pub cpus: u32,
     /// Memory the engine sees, in bytes.
     pub memory: u64,
+    /// Where it keeps its data, on its machine; empty where it does not say.
+    pub data_root: Arc<str>,
     /// Whether the engine uses the containerd image store: image ids are manifest digests there, config digests elsewhere.
     pub containerd_store: bool,
     /// The engine's clock minus ours, in milliseconds, as measured when it answered.

@@ -19,6 +19,7 @@ pub mod mask;
 pub mod matrix;
 pub mod model;
 pub mod pattern;
+pub mod processes;
 pub mod recent;
 mod row;
 pub mod rows;

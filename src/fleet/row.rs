@@ -124,6 +124,7 @@ impl Row {
         let row = &mut self.container;
         row.image = if detail.summary.image.repository.is_empty() { row.image.clone() } else { detail.summary.image.clone() };
         row.restarts = Some(detail.restarts);
+        row.cpu_limit = detail.cpu_limit;
         if current {
             row.started = detail.started;
             row.finished = if row.state == ContainerState::Running { None } else { detail.finished };
@@ -270,6 +271,7 @@ pub(super) fn looks_same(a: &Container, b: &Container) -> bool {
         && a.started == b.started
         && a.finished == b.finished
         && a.restarts == b.restarts
+        && a.cpu_limit == b.cpu_limit
         && a.ports == b.ports
         && a.command == b.command
         && a.deaths == b.deaths

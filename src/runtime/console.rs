@@ -2,7 +2,7 @@
 //! differently by time alone; sleeps otherwise.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
     pin::Pin,
     sync::Arc,
@@ -33,6 +33,7 @@ use crate::{
     fleet::{ContainerKey, ContainerState, Delta, Host, HostId},
     ledger::Ledger,
     logs::ExportForm,
+    stats::{Demand, Wanted},
     ui::{
         backend::{Canvas, Drawn},
         layers::{act_results::ActResults, command_line::CommandLine, theme_picker::ThemePicker},
@@ -58,6 +59,9 @@ const BATCH: usize = 512;
 
 /// How often the loop asks for what only inspect knows of the rows on screen.
 const INSPECT_REST: Duration = Duration::from_millis(200);
+
+/// How often a frame is painted for what was measured.
+const MEASURED_REST: Duration = Duration::from_secs(1);
 
 /// What a console is opened with.
 pub struct Opening {
@@ -121,6 +125,13 @@ pub struct Console {
     private: bool,
     /// A bundle in the making.
     handoff: Option<Handoff>,
+    /// What each host was told to measure.
+    demands: BTreeMap<HostId, Demand>,
+    /// A host was too busy to be told: it is told again.
+    untold: bool,
+    /// Something was measured since the last frame, and when a frame may be painted for it.
+    measured: bool,
+    measured_due: Instant,
     theme_dir: Option<PathBuf>,
     state_dir: PathBuf,
     /// When the screen is due by time alone.
@@ -162,6 +173,10 @@ impl Console {
             probes,
             private: false,
             handoff: None,
+            demands: BTreeMap::new(),
+            untold: false,
+            measured: false,
+            measured_due: Instant::now(),
             theme_dir,
             state_dir,
             screen_due: None,
@@ -293,6 +308,10 @@ impl Console {
                 self.dirty = true;
             }
             Report::Acted { request, word, .. } => self.runner.take(request, word),
+            Report::Measured(batch) => {
+                self.state.measured(&batch);
+                self.measured |= !self.demands.is_empty();
+            }
             Report::History { result, .. } => {
                 for event in result.into_iter().flatten() {
                     self.dirty |= self.state.apply(Delta::Event { event, live: false, at: Utc::now() });
@@ -391,10 +410,14 @@ impl Console {
             }
             Effect::Exec { container, command } => self.prepare(container, command),
             Effect::Mouse(on) => self.terminal.set_mouse(on),
-            Effect::Suspend => match self.terminal.suspend()? {
-                Suspended::Done => self.repaint(),
-                Suspended::Refused => self.screen.say("no shell would bring this console back: not suspended"),
-            },
+            Effect::Suspend => {
+                // Nobody looks while the shell has the terminal.
+                self.demand(&Wanted::default());
+                match self.terminal.suspend()? {
+                    Suspended::Done => self.repaint(),
+                    Suspended::Refused => self.screen.say("no shell would bring this console back: not suspended"),
+                }
+            }
             Effect::Repaint => self.repaint(),
             Effect::ReadLogs => {
                 let steps = self.state.take_log_steps();
@@ -523,6 +546,9 @@ impl Console {
                 (container.host, HostCommand::Ask { request, question: Question::InspectRaw(container.id) })
             }
             Command::ReadStock => return self.read_stock(),
+            Command::ReadProcesses { request, container } => {
+                (container.host, HostCommand::Ask { request, question: Question::Top(container.id) })
+            }
             Command::InspectRows(rows) => return self.inspect_rows(rows),
         };
         if !self.engine.command(&host, command) {
@@ -568,10 +594,17 @@ impl Console {
     }
 
     fn paint_if_due(&mut self) {
+        let measured = self.measured && Instant::now() >= self.measured_due;
+        self.dirty |= measured || self.untold;
         if !self.dirty || !self.terminal.writer().ready() || (!self.urgent && Instant::now() < self.pace) {
             return;
         }
         self.look_again(Utc::now());
+        if measured {
+            self.measured = false;
+            self.measured_due = Instant::now() + MEASURED_REST;
+            self.screen.measured(&self.state.view());
+        }
         let (screen, state) = (&mut self.screen, &self.state);
         let private = screen.is_private();
         let drawn = self.canvas.draw(|frame| {
@@ -588,6 +621,8 @@ impl Console {
         self.urgent = false;
         self.ask_for_visible();
         self.ask_for_evidence();
+        let wanted = self.screen.wanted(&self.state.view());
+        self.demand(&wanted);
     }
 
     /// What the screen would say more about is asked for, and as long as somebody looks at it, again.
@@ -599,6 +634,27 @@ impl Console {
             view.ages.within(next);
         }
         due.into_iter().for_each(|probe| self.probes.ask(probe));
+    }
+
+    /// Tells each host what is to be measured from now on, where that is something else than before.
+    fn demand(&mut self, wanted: &Wanted) {
+        let mut demands = wanted.by_host();
+        self.untold = false;
+        for host in self.demands.keys() {
+            demands.entry(host.clone()).or_default();
+        }
+        for (host, demand) in demands {
+            if self.demands.get(&host).unwrap_or(&Demand::default()) == &demand {
+                continue;
+            }
+            if !self.engine.command(&host, HostCommand::Measure(demand.clone())) {
+                self.untold = true;
+            } else if demand.is_empty() {
+                self.demands.remove(&host);
+            } else {
+                self.demands.insert(host, demand);
+            }
+        }
     }
 
     /// Rows on screen whose restarts and start nobody knows yet are inspected, each once.
@@ -650,7 +706,8 @@ impl Console {
         let to_minute = 60_000 - Utc::now().timestamp_millis().rem_euclid(60_000);
         let clock = view.clock.then(|| TimeDelta::milliseconds(to_minute));
         let wait = [clock, view.ages.next()].into_iter().flatten().min().unwrap_or(TimeDelta::hours(1));
-        now + wait.to_std().unwrap_or(FRAME).max(FRAME)
+        let aged = now + wait.to_std().unwrap_or(FRAME).max(FRAME);
+        if self.measured { aged.min(self.measured_due.max(now)) } else { aged }
     }
 
     /// Begins a bundle of everything, with the screen as it is; returns the note for the foot.

@@ -19,6 +19,7 @@ use crate::{
     },
     logs::{CastStep, Tape},
     rights::Rights,
+    stats::{Batch, Book},
     stock::{Reading, Stock},
     ui::{
         filter::Filter,
@@ -54,6 +55,7 @@ pub struct Settings {
 /// The state.
 pub struct State {
     fleet: Fleet,
+    stats: Book,
     /// Of the whole fleet by environment: what the header counts, whatever is filtered.
     whole: Matrix,
     /// What the screen shows, where that is something else than the whole.
@@ -89,6 +91,7 @@ impl State {
         let summary = Summary::of(&fleet, &whole, now);
         Self {
             fleet,
+            stats: Book::default(),
             whole,
             part: None,
             summary,
@@ -115,6 +118,7 @@ impl State {
     pub fn view(&self) -> View<'_> {
         View {
             fleet: &self.fleet,
+            stats: &self.stats,
             matrix: self.matrix(),
             summary: &self.summary,
             usage: &self.usage,
@@ -159,6 +163,11 @@ impl State {
     /// Takes an answer about a trouble.
     pub fn learn(&mut self, probe: Probe, finding: Finding, now: DateTime<Utc>) {
         self.evidence.learn(probe, finding, now);
+    }
+
+    /// Takes what was measured. No change of the fleet: only a screen that shows it looks different.
+    pub fn measured(&mut self, batch: &Batch) {
+        self.stats.take(batch, &self.fleet);
     }
 
     /// Takes a request of the screen.
@@ -258,6 +267,7 @@ impl State {
         self.now = now;
         let changed = std::mem::take(&mut self.changed);
         let visible = changed.is_visible() || changed.logged;
+        self.stats.settle(&changed, &self.fleet);
         if !changed.services.is_empty() {
             for matrix in std::iter::once(&mut self.whole).chain(&mut self.part) {
                 matrix.update(&self.fleet, &changed.services, now);

@@ -18,12 +18,14 @@ use crate::{
     fleet::{Change, ContainerKey, Delta, Fleet, Matrix, MatrixBy, Summary, fixture},
     logs::Tape,
     rights::Rights,
+    stats::Book,
     text::width,
 };
 
 /// Owns everything that a view borrows.
 pub(crate) struct Scene {
     pub fleet: Fleet,
+    pub stats: Book,
     pub matrix: Matrix,
     pub summary: Summary,
     pub usage: BTreeMap<ContainerKey, Usage>,
@@ -55,6 +57,7 @@ impl Scene {
         let summary = Summary::of(&fleet, &matrix, now);
         Self {
             fleet,
+            stats: Book::default(),
             matrix,
             summary,
             usage: BTreeMap::new(),
@@ -110,6 +113,7 @@ impl Scene {
     pub fn view(&self) -> View<'_> {
         View {
             fleet: &self.fleet,
+            stats: &self.stats,
             matrix: &self.matrix,
             summary: &self.summary,
             usage: &self.usage,

@@ -177,6 +177,9 @@ pub fn hint_word(action: Action) -> &'static str {
         Action::LogsCycleTimes => "times",
         Action::LogsSearchFleet => "search all",
         Action::LayerClose => "back",
+        Action::SelectionProcesses => "processes",
+        Action::GroupFold => "fold",
+        Action::UsageToggle => "usage",
         other => other.row().id.rsplit('.').next().unwrap_or(other.row().id),
     }
 }

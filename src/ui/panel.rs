@@ -7,6 +7,7 @@ use crate::{
     action::{Action, Command, Context, Selected},
     alerts::Probe,
     fleet::{Change, ContainerKey, HostId, ServiceKey, matrix::Column},
+    stats::Wanted,
 };
 
 /// The panels of the console, in the order of their digits.
@@ -20,6 +21,8 @@ pub enum PanelId {
     Hosts,
     /// The lines of one or many containers.
     Logs,
+    /// What everything uses.
+    Resources,
     /// What the engines report.
     Events,
     /// What is bad now.
@@ -36,6 +39,7 @@ impl PanelId {
             Self::Containers => Context::Containers,
             Self::Hosts => Context::Hosts,
             Self::Logs => Context::Logs,
+            Self::Resources => Context::Resources,
             Self::Events => Context::Events,
             Self::Triage => Context::Triage,
             Self::Stock => Context::Stock,
@@ -49,6 +53,7 @@ impl PanelId {
             Self::Containers => "Containers",
             Self::Hosts => "Hosts",
             Self::Logs => "Logs",
+            Self::Resources => "Resources",
             Self::Events => "Events",
             Self::Triage => "Triage",
             Self::Stock => "Stock",
@@ -62,6 +67,7 @@ impl PanelId {
             Self::Containers => Action::PanelContainers,
             Self::Hosts => Action::PanelHosts,
             Self::Logs => Action::PanelLogs,
+            Self::Resources => Action::PanelResources,
             Self::Events => Action::PanelEvents,
             Self::Triage => Action::PanelTriage,
             Self::Stock => Action::PanelStock,
@@ -147,6 +153,8 @@ pub enum Outcome {
     TurnMatrix,
     /// Open a container's inspect document.
     Inspect(ContainerKey),
+    /// Open the list of a container's processes.
+    Processes(ContainerKey),
     /// Open a menu of columns: titles with whether each is shown; comes back through [`Panel::choose_columns`].
     ChooseColumns(Vec<(&'static str, bool)>),
     /// Mark or unmark rows.
@@ -221,6 +229,14 @@ pub trait Panel {
     fn jump(&mut self, _number: u64, _view: &View<'_>) -> Outcome {
         Outcome::Ignored
     }
+
+    /// What it wants measured while it is in front, by what the last frame showed; most want nothing.
+    fn wanted(&self, _view: &View<'_>) -> Wanted {
+        Wanted::default()
+    }
+
+    /// Something was measured, at most once a second: the moment to work out what is shown of it.
+    fn measured(&mut self, _view: &View<'_>) {}
 
     /// Takes the answer of a [`Outcome::ChooseColumns`] menu.
     fn choose_columns(&mut self, shown: &[&str]) {

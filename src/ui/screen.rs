@@ -21,6 +21,7 @@ use super::{
         help::Help,
         inspect::Inspect,
         palette::Palette,
+        processes::Processes,
         which_key,
     },
     log_choice,
@@ -37,6 +38,7 @@ use crate::{
     fleet::ContainerKey,
     logs::LogWish,
     rights::Rights,
+    stats::Wanted,
 };
 
 /// What the screen asks of the runtime.
@@ -164,6 +166,17 @@ impl Screen {
     /// Whether what is on the screen is not for others: secrets that a person let show.
     pub fn is_private(&self) -> bool {
         self.layers.iter().any(|layer| layer.is_private())
+    }
+
+    /// What is to be measured for what is shown: nothing under a layer that covers the panel.
+    pub fn wanted(&self, view: &View<'_>) -> Wanted {
+        let covered = self.layers.last().is_some_and(|layer| layer.is_full());
+        if covered { Wanted::default() } else { self.panel().wanted(view) }
+    }
+
+    /// Something was measured.
+    pub fn measured(&mut self, view: &View<'_>) {
+        self.panels[self.current].measured(view);
     }
 
     /// One line at the foot until the next key.
@@ -308,6 +321,7 @@ impl Screen {
             | Action::PanelContainers
             | Action::PanelHosts
             | Action::PanelLogs
+            | Action::PanelResources
             | Action::PanelEvents
             | Action::PanelStock
             | Action::PanelTriage
@@ -366,6 +380,7 @@ impl Screen {
             Action::PanelContainers => return self.go(PanelId::Containers, view),
             Action::PanelHosts => return self.go(PanelId::Hosts, view),
             Action::PanelLogs => return self.go(PanelId::Logs, view),
+            Action::PanelResources => return self.go(PanelId::Resources, view),
             Action::PanelEvents => return self.go(PanelId::Events, view),
             Action::PanelStock => return self.go(PanelId::Stock, view),
             Action::PanelTriage => return self.go(PanelId::Triage, view),
@@ -381,6 +396,11 @@ impl Screen {
             Action::SelectionInspect => {
                 if let Selection::Container(key) = selection {
                     return self.obey(Outcome::Inspect(key), view);
+                }
+            }
+            Action::SelectionProcesses => {
+                if let Selection::Container(key) = selection {
+                    return self.obey(Outcome::Processes(key), view);
                 }
             }
             // Everything else belongs to lists; a panel that has no use for it ignored it already.
@@ -498,6 +518,12 @@ impl Screen {
                 let request = crate::action::RequestId(self.questions);
                 self.layers.push(Box::new(Inspect::open(request, container.clone())));
                 vec![Request::Ask(Command::ReadInspect { request, container })]
+            }
+            Outcome::Processes(container) => {
+                self.questions += 1;
+                let request = crate::action::RequestId(self.questions);
+                self.layers.push(Box::new(Processes::open(request, container.clone())));
+                vec![Request::Ask(Command::ReadProcesses { request, container })]
             }
             Outcome::ChooseColumns(columns) => {
                 self.layers.push(Box::new(ColumnChooser::open(columns)));

@@ -14,6 +14,7 @@ use crate::{
     fleet::{ContainerKey, Fleet, HostId, matrix::Matrix, summary::Summary, trouble::Trouble},
     logs::Tape,
     rights::Rights,
+    stats::Book,
     stock::Reading,
     text,
 };
@@ -22,6 +23,8 @@ use crate::{
 pub struct View<'a> {
     /// The fleet.
     pub fleet: &'a Fleet,
+    /// What was measured, as far as somebody looks.
+    pub stats: &'a Book,
     /// The version matrix of what the filter selects.
     pub matrix: &'a Matrix,
     /// The header's figures.

@@ -11,6 +11,7 @@ const PURE: &[&str] = &[
     "src/fleet/",
     "src/logs/",
     "src/alerts/",
+    "src/stats/",
     "src/action/",
     "src/act/",
     "src/rights/",

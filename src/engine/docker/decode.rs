@@ -97,6 +97,8 @@ pub(super) fn info(bytes: &[u8], handshake: &Handshake, at: DateTime<Utc>) -> Re
         cpus: u32,
         #[serde(default)]
         mem_total: u64,
+        #[serde(default)]
+        docker_root_dir: String,
         #[serde(default, deserialize_with = "nullable")]
         driver_status: Vec<Vec<String>>,
         #[serde(default)]
@@ -112,6 +114,7 @@ pub(super) fn info(bytes: &[u8], handshake: &Handshake, at: DateTime<Utc>) -> Re
         hostname: text(&raw.name),
         cpus: raw.cpus,
         memory: raw.mem_total,
+        data_root: text(&raw.docker_root_dir),
         containerd_store: raw.driver_status.iter().any(|pair| pair.iter().any(|word| word.contains("io.containerd.snapshotter"))),
         clock_skew_ms: clock.map_or(0, |clock| (clock.with_timezone(&Utc) - at).num_milliseconds()),
     })
@@ -230,6 +233,8 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<ContainerDetail, EngineError> {
         #[serde(default)]
         config: RawConfig,
         #[serde(default)]
+        host_config: RawLimits,
+        #[serde(default)]
         network_settings: RawNetwork,
     }
     #[derive(Default, Deserialize)]
@@ -263,6 +268,16 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<ContainerDetail, EngineError> {
         labels: BTreeMap<String, Option<String>>,
         #[serde(default, deserialize_with = "nullable")]
         exposed_ports: BTreeMap<String, serde::de::IgnoredAny>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct RawLimits {
+        #[serde(default, deserialize_with = "nullable")]
+        nano_cpus: i64,
+        #[serde(default, deserialize_with = "nullable")]
+        cpu_quota: i64,
+        #[serde(default, deserialize_with = "nullable")]
+        cpu_period: i64,
     }
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -322,6 +337,14 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<ContainerDetail, EngineError> {
         finished: moment(raw.state.finished_at).filter(|_| !running),
         restarts: raw.restart_count,
         oom_killed: raw.state.oom_killed,
+        cpu_limit: match &raw.host_config {
+            RawLimits { nano_cpus, .. } if *nano_cpus > 0 => Some(*nano_cpus as f64 / 1e9),
+            // Without a period of its own the kernel's holds: 100 ms.
+            RawLimits { cpu_quota, cpu_period, .. } if *cpu_quota > 0 => {
+                Some(*cpu_quota as f64 / if *cpu_period > 0 { *cpu_period as f64 } else { 100_000.0 })
+            }
+            RawLimits { .. } => None,
+        },
     })
 }
 

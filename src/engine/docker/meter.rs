@@ -25,6 +25,7 @@ pub struct Meter {
     heard: AtomicU64,
     received: AtomicU64,
     requests: AtomicU64,
+    samples: AtomicU64,
     streams: AtomicU32,
 }
 
@@ -36,6 +37,7 @@ impl Meter {
             heard: AtomicU64::new(0),
             received: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            samples: AtomicU64::new(0),
             streams: AtomicU32::new(0),
         }
     }
@@ -55,6 +57,11 @@ impl Meter {
         self.requests.load(Ordering::Relaxed)
     }
 
+    /// Of the requests, those that asked for a container's counters.
+    pub fn samples(&self) -> u64 {
+        self.samples.load(Ordering::Relaxed)
+    }
+
     /// Streams open now.
     pub fn streams(&self) -> u32 {
         self.streams.load(Ordering::Relaxed)
@@ -62,6 +69,10 @@ impl Meter {
 
     pub(super) fn count_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_sample(&self) {
+        self.samples.fetch_add(1, Ordering::Relaxed);
     }
 
     fn count_bytes(&self, bytes: usize) {

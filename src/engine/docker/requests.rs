@@ -8,6 +8,7 @@ use super::{Client, EngineError, Lines, client::ApiVersion, decode, stock};
 use crate::{
     fleet::{ContainerDetail, ContainerId, ContainerSummary, EngineEvent, EngineInfo, HostId, ImageFact, ImageId},
     stock::Stock,
+    stats::Sample,
     text::clean_bytes,
 };
 
@@ -80,6 +81,35 @@ impl Client {
     pub async fn inspect_raw(&self, id: &ContainerId) -> Result<serde_json::Value, EngineError> {
         let path = format!("/containers/{id}/json");
         decode::value(&self.get(&path, QUICK).await?, &path)
+    }
+
+    /// A container's counters, read once; `None` when nothing runs in it. Engines before Docker 25 answer at the next tick of their
+    /// collector, up to a second later.
+    ///
+    /// # Errors
+    /// As [`Client::inspect`].
+    pub async fn sample(&self, id: &ContainerId) -> Result<Option<Sample>, EngineError> {
+        self.meter().count_sample();
+        let answer = self.get(&format!("/containers/{id}/stats?stream=false&one-shot=true"), QUICK).await?;
+        Sample::parse(&answer)
+            .map_err(|error| EngineError::Protocol { what: "GET /containers/{id}/stats".to_owned(), reason: error.to_string() })
+    }
+
+    /// A container's processes, as `ps` on its host tells them: `Titles` and `Processes`. Values are not cleaned yet.
+    ///
+    /// # Errors
+    /// As [`Client::inspect`]; `Status` when nothing runs in it.
+    pub async fn top(&self, id: &ContainerId) -> Result<serde_json::Value, EngineError> {
+        // Not every host's ps knows these columns; Podman has words of its own, and says nothing to others'.
+        let path = format!("/containers/{id}/top?ps_args=-eo%20pid,ppid,user,pcpu,pmem,etime,args");
+        let answer = match self.get(&path, QUICK).await {
+            Err(EngineError::Status { status, .. }) if !matches!(status, 404 | 409) => {
+                self.get(&format!("/containers/{id}/top"), QUICK).await?
+            }
+            Ok(answer) if answer.iter().all(u8::is_ascii_whitespace) => self.get(&format!("/containers/{id}/top"), QUICK).await?,
+            other => other?,
+        };
+        decode::value(&answer, &path)
     }
 
     /// Tags and digests of every image. Layers stay empty.

@@ -47,6 +47,12 @@ pub trait Link: Send + Sync {
         Box::pin(std::future::pending())
     }
 
+    /// Reads the figures of the host itself: what [`HOST_METRICS`](crate::rights::HOST_METRICS) prints there. `None` where this way to the
+    /// engine is none to its host. The caller has asked the rights.
+    fn host_metrics(&self) -> Option<BoxFuture<'_, Result<String, ConnectError>>> {
+        None
+    }
+
     /// What it holds open now; nothing for links that are only a way to make connections.
     fn load(&self) -> LinkLoad {
         LinkLoad::default()

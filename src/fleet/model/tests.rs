@@ -146,7 +146,7 @@ fn detail(summary: ContainerSummary) -> ContainerDetail {
     let exited = summary.state == ContainerState::Exited;
     let started = Some(summary.created + TimeDelta::seconds(1));
     let finished = exited.then(|| summary.created + TimeDelta::seconds(2));
-    ContainerDetail { summary, started, finished, restarts: 2, oom_killed: false }
+    ContainerDetail { summary, started, finished, restarts: 2, oom_killed: false, cpu_limit: None }
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn web(host: &str, name: &str, tag: &str, made: i64) -> ContainerDetail {
         created: at(made),
         ..fixture::container(host, name, &format!("shop/web:{tag}"))
     };
-    ContainerDetail { summary, started: Some(at(made)), finished: None, restarts: 0, oom_killed: false }
+    ContainerDetail { summary, started: Some(at(made)), finished: None, restarts: 0, oom_killed: false, cpu_limit: None }
 }
 
 fn inspected(host: &str, container: &ContainerDetail, seconds: i64) -> Delta {

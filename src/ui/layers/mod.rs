@@ -16,6 +16,7 @@ mod logs;
 mod outcome;
 pub mod palette;
 mod plan_lines;
+pub mod processes;
 #[cfg(test)]
 mod tests;
 pub mod theme_picker;

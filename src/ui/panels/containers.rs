@@ -15,6 +15,7 @@ use self::{
 use crate::{
     action::{Action, Context},
     fleet::ContainerKey,
+    stats::Wanted,
     ui::{
         panel::{Outcome, Panel, PanelId, Refresh, Selection},
         theme::{Role, Symbol},
@@ -87,6 +88,21 @@ impl Containers {
         Outcome::Done
     }
 
+    /// Shows processors and memory after the age, or neither.
+    fn toggle_usage(&mut self) {
+        const BOTH: [Field; 2] = [Field::Cpu, Field::Memory];
+        if self.shows_usage() {
+            self.shown.retain(|field| !BOTH.contains(field));
+            return;
+        }
+        let at = self.shown.iter().position(|field| *field == Field::Up).map_or(self.shown.len(), |up| up + 1);
+        self.shown.splice(at..at, BOTH);
+    }
+
+    fn shows_usage(&self) -> bool {
+        self.shown.iter().any(|field| matches!(field, Field::Cpu | Field::Memory))
+    }
+
     fn open(&mut self, view: &View<'_>) -> Outcome {
         match self.cursor.held() {
             Some(Line::Row(key)) => Outcome::Inspect(key.clone()),
@@ -156,6 +172,7 @@ impl Panel for Containers {
             Action::ContainersSortByHost => return self.sort(Field::Host, false, view),
             Action::ContainersSortByState => return self.sort(Field::State, false, view),
             Action::ContainersSortByAge => return self.sort(Field::Created, false, view),
+            Action::UsageToggle => self.toggle_usage(),
             Action::ContainersChooseColumns => {
                 let hidden = Field::ALL.into_iter().filter(|field| !self.shown.contains(field)).map(|field| (field.title(), false));
                 return Outcome::ChooseColumns(self.shown.iter().map(|field| (field.title(), true)).chain(hidden).collect());
@@ -208,6 +225,7 @@ impl Panel for Containers {
             Action::FilterEdit,
             Action::ContainersSort,
             Action::ContainersGroup,
+            Action::UsageToggle,
             Action::RowMark,
             Action::ContainersChooseColumns,
             Action::SelectionCopyName,
@@ -218,6 +236,20 @@ impl Panel for Containers {
 
     fn visible(&self, _: &View<'_>) -> Vec<ContainerKey> {
         self.painted.keys.clone()
+    }
+
+    /// The rows on screen, where they show what they use; all of them, where that is what they are sorted by.
+    fn wanted(&self, view: &View<'_>) -> Wanted {
+        if !self.shows_usage() {
+            return Wanted::default();
+        }
+        let running = |key: &&ContainerKey| view.fleet.container(key).is_some_and(|container| container.is_running());
+        let near = self.painted.keys.iter().filter(running).cloned().collect();
+        let rest = match self.list.sort {
+            Field::Cpu | Field::Memory => self.list.keys().filter(running).cloned().collect(),
+            _ => Vec::new(),
+        };
+        Wanted { near, rest, ..Wanted::default() }
     }
 
     fn choose_columns(&mut self, shown: &[&str]) {

@@ -13,6 +13,7 @@ use self::row::Field;
 use crate::{
     action::Action,
     fleet::{ContainerKey, Host, HostId, LinkState},
+    stats::{Sum, Wanted, book::FRESH, sum::Capacity},
     text::width,
     ui::{
         panel::{Outcome, Panel, PanelId, Refresh, Selection},
@@ -26,6 +27,9 @@ use crate::{
 const SIGNS: u16 = 3;
 /// How long requests are counted for one rate.
 const RATE_SPAN: TimeDelta = TimeDelta::seconds(5);
+
+/// No container of a host that tells nothing of itself is measured more often than this.
+const EVERY: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// The panel's own state.
 #[derive(Default)]
@@ -44,17 +48,59 @@ pub struct Hosts {
 #[derive(Clone, Copy, Debug)]
 struct Rate {
     requests: u64,
+    samples: u64,
     at: DateTime<Utc>,
-    per_second: Option<f64>,
+    /// Requests a second, and how many of these were samples.
+    per_second: Option<(f64, f64)>,
 }
 
 /// What is worked out about a host, beside what the model says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Figures {
     /// Our requests to it in a second; `None` until measured.
     rate: Option<f64>,
+    /// Of these, containers' counters.
+    samples: Option<f64>,
+    /// What its machine uses.
+    used: Used,
     /// Its running containers.
     running: usize,
+}
+
+/// What a machine uses, as shares of what it has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Used {
+    cpu: Option<f64>,
+    memory: Option<f64>,
+    disk: Option<f64>,
+    load: Option<f64>,
+    /// Only the sum of its containers is known.
+    is_sum: bool,
+}
+
+impl Used {
+    fn of(host: &Host, view: &View<'_>) -> Self {
+        let machine = view.stats.machine(&host.spec.id);
+        if let Some(usage) = machine.and_then(|machine| machine.usage()).filter(|usage| view.now - usage.at <= FRESH) {
+            return Self {
+                cpu: usage.cpu.map(|cpu| cpu / f64::from(usage.cpus.max(1))),
+                memory: Some(usage.memory as f64 / usage.memory_total.max(1) as f64),
+                disk: usage.disk.map(|disk| disk.share()),
+                load: Some(usage.load),
+                is_sum: false,
+            };
+        }
+        if machine.and_then(|machine| machine.why_not()).is_none() {
+            return Self::default();
+        }
+        let on = view.fleet.containers_on(&host.spec.id).map(|container| (container, host));
+        let mut sum = Sum::of(on, view.stats, view.now);
+        (sum.cpu_limit, sum.memory_limit) = (None, None);
+        if let Some(capacity) = Capacity::of(host) {
+            sum.within(capacity);
+        }
+        Self { cpu: sum.cpu_share(), memory: sum.memory_share(), disk: None, load: None, is_sum: true }
+    }
 }
 
 impl Hosts {
@@ -79,7 +125,7 @@ impl Hosts {
             let id = &host.spec.id;
             self.running.insert(id.clone(), view.fleet.containers_on(id).filter(|container| container.is_running()).count());
             // Rates come and go with the frames: their column has its width from its heading.
-            let figures = Figures { rate: None, ..self.figures(id) };
+            let figures = Figures { running: self.running.get(id).copied().unwrap_or(0), ..Figures::default() };
             for (field, widest) in Field::ALL.into_iter().zip(&mut self.widths) {
                 let cells = width(&field.text(host, &figures, view));
                 *widest = (*widest).max(u16::try_from(cells).unwrap_or(u16::MAX));
@@ -90,22 +136,25 @@ impl Hosts {
     /// Measures what we ask of each host, once in a span; only while somebody looks.
     fn measure(&mut self, view: &View<'_>) {
         for host in view.fleet.hosts() {
-            let requests = host.cost.requests;
-            let fresh = Rate { requests, at: view.now, per_second: None };
+            let (requests, samples) = (host.cost.requests, host.cost.samples);
+            let fresh = Rate { requests, samples, at: view.now, per_second: None };
             let rate = self.rates.entry(host.spec.id.clone()).or_insert(fresh);
             let span = view.now - rate.at;
             if span >= RATE_SPAN {
                 let seconds = span.num_milliseconds() as f64 / 1000.0;
                 // Nobody looked for long: the mean of that time is no rate of now.
-                let told = (span < RATE_SPAN * 3).then(|| requests.saturating_sub(rate.requests) as f64 / seconds);
+                let each = |now: u64, before: u64| now.saturating_sub(before) as f64 / seconds;
+                let told = (span < RATE_SPAN * 3).then(|| (each(requests, rate.requests), each(samples, rate.samples)));
                 *rate = Rate { per_second: told, ..fresh };
             }
             view.ages.within(RATE_SPAN - (view.now - rate.at));
         }
     }
 
-    fn figures(&self, host: &HostId) -> Figures {
-        Figures { rate: self.rates.get(host).and_then(|rate| rate.per_second), running: self.running.get(host).copied().unwrap_or(0) }
+    fn figures(&self, host: &Host, view: &View<'_>) -> Figures {
+        let id = &host.spec.id;
+        let (rate, samples) = self.rates.get(id).and_then(|rate| rate.per_second).unzip();
+        Figures { rate, samples, used: Used::of(host, view), running: self.running.get(id).copied().unwrap_or(0) }
     }
 }
 
@@ -181,7 +230,7 @@ impl Panel for Hosts {
         self.render_table(buffer, table, view);
         let below = Rect { y: table.bottom(), height: pane, ..area };
         if let Some(host) = self.cursor.held().and_then(|id| view.fleet.host(id)).filter(|_| pane > 0) {
-            detail::render(buffer, below, host, &self.figures(&host.spec.id), view);
+            detail::render(buffer, below, host, &self.figures(host, view), view);
         }
     }
 
@@ -199,6 +248,16 @@ impl Panel for Hosts {
 
     fn visible(&self, _: &View<'_>) -> Vec<ContainerKey> {
         Vec::new()
+    }
+
+    /// The machines of the listed hosts; where only the engine can be asked, all that runs there, for the sum.
+    fn wanted(&self, view: &View<'_>) -> Wanted {
+        let live = self.rows.iter().filter(|host| !view.is_stale(host));
+        let machines: Vec<HostId> = live.cloned().collect();
+        let told = |host: &&HostId| view.stats.machine(host).and_then(|machine| machine.why_not()).is_some();
+        let running = |host| view.fleet.containers_on(host).filter(|container| container.is_running());
+        let rest = machines.iter().filter(told).flat_map(running).map(|container| container.key.clone()).collect();
+        Wanted { near: Vec::new(), rest, machines, every: EVERY }
     }
 }
 
@@ -238,7 +297,7 @@ impl Hosts {
                 Pen::new(buffer, area, line).to(area.x + name_end + 2).text(&story, ground.patch(view.theme.style(text_role)));
                 continue;
             }
-            let figures = self.figures(&host.spec.id);
+            let figures = self.figures(host, view);
             for at in &placed {
                 let field = kept[at.index];
                 let text = field.text(host, &figures, view);
@@ -247,7 +306,7 @@ impl Hosts {
                     Align::Left => 0,
                     Align::Right => at.width.saturating_sub(u16::try_from(width(&shown)).unwrap_or(u16::MAX)),
                 };
-                let style = ground.patch(view.theme.style(field.role(host)));
+                let style = ground.patch(view.theme.style(field.role(host, &figures)));
                 Pen::new(buffer, area, line).to(area.x + SIGNS + at.x + air).text(&shown, style);
             }
         }

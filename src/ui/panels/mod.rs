@@ -4,8 +4,10 @@ mod containers;
 mod empty;
 mod events;
 mod facts;
+mod figures;
 mod hosts;
 mod logs;
+mod resources;
 mod stock;
 mod tail;
 #[cfg(test)]
@@ -26,6 +28,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(containers::Containers::default()),
         Box::new(hosts::Hosts::default()),
         Box::new(logs::Logs::default()),
+        Box::new(resources::Resources::default()),
         Box::new(events::Events::default()),
         Box::new(triage::Triage::default()),
         Box::new(stock::Stock::default()),

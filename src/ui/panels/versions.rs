@@ -11,16 +11,18 @@ use ratatui::{
 use crate::{
     action::{Action, Context},
     fleet::{
-        Container, ContainerKey, ServiceKey,
+        Container, ContainerKey, Host, ServiceKey,
         matrix::{Cell, CellVersion, Column, MatrixBy, MatrixRow},
         trouble::{Severity, Trouble},
     },
+    stats::{Sum, Wanted},
     text::{counted, width},
     ui::{
         frame,
         panel::{Outcome, Panel, PanelId, Refresh, Selection},
         panels::{
             empty,
+            figures::{cores, short_bytes},
             words::{as_of, ports_text, state_words, trouble_sign, unknown},
         },
         theme::{Role, Symbol},
@@ -35,6 +37,8 @@ const NAME_WIDTH: u16 = 18;
 const CELL_MIN: u16 = 16;
 /// Cells of the SINCE column, with the air before it.
 const SINCE_WIDTH: u16 = 8;
+/// Cells of the columns of processors and memory, with the air before them.
+const USAGE_WIDTH: u16 = 14;
 /// Cells before the first column: the sign of trouble, and air.
 const MARGIN: u16 = 2;
 /// Air between matrix columns.
@@ -50,6 +54,8 @@ pub struct Versions {
     /// The column under the cursor; until it was moved, the one with the worst cell of the first row.
     column: usize,
     moved: bool,
+    /// Whether processors and memory are shown.
+    usage: bool,
     /// The first matrix column on screen.
     scroll: usize,
     /// Widths of app and service, grown to the longest name seen, so that nothing jumps.
@@ -68,6 +74,7 @@ struct Painted {
     body_top: u16,
     body_rows: u16,
     columns: Vec<(usize, u16, u16)>,
+    services: Vec<ServiceKey>,
 }
 
 impl Versions {
@@ -197,6 +204,7 @@ impl Panel for Versions {
             Action::ListMoveLeft => self.move_to(self.column.saturating_sub(1)),
             Action::ListMoveRight => self.move_to((self.column + 1).min(view.matrix.columns().len().saturating_sub(1))),
             Action::VersionsTurn => return Outcome::TurnMatrix,
+            Action::UsageToggle => self.usage = !self.usage,
             Action::SelectionOpen => {
                 return self
                     .cell_filter(view)
@@ -235,6 +243,7 @@ impl Panel for Versions {
             Action::SelectionOpen,
             Action::ActsOpenMenu,
             Action::VersionsTurn,
+            Action::UsageToggle,
             Action::FilterEdit,
             Action::SelectionCopyVersion,
             Action::GlobalOpenPalette,
@@ -245,13 +254,30 @@ impl Panel for Versions {
     fn visible(&self, _: &View<'_>) -> Vec<ContainerKey> {
         self.detail.clone()
     }
+
+    fn wanted(&self, view: &View<'_>) -> Wanted {
+        if !self.usage {
+            return Wanted::default();
+        }
+        let of = |service| selected(service, view).map(|(container, _)| container);
+        let running = self.painted.services.iter().flat_map(of).filter(|container| container.is_running());
+        Wanted { rest: running.map(|container| container.key.clone()).collect(), near: self.detail.clone(), ..Wanted::default() }
+    }
+}
+
+/// The containers of a service that the filter selects.
+fn selected<'v>(service: &ServiceKey, view: &View<'v>) -> impl Iterator<Item = (&'v Container, &'v Host)> {
+    let (fleet, filter) = (view.fleet, view.filter.selector());
+    let all = fleet.containers_of(service).filter_map(|container| Some((container, fleet.host(&container.key.host)?)));
+    all.filter(move |(container, host)| filter.is_none_or(|filter| filter.matches(container, host)))
 }
 
 impl Versions {
     fn render_matrix(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
         let columns = view.matrix.columns();
         let left = MARGIN + self.app_width + GAP + self.service_width + GAP;
-        let since_at = area.width.saturating_sub(SINCE_WIDTH);
+        let since_at = area.width.saturating_sub(SINCE_WIDTH + if self.usage { USAGE_WIDTH } else { 0 });
+        self.painted.services.clear();
         let room = since_at.saturating_sub(left);
         let widths = std::mem::take(&mut self.widths);
         self.scroll_to_column(&widths, room);
@@ -285,7 +311,8 @@ impl Versions {
             );
             Pen::new(buffer, area, 0).right(sign.trim(), view.theme.style(Role::Accent));
         } else {
-            Pen::new(buffer, area, 0).right("SINCE ", heading);
+            let usage = if self.usage { "  CPU    MEM" } else { "" };
+            Pen::new(buffer, area, 0).right(&format!("{usage}   SINCE "), heading);
         }
 
         self.painted.body_top = 1;
@@ -299,6 +326,7 @@ impl Versions {
             if let Some(row) = view.matrix.row(&self.rows[index]) {
                 let line = u16::try_from(line + 1).unwrap_or(u16::MAX);
                 self.render_row(buffer, area, line, row, index == self.cursor.index(), view);
+                self.painted.services.push(row.service.clone());
             }
         }
     }
@@ -332,6 +360,14 @@ impl Versions {
             }
         }
         Pen::new(buffer, area, line).right(&format!("{} ", view.calm_age(row.since)), dim);
+        if self.usage {
+            let sum = Sum::of(selected(&row.service, view), view.stats, view.now);
+            let none = || unknown(view.theme).to_owned();
+            let cpu = sum.cpu.map_or_else(none, cores);
+            let memory = sum.memory.map_or_else(none, |memory| short_bytes(memory as f64));
+            let place = Rect { width: area.width.saturating_sub(SINCE_WIDTH), ..area };
+            Pen::new(buffer, place, line).right(&format!("{cpu:>5}  {memory:>5}"), dim);
+        }
     }
 
     fn scroll_to_column(&mut self, widths: &[u16], room: u16) {

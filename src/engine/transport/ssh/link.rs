@@ -1,12 +1,16 @@
 //! The link to one engine over an SSH session: how its socket is reached there, found once and then used for every stream.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
 use tokio::{
+    io::AsyncReadExt as _,
     sync::{Mutex, OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
@@ -23,7 +27,13 @@ use super::{
 use crate::{
     engine::transport::{ConnectError, IoStream, Link, LinkLoad},
     fleet::LinkCause,
+    rights::HOST_METRICS,
 };
+
+/// How long a host may take to tell its own figures: `df` waits for a disk that hangs.
+const METRICS_LIMIT: Duration = Duration::from_secs(10);
+/// More than the figures of a host with a thousand processors.
+const METRICS_BYTES: u64 = 256 * 1024;
 
 /// How streams reach the engine's socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,6 +187,31 @@ impl Link for SshLink {
 
     fn closed(&self) -> BoxFuture<'_, ConnectError> {
         Box::pin(self.session.closed())
+    }
+
+    fn host_metrics(&self) -> Option<BoxFuture<'_, Result<String, ConnectError>>> {
+        Some(Box::pin(async {
+            let refused = |why: String| {
+                let message = format!("sshd on {} runs no command for {}: {why}", self.plan.target(), self.plan.user);
+                ConnectError::new(LinkCause::Forwarding, message)
+            };
+            let opened = match self.session.open(Target::Command(HOST_METRICS.to_owned())).await {
+                Ok(opened) => opened,
+                Err(OpenError::Prohibited(why) | OpenError::Failed(why)) => return Err(refused(why)),
+                Err(error @ (OpenError::Late | OpenError::Over(_))) => return Err(self.open_failed(error)),
+            };
+            let stream = self.stream(opened, None)?;
+            let mut told = Vec::new();
+            match timeout(METRICS_LIMIT, stream.take(METRICS_BYTES).read_to_end(&mut told)).await {
+                Ok(Ok(_)) if told.is_empty() => Err(refused("it said nothing".to_owned())),
+                Ok(Ok(_)) => Ok(String::from_utf8_lossy(&told).into_owned()),
+                Ok(Err(error)) => Err(refused(error.to_string())),
+                Err(_) => Err(ConnectError::new(
+                    LinkCause::NoAnswer,
+                    format!("{} did not tell its figures within {} s", self.plan.target(), METRICS_LIMIT.as_secs()),
+                )),
+            }
+        }))
     }
 
     fn load(&self) -> LinkLoad {

@@ -6,9 +6,13 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     fleet::{Container, trouble::Trouble},
+    stats::{Usage, sum::own_memory_limit},
     text::width,
     ui::{
-        panels::words::{as_of, ports_text, state_words, unknown},
+        panels::{
+            figures::{cores, percent, short_bytes},
+            words::{as_of, ports_text, state_words, unknown},
+        },
         theme::Theme,
         view::View,
         widgets::{Align, Column},
@@ -31,6 +35,8 @@ pub(super) enum Field {
     Version,
     State,
     Up,
+    Cpu,
+    Memory,
     Restarts,
     Ports,
     Environment,
@@ -42,13 +48,15 @@ pub(super) enum Field {
 
 impl Field {
     /// Every column, in the order of a table that nobody changed.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Host,
         Self::Service,
         Self::Name,
         Self::Version,
         Self::State,
         Self::Up,
+        Self::Cpu,
+        Self::Memory,
         Self::Restarts,
         Self::Ports,
         Self::Environment,
@@ -71,6 +79,8 @@ impl Field {
             Self::Version => ("VERSION", Align::Left, 20, 28, 2),
             Self::State => ("STATE", Align::Left, 13, 13, 1),
             Self::Up => ("UP", Align::Right, AS_OF, AS_OF, 4),
+            Self::Cpu => ("CPU", Align::Right, 4, 4, 5),
+            Self::Memory => ("MEM", Align::Right, 10, 10, 5),
             Self::Restarts => ("RESTARTS", Align::Right, 8, 10, 6),
             Self::Ports => ("PORTS", Align::Left, 16, 28, 7),
             Self::Environment => ("ENVIRONMENT", Align::Left, 11, 16, 8),
@@ -116,6 +126,9 @@ impl Field {
             // The widest words are `out of memory` and `crash-looping`, and a state changes often: it has room for them always.
             Self::State => 13,
             Self::Up => return if container.started.is_some() { AGE } else { 2 },
+            // They come and go: their room is there from the start.
+            Self::Cpu => 4,
+            Self::Memory => 10,
             Self::Restarts => container.restarts.map_or(1, |count| count.max(1).ilog10() as usize + 1),
             Self::Ports if container.ports.is_empty() => 0,
             Self::Ports => width(&ports_text(&container.ports, theme)),
@@ -144,6 +157,12 @@ impl Field {
                 Some(started) => view.age(started).into(),
                 None => none.into(),
             },
+            Self::Cpu => usage(container, view).and_then(|usage| usage.cpu).map_or(none.into(), |cpu| cores(cpu).into()),
+            Self::Memory => usage(container, view).map_or(none.into(), |usage| {
+                // The share has its place also where there is none, or the bytes would not line up.
+                let share = memory_share(container, view).map_or_else(String::new, percent);
+                format!("{} {share:>4}", short_bytes(usage.memory as f64)).into()
+            }),
             Self::Restarts => container.restarts.map_or(none.into(), |count| count.to_string().into()),
             Self::Ports => ports_text(&container.ports, view.theme).into(),
             Self::Environment => container.identity.environment.as_ref().map_or(none.into(), |environment| environment.as_str().into()),
@@ -155,7 +174,7 @@ impl Field {
     }
 
     /// What rows are ordered by; the least comes first.
-    pub fn value(self, container: &Container, trouble: Trouble) -> Value {
+    pub fn value(self, container: &Container, trouble: Trouble, view: &View<'_>) -> Value {
         let text = |text: &str| Value::Text(text.into());
         // Moments and counts: the youngest, the most first.
         let latest = |moment: Option<DateTime<Utc>>| moment.map_or(Value::Unknown, |moment| Value::Number(-moment.timestamp_millis()));
@@ -168,6 +187,12 @@ impl Field {
             Self::Version => Value::Text(Arc::clone(&container.version.text)),
             Self::State => Value::Number(2 * -(trouble as i64) + i64::from(!container.is_running())),
             Self::Up => latest(container.up_since()),
+            Self::Cpu => {
+                usage(container, view).and_then(|usage| usage.cpu).map_or(Value::Unknown, |cpu| Value::Number(-((cpu * 1e6) as i64)))
+            }
+            Self::Memory => {
+                usage(container, view).map_or(Value::Unknown, |usage| Value::Number(-i64::try_from(usage.memory).unwrap_or(i64::MAX)))
+            }
             Self::Restarts => container.restarts.map_or(Value::Unknown, |count| Value::Number(-i64::try_from(count).unwrap_or(i64::MAX))),
             Self::Ports => container.ports.iter().find_map(|port| port.public).map_or(Value::Unknown, |port| Value::Number(port.into())),
             Self::Environment => container.identity.environment.as_ref().map_or(Value::Unknown, |environment| text(environment.as_str())),
@@ -177,6 +202,24 @@ impl Field {
             Self::Digest => container.digest.clone().map_or(Value::Unknown, Value::Text),
         }
     }
+}
+
+/// What a container uses now, where it is measured.
+fn usage<'v>(container: &Container, view: &View<'v>) -> Option<&'v Usage> {
+    view.stats.current(container, view.fleet.host(&container.key.host)?, view.now)
+}
+
+/// The used share of the container's own limit of memory.
+pub(super) fn memory_share(container: &Container, view: &View<'_>) -> Option<f64> {
+    let usage = usage(container, view)?;
+    let limit = own_memory_limit(usage, view.fleet.host(&container.key.host)?)?;
+    Some(usage.memory as f64 / limit.max(1) as f64)
+}
+
+/// The used share of the container's own limit of processors.
+pub(super) fn cpu_share(container: &Container, view: &View<'_>) -> Option<f64> {
+    let limit = container.cpu_limit.filter(|limit| *limit > 0.0)?;
+    Some(usage(container, view)?.cpu? / limit)
 }
 
 /// What a row is ordered by.

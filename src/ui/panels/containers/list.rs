@@ -136,6 +136,11 @@ impl List {
         self.rows.len()
     }
 
+    /// The containers that are listed, in their order.
+    pub fn keys(&self) -> impl Iterator<Item = &ContainerKey> {
+        self.rows.iter().map(|row| &row.key)
+    }
+
     /// What is grouped by.
     pub fn by(&self) -> GroupBy {
         self.by
@@ -263,7 +268,7 @@ impl List {
         Row {
             key: container.key.clone(),
             group,
-            value: self.sort.value(container, view.trouble(&container.key)),
+            value: self.sort.value(container, view.trouble(&container.key), view),
             service: container.identity.service.clone(),
             name: Arc::clone(&container.name),
         }

@@ -6,15 +6,17 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::{
     Containers,
-    column::Field,
+    column::{Field, cpu_share, memory_share},
     list::{GroupKey, Line},
 };
 use crate::{
     fleet::{Container, ContainerKey, drift::Drift, trouble::Trouble},
+    stats::Strain,
     text::{counted, width},
     ui::{
         panels::{
             empty,
+            figures::strain_role,
             words::{trouble_sign, unknown},
         },
         theme::{Role, Symbol, Theme},
@@ -144,6 +146,8 @@ impl Containers {
                 Field::Host | Field::Name | Field::Version => quiet,
                 Field::State => trouble_sign(own).map_or(quiet, |(_, role)| role),
                 Field::Restarts if container.restarts.is_some_and(|count| count > 0) => quiet,
+                Field::Cpu => strain_role(Strain::Cpu, cpu_share(container, view), quiet),
+                Field::Memory => strain_role(Strain::Memory, memory_share(container, view), quiet),
                 Field::Service
                 | Field::Up
                 | Field::Restarts

@@ -6,11 +6,13 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::{Figures, row};
 use crate::{
     fleet::{Host, LinkState},
+    stats::pace,
     text::{bytes, clock, count},
     ui::{
         frame,
         panels::{
             facts::{self, Fact},
+            figures::{cores, percent},
             words::unknown,
         },
         theme::{Role, Symbol},
@@ -74,8 +76,33 @@ fn facts_of(host: &Host, figures: &Figures, view: &View<'_>) -> Vec<Fact> {
         None => facts.push(Fact::new("engine", none)),
     }
     facts.push(Fact::new("containers", format!("{} running", row::containers(host, figures, view).replacen('/', " of ", 1))));
+    facts.push(used(host, view));
     let rate = figures.rate.map_or(String::new(), |rate| format!(" {dot} {rate:.1} requests/s"));
-    let cost = format!("{} requests {dot} {} received{rate}", count(host.cost.requests), bytes(host.cost.received));
+    let samples = figures.samples.map_or(String::new(), |rate| {
+        format!(" {dot} {rate:.1} samples/s, at most {:.0}: {:.0} % of one of its processors", pace::rate(None, 1.0), pace::SHARE * 100.0)
+    });
+    let cost = format!("{} requests {dot} {} received{rate}{samples}", count(host.cost.requests), bytes(host.cost.received));
     facts.push(Fact::new("our cost", cost));
     facts
+}
+
+/// The machine's own figures, or why there are none.
+fn used(host: &Host, view: &View<'_>) -> Fact {
+    let dot = view.theme.symbol(Symbol::Dot);
+    let machine = view.stats.machine(&host.spec.id);
+    match machine.and_then(|machine| machine.usage()) {
+        Some(usage) => {
+            let cpu = usage.cpu.map_or_else(String::new, |cpu| format!("{} of {} CPUs {dot} ", cores(cpu), usage.cpus));
+            let disk = usage.disk.map_or_else(
+                || " {dot} its disk cannot be seen".replace("{dot}", dot),
+                |disk| format!(" {dot} disk {} used, {} left", percent(disk.share()), bytes(disk.available)),
+            );
+            let text = format!("{cpu}{} of {} {dot} load {:.2}{disk}", bytes(usage.memory), bytes(usage.memory_total), usage.load);
+            Fact::new("uses", text)
+        }
+        None => match machine.and_then(|machine| machine.why_not()) {
+            Some(why) => Fact::new("uses", format!("known is only the sum of its containers: {why}")).in_role(Role::TextDim),
+            None => Fact::new("uses", unknown(view.theme)).in_role(Role::TextDim),
+        },
+    }
 }

@@ -7,9 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Figures;
 use crate::{
     fleet::{Host, LinkState},
+    stats::Strain,
     text::{bytes, clock, count, counted, width},
     ui::{
-        panels::words::unknown,
+        panels::{
+            figures::{percent, strain_role},
+            words::unknown,
+        },
         theme::{Role, Symbol},
         view::View,
         widgets::{Align, Column},
@@ -26,11 +30,16 @@ pub(super) enum Field {
     Link,
     Clock,
     Containers,
+    CpuUsed,
+    MemoryUsed,
+    Disk,
+    Load,
     Engine,
     Api,
     Cpus,
     Memory,
     Rate,
+    Samples,
     Connections,
     Requests,
     Received,
@@ -39,16 +48,21 @@ pub(super) enum Field {
 }
 
 impl Field {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::Host,
         Self::Link,
         Self::Clock,
         Self::Containers,
+        Self::CpuUsed,
+        Self::MemoryUsed,
+        Self::Disk,
+        Self::Load,
         Self::Engine,
         Self::Api,
         Self::Cpus,
         Self::Memory,
         Self::Rate,
+        Self::Samples,
         Self::Connections,
         Self::Requests,
         Self::Received,
@@ -63,11 +77,16 @@ impl Field {
             Self::Link => ("LINK", Align::Left, 14, 1),
             Self::Clock => ("CLOCK", Align::Right, 10, 2),
             Self::Containers => ("CONTAINERS", Align::Right, 11, 3),
+            Self::CpuUsed => ("CPU%", Align::Right, 5, 4),
+            Self::MemoryUsed => ("MEM%", Align::Right, 5, 4),
+            Self::Disk => ("DISK%", Align::Right, 5, 4),
+            Self::Load => ("LOAD", Align::Right, 5, 7),
             Self::Engine => ("ENGINE", Align::Left, 24, 4),
             Self::Api => ("API", Align::Left, 5, 7),
             Self::Cpus => ("CPUS", Align::Right, 4, 6),
             Self::Memory => ("MEMORY", Align::Right, 7, 6),
             Self::Rate => ("REQ/S", Align::Right, 5, 8),
+            Self::Samples => ("SMP/S", Align::Right, 5, 8),
             Self::Connections => ("OVER", Align::Left, 28, 5),
             Self::Requests => ("REQUESTS", Align::Right, 9, 9),
             Self::Received => ("RECEIVED", Align::Right, 8, 10),
@@ -88,20 +107,28 @@ impl Field {
     /// What it asks of the table; whole or not at all, but for long names.
     pub fn column(self, widest: u16) -> Column {
         let (title, align, most, priority) = self.row();
+        // Figures that come and go have their room from the start.
+        let widest = if matches!(self, Self::CpuUsed | Self::MemoryUsed | Self::Disk | Self::Load) { most } else { widest };
         let wanted = widest.clamp(u16::try_from(title.len()).unwrap_or(u16::MAX), most.max(4));
         Column { title, align, min: wanted.min(28), wanted, priority }
     }
 
-    pub fn role(self, host: &Host) -> Role {
+    pub fn role(self, host: &Host, figures: &Figures) -> Role {
+        let used = &figures.used;
         match self {
+            Self::CpuUsed => strain_role(Strain::Cpu, used.cpu, Role::Text),
+            Self::MemoryUsed => strain_role(Strain::Memory, used.memory, Role::Text),
+            Self::Disk => strain_role(Strain::Disk, used.disk, Role::Text),
             Self::Host | Self::Link | Self::Containers => Role::Text,
             Self::Clock => Role::StateAttention,
             Self::Url if host.spec.unprotected => Role::StateAttention,
-            Self::Engine
+            Self::Load
+            | Self::Engine
             | Self::Api
             | Self::Cpus
             | Self::Memory
             | Self::Rate
+            | Self::Samples
             | Self::Connections
             | Self::Requests
             | Self::Received
@@ -119,11 +146,16 @@ impl Field {
             Self::Link => link_words(host, view).into(),
             Self::Clock => engine.and_then(|engine| skew(engine.clock_skew_ms)).unwrap_or_default().into(),
             Self::Containers => containers(host, figures, view).into(),
+            Self::CpuUsed => share(figures.used.cpu, figures, view).into(),
+            Self::MemoryUsed => share(figures.used.memory, figures, view).into(),
+            Self::Disk => share(figures.used.disk, figures, view).into(),
+            Self::Load => figures.used.load.map_or(none, |load| format!("{load:.2}").into()),
             Self::Engine => engine.map_or(none, |engine| (&*engine.engine).into()),
             Self::Api => engine.map_or(none, |engine| (&*engine.api).into()),
             Self::Cpus => engine.map_or(none, |engine| engine.cpus.to_string().into()),
             Self::Memory => engine.map_or(none, |engine| bytes(engine.memory).into()),
             Self::Rate => figures.rate.map_or(none, |rate| format!("{rate:.1}").into()),
+            Self::Samples => figures.samples.map_or(none, |rate| format!("{rate:.1}").into()),
             Self::Connections => connections(host).into(),
             Self::Requests => count(host.cost.requests).into(),
             Self::Received => bytes(host.cost.received).into(),
@@ -206,6 +238,16 @@ pub(super) fn connections(host: &Host) -> String {
         0 => counted(open, "connection"),
         sessions => format!("{}, {}", counted(usize::try_from(sessions).unwrap_or(usize::MAX), "ssh session"), counted(open, "channel")),
     }
+}
+
+/// `41%`; `Σ41%` where it is only the sum of the containers.
+fn share(share: Option<f64>, figures: &Figures, view: &View<'_>) -> String {
+    let sign = match (figures.used.is_sum, view.theme.is_ascii()) {
+        (false, _) => "",
+        (true, false) => "Σ",
+        (true, true) => "=",
+    };
+    share.map_or_else(|| unknown(view.theme).to_owned(), |share| format!("{sign}{}", percent(share)))
 }
 
 /// `3/4`: running of all.

@@ -183,7 +183,7 @@ fn marks_open_and_columns() {
     assert_eq!(panel.act(Action::RowMark, &scene.view()), Outcome::Mark(vec![first.clone()]));
     assert_ne!(panel.selection(&scene.view()), Selection::Container(first), "marking goes on to the next row");
     let Outcome::ChooseColumns(offered) = panel.act(Action::ContainersChooseColumns, &scene.view()) else { panic!("no chooser") };
-    assert_eq!((offered.len(), offered[0], offered[12]), (13, ("HOST", true), ("DIGEST", false)));
+    assert_eq!((offered.len(), offered[0], offered[14]), (15, ("HOST", true), ("DIGEST", false)));
     panel.choose_columns(&["ID", "NAME"]);
     let mut buffer = Buffer::empty(AREA);
     panel.render(&mut buffer, AREA, &scene.view());

@@ -491,3 +491,23 @@ async fn measure() {
     sshd.wait_for_sessions(1).await;
     println!("31 sessions gone after: {:?}", clock.elapsed());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_tells_its_own_figures_or_why_it_does_not() {
+    if let Some(reason) = unavailable() {
+        skip!("{reason}");
+    }
+    let lab = Lab::new();
+    let (open, shut) = (Sshd::start(&lab, "open", ""), Sshd::start(&lab, "shut", "ForceCommand true"));
+    lab.trust(&open);
+    lab.trust(&shut);
+    let _engine = engine(&lab.socket());
+    let told = link(&lab, &lab.endpoint(&open)).await.host_metrics().expect("ssh is a way to the host").await.expect("figures");
+    let sample = crate::stats::MachineSample::parse(&told).expect("figures of Linux");
+    let text = std::fs::read_to_string("/proc/meminfo").expect("this machine's");
+    assert!(text.contains(&format!("MemTotal:       {} kB", sample.memory >> 10)), "{sample:?}");
+    assert!(sample.cpus > 0 && sample.ticks >= sample.busy && sample.disk.is_some_and(|disk| disk.used > 0), "{sample:?}");
+    let refused = link(&lab, &lab.endpoint(&shut)).await.host_metrics().expect("a way").await.expect_err("no command is run");
+    assert_eq!(refused.cause, LinkCause::Forwarding);
+    assert!(refused.message.contains("runs no command for root"), "{refused}");
+}
