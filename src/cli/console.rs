@@ -8,6 +8,7 @@ use super::{
     fleet::Sources,
 };
 use crate::{
+    ledger::audit::Who,
     runtime::{
         Kept, Settings, State,
         console::{Console, Opening},
@@ -53,7 +54,8 @@ pub fn run(global: &Global) -> Result<Exit, Failure> {
     let state = State::new(sources.specs(), sources.rules, sources.rights, settings, Utc::now());
     let state_dir = sources.config.state.clone();
     let sim = sources.sim;
-    let code = Console::run(Opening { state, engine, reports, ledger, runner, mouse, note, theme_dir, state_dir }).map_err(Failure::failed)?;
+    let code =
+        Console::run(Opening { state, engine, reports, ledger, runner, mouse, note, theme_dir, state_dir }).map_err(Failure::failed)?;
     drop(sim);
     Ok(Exit(code))
 }

@@ -24,9 +24,9 @@ use crate::{
     act::{ActId, ActWord},
     action::{Answer, RequestId},
     engine::{DocumentPort, Engine, HostCommand, Question, Report, exec::ExecPort, logs::LogPort, transport::CONNECT_LIMIT},
-    stock::Stock,
     fleet::{Change, Container, ContainerKey, Delta, EngineEvent, Fleet, Host, HostId, ImageId, LinkState, Selector},
     stats::{Book, Demand, Wanted},
+    stock::Stock,
 };
 
 /// A little longer than one connection may take, so that a host that does not answer is told in its transport's own words.

@@ -135,6 +135,7 @@ impl HostTask {
                         let host = self.target.spec.id.clone();
                         let result = Err("it is not reachable now".to_owned());
                         self.out.send(Report::Stock { host, result }).await.map_err(|_| BusClosed)?;
+                    }
                     Some(HostCommand::Act { request, .. }) => {
                         let outcome = Outcome::Unreachable { why: "the host cannot be reached now".into() };
                         let (host, word) = (self.target.spec.id.clone(), ActWord::Over(outcome));

@@ -9,8 +9,8 @@ use crate::{
     act::{Act, ActId, ActWord},
     action::{Answer, RequestId},
     fleet::{ContainerId, Delta, EngineEvent, HostId},
-    stock::Stock,
     stats::{Batch, Demand},
+    stock::Stock,
 };
 
 /// Out of the engine side.

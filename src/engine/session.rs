@@ -26,12 +26,12 @@ use super::{
     watchdog::{Verdict, Watchdog},
 };
 use crate::action::{Answer, RequestId};
-use crate::stock::Stock;
 use crate::fleet::{
     ContainerDetail, ContainerId, ContainerKey, ContainerSummary, Delta, EngineEvent, EngineInfo, EventKind, HostId, ImageFact, ImageId,
     LinkCause, LinkState, host::HostCost,
 };
 use crate::stats::{Batch, Demand, MachineReading, Sample};
+use crate::stock::Stock;
 
 /// How many inspects one host answers at a time.
 const INSPECTS: usize = 8;

@@ -524,6 +524,8 @@ impl Console {
             self.screen.say(parting.sentence);
         }
         Ok(code)
+    }
+
     fn begin(&mut self, plan: Plan) {
         let plan = Arc::new(plan);
         let run = self.runner.start(Arc::clone(&plan));

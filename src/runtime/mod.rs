@@ -5,12 +5,12 @@
 
 pub mod console;
 mod effect;
-pub mod journal;
-pub mod runner;
 mod handoff;
+pub mod journal;
 mod kept;
-mod probes;
 mod log_desk;
+mod probes;
+pub mod runner;
 mod state;
 pub mod terminal;
 pub mod visit;

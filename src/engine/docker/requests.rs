@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::{Client, EngineError, Lines, client::ApiVersion, decode, stock};
 use crate::{
     fleet::{ContainerDetail, ContainerId, ContainerSummary, EngineEvent, EngineInfo, HostId, ImageFact, ImageId},
-    stock::Stock,
     stats::Sample,
+    stock::Stock,
     text::clean_bytes,
 };
 

@@ -258,17 +258,15 @@ mod tests {
         let stock = stock(usage.to_string().as_bytes(), networks.to_string().as_bytes()).unwrap();
         let users = |users: &[User]| users.iter().map(|user| user.name.to_string()).collect::<Vec<_>>();
         assert_eq!(stock.images.iter().map(|image| users(&image.users)).collect::<Vec<_>>(), [vec!["web-1", "c2"], vec![], vec![]]);
-        assert_eq!(stock.images.iter().map(|image| (image.size, image.shared)).collect::<Vec<_>>(), [
-            (200, Some(50)),
-            (100, None),
-            (0, None)
-        ]);
+        assert_eq!(
+            stock.images.iter().map(|image| (image.size, image.shared)).collect::<Vec<_>>(),
+            [(200, Some(50)), (100, None), (0, None)]
+        );
         assert!(stock.images[0].users[0].running && !stock.images[0].users[1].running);
-        assert_eq!(stock.volumes.iter().map(|volume| (volume.size, volume.anonymous)).collect::<Vec<_>>(), [
-            (Some(70), false),
-            (None, true),
-            (None, true)
-        ]);
+        assert_eq!(
+            stock.volumes.iter().map(|volume| (volume.size, volume.anonymous)).collect::<Vec<_>>(),
+            [(Some(70), false), (None, true), (None, true)]
+        );
         assert_eq!(users(&stock.volumes[0].users), ["web-1"]);
         assert!(stock.volumes[0].created.is_some() && stock.volumes[2].created.is_none());
         let attached: Vec<_> = stock.networks.iter().map(|network| (network.own, users(&network.users))).collect();

@@ -219,11 +219,12 @@ impl Fleet {
     fn apply_history(&mut self, host: &HostId, event: &EngineEvent, change: &mut Change) {
         let key = ContainerKey { host: host.clone(), id: event.id.clone() };
         let Some(mut row) = self.row(&key).cloned() else { return };
-        let before = self.events.iter().rev().take(HISTORY_LOOK_BACK);
-        let mut turns =
-            before.filter(|other| other.id == event.id && other.host == event.host && (other.verb() == "start" || is_stop(other)));
+        let is_turn = |other: &&std::sync::Arc<EngineEvent>| {
+            other.id == event.id && other.host == event.host && (other.verb() == "start" || is_stop(other))
+        };
         // What was asked for before it was started again was another end.
-        let asked = turns.next().is_some_and(|turn| is_stop(turn) && was_asked(turn.at, event.at));
+        let turn = self.events.iter().rev().take(HISTORY_LOOK_BACK).find(is_turn);
+        let asked = turn.is_some_and(|turn| is_stop(turn) && was_asked(turn.at, event.at));
         row.take_history(event, asked);
         self.settle(host, &event.id, Some(row), change);
     }

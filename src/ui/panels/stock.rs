@@ -137,7 +137,14 @@ impl Panel for Stock {
     }
 
     fn hints(&self) -> &'static [Action] {
-        &[Action::StockTurn, Action::SelectionOpen, Action::StockReload, Action::FilterEdit, Action::GlobalOpenPalette, Action::GlobalOpenHelp]
+        &[
+            Action::StockTurn,
+            Action::SelectionOpen,
+            Action::StockReload,
+            Action::FilterEdit,
+            Action::GlobalOpenPalette,
+            Action::GlobalOpenHelp,
+        ]
     }
 
     fn visible(&self, _: &View<'_>) -> Vec<ContainerKey> {
@@ -205,7 +212,11 @@ impl Stock {
         let words = if spare.is_empty() {
             "nothing lies about unused".to_owned()
         } else {
-            format!("unused and unnamed on all hosts: {} {dot} {} come back with a prune", text::count(spare.len(), "thing"), text::bytes(bytes))
+            format!(
+                "unused and unnamed on all hosts: {} {dot} {} come back with a prune",
+                text::counted(spare.len(), "thing"),
+                text::bytes(bytes)
+            )
         };
         let users = self.rows.get(self.cursor.index()).map_or(String::new(), |row| match row.users.as_slice() {
             [] => "no container uses it".to_owned(),

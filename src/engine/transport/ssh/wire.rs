@@ -74,7 +74,14 @@ pub(super) struct Round<'a> {
 
 impl<'a> Round<'a> {
     /// `unread`: the last round ended before anyone had read what may stand in libssh2's buffer.
-    pub(super) fn new(session: &'a ssh2::Session, socket: &'a OwnedFd, target: &'a str, ready: PollFlags, owed: bool, unread: bool) -> Self {
+    pub(super) fn new(
+        session: &'a ssh2::Session,
+        socket: &'a OwnedFd,
+        target: &'a str,
+        ready: PollFlags,
+        owed: bool,
+        unread: bool,
+    ) -> Self {
         Self {
             session,
             socket,

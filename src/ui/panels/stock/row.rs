@@ -34,9 +34,18 @@ const fn right(text: &'static str, priority: u8) -> Title {
     Title { text, align: Align::Right, min: 8, priority }
 }
 
-const IMAGES: &[Title] = &[left("IMAGE", 24, 0), left("HOST", 8, 0), right("SIZE", 1), right("SHARED", 4), right("CREATED", 3), left("USED BY", 12, 2)];
-const VOLUMES: &[Title] = &[left("VOLUME", 24, 0), left("HOST", 8, 0), right("SIZE", 1), left("DRIVER", 6, 4), right("CREATED", 3), left("USED BY", 12, 2)];
-const NETWORKS: &[Title] = &[left("NETWORK", 16, 0), left("HOST", 8, 0), left("DRIVER", 6, 1), left("SUBNETS", 14, 3), right("CREATED", 4), left("USED BY", 12, 2)];
+const IMAGES: &[Title] =
+    &[left("IMAGE", 24, 0), left("HOST", 8, 0), right("SIZE", 1), right("SHARED", 4), right("CREATED", 3), left("USED BY", 12, 2)];
+const VOLUMES: &[Title] =
+    &[left("VOLUME", 24, 0), left("HOST", 8, 0), right("SIZE", 1), left("DRIVER", 6, 4), right("CREATED", 3), left("USED BY", 12, 2)];
+const NETWORKS: &[Title] = &[
+    left("NETWORK", 16, 0),
+    left("HOST", 8, 0),
+    left("DRIVER", 6, 1),
+    left("SUBNETS", 14, 3),
+    right("CREATED", 4),
+    left("USED BY", 12, 2),
+];
 
 impl Kind {
     /// The next one, around.
