@@ -85,7 +85,7 @@ fn shown() -> Screen {
 fn no_file_holds_a_secret_and_all_that_is_promised_is_here() {
     let lines = [
         &*format!("connecting with {SECRET}"),
-        &format!("\u{1b}[31mcolour in the middle: hunter2\u{1b}[0m-XQZJ9\u{1b}[2J"),
+        "\u{1b}[31mcolour in the middle: hunter2\u{1b}[0m-XQZJ9\u{1b}[2J",
         "api_key=other-s3cret path=/usr/bin",
     ];
     let subjects = vec![subject("app-03/worker-1", &lines), subject("app-07/api-1", &["fine"])];

@@ -16,7 +16,7 @@ use crate::{
     },
     ledger::{Access, Ledger, StateDir},
     rights::Rights,
-    runtime::journal::{AuditJournal, LogJournal},
+    runtime::journal::AuditJournal,
     sim::SimHost,
     text::clean,
 };
@@ -83,15 +83,12 @@ impl Sources {
         }
     }
 
-    /// Who keeps the audit of this run's acts. What is done to a simulated fleet was done to nobody, and goes to the log alone.
+    /// Who keeps the audit of this run's acts.
     ///
     /// # Errors
     /// A ledger that this program cannot use.
     pub fn journal(&self) -> Result<Arc<dyn Journal>, Failure> {
-        Ok(match self.sim {
-            Some(_) => Arc::new(LogJournal::default()),
-            None => Arc::new(AuditJournal::new(self.ledger()?.audit())),
-        })
+        Ok(Arc::new(AuditJournal::new(self.ledger()?.audit())))
     }
 
     /// Starts the engine side.

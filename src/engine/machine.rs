@@ -76,6 +76,7 @@ fn disk(root: &str) -> Option<Disk> {
 }
 
 #[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used)] // A test that cannot go on has failed.
 mod tests {
     use super::*;
     use crate::fleet::fixture;

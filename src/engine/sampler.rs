@@ -257,7 +257,7 @@ impl Sampler {
     }
 
     /// What was gathered, when it is time to tell it: a little after the first answer, so that a burst of them is one report.
-    pub(super) fn told(&mut self, now: Instant) -> Option<(Vec<(ContainerId, Sample)>, Option<MachineReading>)> {
+    pub(super) fn told(&mut self, now: Instant) -> Option<Gathered> {
         if now < self.gathered_since? + GATHER {
             return None;
         }
@@ -265,6 +265,9 @@ impl Sampler {
         Some((std::mem::take(&mut self.gathered), self.machine.take()))
     }
 }
+
+/// Of the containers, and of the machine where it was read.
+pub(super) type Gathered = (Vec<(ContainerId, Sample)>, Option<MachineReading>);
 
 #[cfg(test)]
 mod tests;

@@ -478,6 +478,8 @@ impl Console {
 
     /// Gives the terminal to a command until it ends. The fleet is followed meanwhile, only not painted.
     async fn visit(&mut self, mut visiting: Visiting, place: &str, events: &mut terminal::Events) -> Result<Option<i32>, TerminalError> {
+        // Nobody looks at the screen meanwhile.
+        self.demand(&Wanted::default());
         self.terminal.release();
         let heading = format!("\x1b[m── quarterdeck: {} in {place} · its end leads back ──\r\n", visiting.words);
         // A terminal that does not take it ends the visit in a moment.

@@ -168,6 +168,15 @@ impl State {
     /// Takes what was measured. No change of the fleet: only a screen that shows it looks different.
     pub fn measured(&mut self, batch: &Batch) {
         self.stats.take(batch, &self.fleet);
+        let machine = self.fleet.host(&batch.host).and_then(|host| host.engine.as_ref()).map(|engine| engine.memory);
+        for (id, _) in &batch.samples {
+            let key = ContainerKey { host: batch.host.clone(), id: id.clone() };
+            if let Some(last) = self.stats.last(&key) {
+                // What the whole machine has is no limit of the container's own.
+                let memory_limit = last.memory_limit.filter(|limit| machine.is_none_or(|machine| *limit < machine));
+                self.usage.insert(key, Usage { memory: last.memory, memory_limit });
+            }
+        }
     }
 
     /// Takes a request of the screen.
@@ -280,6 +289,7 @@ impl State {
         if visible || aged || self.reset {
             for gone in &changed.removed {
                 self.marks.remove(gone);
+                self.usage.remove(gone);
             }
             self.summary = Summary::of(&self.fleet, &self.whole, now);
         }

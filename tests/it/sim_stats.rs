@@ -70,7 +70,7 @@ impl Watch {
                 self.book.take(&batch, &self.fleet);
                 self.batches.push(batch);
             }
-            Report::Answer(_) | Report::History { .. } => {}
+            Report::Answer(_) | Report::History { .. } | Report::Stock { .. } | Report::Acted { .. } => {}
         }
     }
 
@@ -79,8 +79,8 @@ impl Watch {
     }
 
     fn running(&self) -> Vec<(&Container, &Host)> {
-        let on = |host| self.fleet.containers_on(&host_id(host)).map(move |container| (container, host));
-        self.fleet.hosts().flat_map(on).filter(|(container, _)| container.is_running()).collect()
+        let running = self.fleet.containers().filter(|container| container.is_running());
+        running.filter_map(|container| Some((container, self.fleet.host(&container.key.host)?))).collect()
     }
 
     fn measure(&self, wanted: &Wanted) {

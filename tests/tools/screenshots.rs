@@ -141,7 +141,7 @@ fn drain(reports: &mut mpsc::Receiver<Report>, state: &mut State, screen: &mut S
                 news = true;
             }
             // Nobody asks for it here.
-            Report::History { .. } | Report::Stock { .. } => {}
+            Report::History { .. } | Report::Stock { .. } | Report::Measured(_) | Report::Acted { .. } => {}
         }
     }
     news

@@ -1,6 +1,6 @@
 //! Streams of an honest and of a hostile container.
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt, symlink};
 
 use tar::{Builder, Header};
 

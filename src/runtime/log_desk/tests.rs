@@ -51,6 +51,7 @@ impl Deck {
             clock: false,
             mouse: false,
             simulated: true,
+            kept: Default::default(),
             load_theme: Box::new(|_| Err("none".to_owned())),
         };
         let specs = targets.iter().map(|target| target.spec.clone()).collect();
@@ -89,7 +90,7 @@ impl Deck {
             tokio::select! {
                 report = self.reports.recv() => match report {
                     Some(Report::Delta(delta)) => { self.state.apply(delta); }
-                    Some(Report::Answer(_) | Report::History { .. }) => {}
+                    Some(Report::Answer(_) | Report::History { .. } | Report::Stock { .. } | Report::Measured(_) | Report::Acted { .. }) => {}
                     None => panic!("the engine ended"),
                 },
                 report = self.desk.arrival(), if listens => arrived = report,

@@ -89,7 +89,7 @@ impl Bench {
                 report = self.reports.recv() => match report.unwrap() {
                     Report::Delta(delta) => drop(self.fleet.apply(delta)),
                     Report::Acted { request, word, .. } => self.runner.take(request, word),
-                    Report::Answer(_) | Report::History { .. } => {}
+                    Report::Answer(_) | Report::History { .. } | Report::Stock { .. } | Report::Measured(_) => {}
                 },
                 // What holds by the simulation alone is looked at now and then.
                 () = tokio::time::sleep(left.min(Duration::from_millis(20))) => {}

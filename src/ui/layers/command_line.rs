@@ -28,7 +28,7 @@ impl CommandLine {
         Self { container, reason, input: InputLine::default(), fault: None }
     }
 
-    fn run(&mut self) -> LayerOutcome {
+    fn finish(&mut self) -> LayerOutcome {
         match words(self.input.text()) {
             Ok(command) if command.is_empty() => LayerOutcome::Stay,
             Ok(command) => LayerOutcome::Finish(Request::Exec { container: self.container.clone(), command: Some(command) }),
@@ -48,7 +48,7 @@ impl Layer for CommandLine {
     fn act(&mut self, action: Action, _: &View<'_>) -> LayerOutcome {
         match action {
             Action::LayerClose => LayerOutcome::Close,
-            Action::SelectionOpen => self.run(),
+            Action::SelectionOpen => self.finish(),
             _ => LayerOutcome::Stay,
         }
     }
@@ -97,11 +97,11 @@ mod tests {
         let key = fixture::fleet().containers().next().unwrap().key.clone();
         let mut line = CommandLine::open(key.clone(), "web-1");
         assert!(line.reason.starts_with("web-1 on ") && line.reason.contains("has no shell"));
-        assert_eq!(line.run(), LayerOutcome::Stay);
+        assert_eq!(line.finish(), LayerOutcome::Stay);
         line.input = InputLine::new("/bin/app 'open");
-        assert_eq!((line.run(), line.fault.as_deref()), (LayerOutcome::Stay, Some("the ' is not closed")));
+        assert_eq!((line.finish(), line.fault.as_deref()), (LayerOutcome::Stay, Some("the ' is not closed")));
         line.input = InputLine::new("/bin/app 'a b'");
         let command = Some(vec!["/bin/app".to_owned(), "a b".to_owned()]);
-        assert_eq!(line.run(), LayerOutcome::Finish(Request::Exec { container: key, command }));
+        assert_eq!(line.finish(), LayerOutcome::Finish(Request::Exec { container: key, command }));
     }
 }

@@ -130,8 +130,7 @@ fn the_second_click_on_a_row_opens_it() {
 /// With every right: what a key opens, and what the last key asked for.
 #[test]
 fn acts_go_from_menu_to_plan_to_a_request() {
-    let mut bench = Bench::new();
-    bench.rights = Rights::Act;
+    let mut bench = Scene::drawn();
     for (keys, layer) in [
         ("s", Some(Context::ActMenu)),
         ("s esc", None),
@@ -160,7 +159,7 @@ fn acts_go_from_menu_to_plan_to_a_request() {
 
 #[test]
 fn who_may_only_look_sees_why_and_asks_for_nothing() {
-    let bench = Bench::new();
+    let bench = Scene::drawn().read_only();
     for panel in ["1", "2", "3", "8"] {
         for key in ["s", "r", "t", "p", "u", "x", "n"] {
             let (_, layer, requests) = after(&bench, &format!("{panel} s {key} y enter y"));

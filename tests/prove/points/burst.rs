@@ -46,7 +46,13 @@ impl Model {
         while !done(&self.fleet) {
             match tokio::time::timeout_at(end, self.reports.recv()).await {
                 Ok(Some(FromEngine::Delta(delta))) => drop(self.fleet.apply(delta)),
-                Ok(Some(FromEngine::Answer(_) | FromEngine::History { .. } | FromEngine::Stock { .. })) => {}
+                Ok(Some(
+                    FromEngine::Answer(_)
+                    | FromEngine::History { .. }
+                    | FromEngine::Stock { .. }
+                    | FromEngine::Measured(_)
+                    | FromEngine::Acted { .. },
+                )) => {}
                 Ok(None) | Err(_) => return done(&self.fleet),
             }
         }

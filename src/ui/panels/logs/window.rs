@@ -380,7 +380,7 @@ mod tests {
             tall in 1usize..5,
         ) {
             let (mut shelf, mut window) = (shelf(30), Window::default());
-            let rows_of = |number: u64| if number % 4 == 0 { tall } else { 1 };
+            let rows_of = |number: u64| if number.is_multiple_of(4) { tall } else { 1 };
             window.lay_out(height, &shelf, rows_of);
             for (kind, count) in steps {
                 match kind {
