@@ -154,7 +154,7 @@ fn the_file_is_whole_private_and_stays_in_its_directory() {
         let place = entry.path().unwrap().to_str().unwrap().to_owned();
         let mut text = String::new();
         entry.read_to_string(&mut text).unwrap();
-        assert!(place.starts_with("night/") && !place.contains(".."), "{place}");
+        assert!(place.starts_with("night/") && !place.split('/').any(|part| part == ".."), "{place}");
         assert!(read.insert(place.clone(), text).is_none(), "{place} twice");
     }
     assert_eq!(read.len(), contents.files().len());
