@@ -90,10 +90,6 @@ impl Watch {
     }
 }
 
-fn host_id(host: &Host) -> HostId {
-    host.spec.id.clone()
-}
-
 fn start(dir: &Path, hosts: u32, containers: u32) -> Simulation {
     let overrides = Overrides { hosts: Some(hosts), containers: Some(containers), events_per_second: Some(0.0), ..Overrides::default() };
     let options = SimOptions { pace: Pace::Running(1.0), start: None, overrides };

@@ -80,6 +80,7 @@ fn draw(targets: &[Target], theme: &str, (width, height): (u16, u16), keys: &str
         clock: true,
         mouse: true,
         simulated: true,
+        kept: quarterdeck::runtime::Kept::default(),
         load_theme: Box::new(move |name| Ok(theme::load(name, None, can).0)),
     };
     let specs = targets.iter().map(|target| target.spec.clone()).collect();
