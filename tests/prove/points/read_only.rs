@@ -34,9 +34,9 @@ pub fn run(report: &mut Report, lab: &Lab, length: Length) {
     let mut asked = Vec::new();
     for keymap in KEYMAPS {
         let keys = keys_of(keymap);
-        report.does(&format!("keymap {keymap}: {} keys in each of 4 panels", keys.len()));
+        report.does(&format!("keymap {keymap}: {} keys in each of {} panels", keys.len(), length.pick(4, PANELS.len())));
         let mut deck = begin(&opening().variable("QUARTERDECK_KEYMAP", keymap));
-        for panel in 0..4 {
+        for panel in 0..length.pick(4, PANELS.len()) {
             for key in &keys {
                 if deck.ended || deck.exit(Duration::ZERO).is_some() {
                     deck = begin(&opening().variable("QUARTERDECK_KEYMAP", keymap));
@@ -51,7 +51,7 @@ pub fn run(report: &mut Report, lab: &Lab, length: Length) {
     let acts = Action::ALL.iter().filter(|action| action.row().need == Need::Act).count();
     report.does(&format!("the palette, in every panel: all {} actions of the catalogue ({acts} of them act)", Action::ALL.len()));
     let mut deck = begin(&opening());
-    for panel in 0..4 {
+    for panel in 0..length.pick(4, PANELS.len()) {
         for action in Action::ALL.iter().copied().filter(|action| !matches!(action, Action::AppQuit | Action::AppSuspend)) {
             turn_to(&mut deck, panel);
             deck.send(b":");
@@ -65,7 +65,7 @@ pub fn run(report: &mut Report, lab: &Lab, length: Length) {
         let menu = keys_in(keymap, Some("act-menu"));
         report.does(&format!("keymap {keymap}: the menu of acts, its {} keys, each answered with y, enter and a name", menu.len()));
         let mut deck = begin(&opening().variable("QUARTERDECK_KEYMAP", keymap));
-        for panel in 0..4 {
+        for panel in 0..length.pick(4, PANELS.len()) {
             for key in &menu {
                 turn_to(&mut deck, panel);
                 for keys in [&b"s"[..], key.as_slice(), b"y", b"\r", b"KILL", b"\r", b"y", b"\x1b", b"\x1b", b"\x1b"] {
@@ -127,9 +127,12 @@ fn begin(opening: &Opening<'_>) -> Console {
     deck
 }
 
+/// Every panel; the first four are visited in short form too.
+const PANELS: [&str; 8] = ["Versions", "Containers", "Hosts", "Events", "Logs", "Resources", "Triage", "Stock"];
+
 /// Out of every layer, then along the panels: the same keys in all keymaps do not exist, so tab after esc.
 fn turn_to(deck: &mut Console, panel: usize) {
-    let title = ["Versions", "Containers", "Hosts", "Events"][panel];
+    let title = PANELS[panel];
     let wanted = |screen: &vt100::Screen| deck::in_front(screen, title);
     for _ in 0..12 {
         if wanted(deck.emulator.screen()) {
