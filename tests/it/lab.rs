@@ -129,3 +129,11 @@ impl Lab {
         String::from_utf8(output.stdout).unwrap()
     }
 }
+
+/// Whose turn it is among the tests that raise engines of their own. Several labs at once are more than two cores carry: links are then
+/// rightly called lost for silence, which is not what these tests are about.
+pub fn turn() -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    // A test that failed in its turn has ended it all the same.
+    TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -82,6 +82,7 @@ impl Stage {
 
 #[test]
 fn commands_shells_and_files_over_every_way_in() {
+    let _turn = crate::lab::turn();
     let lab = match Lab::raise("exec", &["up"]) {
         Ok(lab) => lab,
         Err(skipped) => return skipped.say(module_path!(), line!()),

@@ -126,6 +126,7 @@ fn all_speak(rows: &[Value], cast: &[(&str, String)], after: i64) -> bool {
 
 #[test]
 fn every_line_once_through_a_killed_engine_a_partition_and_a_replacement() {
+    let _turn = crate::lab::turn();
     let lab = match Lab::raise("logs", &["up"]) {
         Ok(lab) => lab,
         Err(skipped) => return skipped.say(module_path!(), line!()),

@@ -10,6 +10,7 @@ use stage::{Length, lab::Lab, report::Report};
 /// One test, because the points share the lab and take turns on it.
 #[test]
 fn promises_hold_on_the_lab() {
+    let _turn = crate::lab::turn();
     let lab = match Lab::up(points::HOSTS, points::SERVERS) {
         Ok(lab) => lab,
         Err(reason) => {

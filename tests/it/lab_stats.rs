@@ -86,6 +86,7 @@ const MB: f64 = 1_048_576.0;
 
 #[test]
 fn the_figures_are_the_kernels_and_the_sums_hold() {
+    let _turn = crate::lab::turn();
     let lab = match Lab::raise("stats", &["up"]) {
         Ok(lab) => lab,
         Err(skipped) => return skipped.say(module_path!(), line!()),
