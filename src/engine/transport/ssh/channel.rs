@@ -79,7 +79,8 @@ pub(super) struct Pump {
     read_owed: bool,
     /// Calls that gave nothing since the last poll; without new evidence they are not repeated.
     read_tried: bool,
-    write_tried: bool,
+    /// The window that such a write had before it: a wider one, which any read may bring, is new evidence.
+    write_tried: Option<u32>,
     close_tried: bool,
     end_tried: bool,
     closing: Option<Instant>,
@@ -112,7 +113,7 @@ impl Pump {
             write_owed: false,
             read_owed: false,
             read_tried: false,
-            write_tried: false,
+            write_tried: None,
             close_tried: false,
             end_tried: false,
             closing: None,
@@ -141,7 +142,7 @@ impl Pump {
     /// A new poll has happened: every call may be tried again.
     pub(super) fn begin_round(&mut self) {
         self.read_tried = false;
-        self.write_tried = false;
+        self.write_tried = None;
         self.close_tried = false;
         self.end_tried = false;
     }
@@ -209,23 +210,24 @@ impl Pump {
 
     /// Buffer → channel.
     fn push_up(&mut self, round: &mut Round<'_>) -> Result<bool, ConnectError> {
+        let room = self.channel.write_window().remaining;
         let due = if self.write_owed {
             round.writable
         } else {
-            !self.write_tried && !self.up.is_empty() && (round.drain || self.channel.write_window().remaining > 0)
+            !self.up.is_empty() && self.write_tried.map_or(round.drain || room > 0, |tried| room > tried)
         };
         if !due {
             return Ok(false);
         }
         let result = numbered(self.channel.write(self.up.filled()), round.session());
         match round.called(result, &mut self.write_owed) {
-            Called::Done(0) => self.write_tried = true,
+            Called::Done(0) => self.write_tried = Some(room),
             Called::Done(count) => {
                 self.up.start += count;
                 return Ok(true);
             }
             Called::Blocked => {
-                self.write_tried = true;
+                self.write_tried = Some(room);
                 round.waiting |= !self.write_owed && self.channel.write_window().remaining > 0;
             }
             Called::ChannelOver => {

@@ -90,6 +90,33 @@ async fn many_streams_big_transfers_and_half_close() {
     sshd.wait_for_sessions(0).await;
 }
 
+/// The room to write on comes in with what is read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_directions_of_one_stream_flow_at_once() {
+    if let Some(reason) = unavailable() {
+        skip!("{reason}");
+    }
+    let mut lab = Lab::new();
+    // Nothing else shall bring a packet that wakes the session by chance.
+    lab.settings.deadlines.keepalive = 10 * PATIENCE;
+    let sshd = Sshd::start(&lab, "host", "");
+    lab.trust(&sshd);
+    let _engine = engine(&lab.socket());
+    let link = link(&lab, &lab.endpoint(&sshd)).await;
+    let bytes = pattern(6 << 20);
+    for _ in 0..30 {
+        let (mut reader, mut writer) = tokio::io::split(stream(&link, "echo\n").await);
+        let send = async {
+            writer.write_all(&bytes).await.expect("written");
+            writer.shutdown().await.expect("half-closed");
+        };
+        let mut back = Vec::new();
+        let both = async { tokio::join!(send, reader.read_to_end(&mut back)).1 };
+        timeout(PATIENCE, both).await.expect("in time").expect("read");
+        assert!(back == bytes, "{} of {} bytes came back", back.len(), bytes.len());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unread_streams_do_not_stop_the_others() {
     if let Some(reason) = unavailable() {
