@@ -135,7 +135,7 @@ fn by_reader(lab: &OneEngine) -> f64 {
 fn console(lab: &OneEngine, name: &str) -> Console {
     let host = format!("app-01=unix://{}", lab.socket);
     let mut console = Console::start(&[env!("CARGO_BIN_EXE_quarterdeck"), "-H", &host], 160, 50, "xterm-256color");
-    console.expect("containers");
+    console.expect("1 container");
     console.send(b"2");
     console.send(format!("/name:{name}\r").as_bytes());
     console.expect(name);
