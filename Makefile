@@ -60,7 +60,8 @@ endif
 
 ## screenshots/*.svg (and .png where rsvg-convert is there) from the real renderer.
 screenshots: setup-build
-	cargo run --release --locked --example screenshots
+	cargo build --release --locked
+	cargo run --locked --example screenshots -- $(BIN)
 	@if command -v rsvg-convert >/dev/null; then for f in screenshots/*.svg; do rsvg-convert -o "$${f%.svg}.png" "$$f"; done; \
 	else echo "no rsvg-convert (package librsvg2-bin): no .png"; fi
 

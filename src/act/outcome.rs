@@ -100,7 +100,7 @@ impl Outcome {
     pub fn class(&self, act: &Act) -> Class {
         match self {
             Self::Done | Self::Already | Self::DoneUnheard { .. } => Class::Good,
-            Self::Gone if matches!(act, Act::Remove { .. }) => Class::Good,
+            Self::Gone if act.removes() => Class::Good,
             Self::Cancelled => Class::CalledOff,
             Self::Unreachable { .. } => Class::Unreached,
             Self::Denied { .. } => Class::Forbidden,
@@ -166,7 +166,7 @@ impl Outcome {
         match self {
             Self::Done => act.past().to_owned(),
             Self::Already => "was so already".to_owned(),
-            Self::Gone => "gone: there is no such container any more".to_owned(),
+            Self::Gone => "gone: it is not there any more".to_owned(),
             Self::Refused { status: 409, message } => format!("conflict: {message}"),
             Self::Refused { status, message } => format!("refused ({status}): {message}"),
             Self::Impossible { why } => format!("not done: {why}"),

@@ -14,10 +14,31 @@ use super::{
 use crate::{
     fleet::{Container, ContainerKey, ContainerState, EnvironmentId, Fleet, Health, HostId, LinkState, ServiceKey},
     rights::Rights,
+    stock::Kind,
     text::counted,
 };
 
-/// Whom an act is for. `id` is the engine's own; which kind of object it names follows from the act.
+/// What kind of thing a target is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Object {
+    /// A container.
+    Container,
+    /// What the engine keeps beside them.
+    Stock(Kind),
+}
+
+impl Object {
+    /// One of it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Stock(kind) => kind.word(),
+        }
+    }
+}
+
+/// Whom an act is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Target {
     /// Where it lives.
@@ -26,6 +47,8 @@ pub struct Target {
     pub name: Arc<str>,
     /// What requests name it by.
     pub id: Arc<str>,
+    /// What it is.
+    pub object: Object,
 }
 
 /// What will happen to one target.
@@ -108,12 +131,17 @@ pub struct Plan {
 impl Target {
     /// A container as a target.
     pub fn of(container: &Container) -> Self {
-        Self { host: container.key.host.clone(), name: container.name.clone(), id: container.key.id.as_str().into() }
+        Self {
+            host: container.key.host.clone(),
+            name: container.name.clone(),
+            id: container.key.id.as_str().into(),
+            object: Object::Container,
+        }
     }
 
     /// The row of the fleet that it is, if it is a container.
-    pub fn key(&self) -> ContainerKey {
-        ContainerKey { host: self.host.clone(), id: (&*self.id).into() }
+    pub fn key(&self) -> Option<ContainerKey> {
+        (self.object == Object::Container).then(|| ContainerKey { host: self.host.clone(), id: (&*self.id).into() })
     }
 }
 
@@ -132,11 +160,11 @@ impl Plan {
             [only] => format!("{} on {}", only.target.name, only.target.host),
             steps => {
                 let hosts: BTreeSet<&HostId> = steps.iter().map(|step| &step.target.host).collect();
-                format!("{} on {}", counted(steps.len(), "container"), counted(hosts.len(), "host"))
+                format!("{} on {}", counted(steps.len(), noun(steps)), counted(hosts.len(), "host"))
             }
         };
         match self.act {
-            Act::Rename { .. } | Act::Remove { .. } => format!("{verb} {subject}{argument}"),
+            Act::Rename { .. } | Act::Remove { .. } | Act::Discard => format!("{verb} {subject}{argument}"),
             Act::Start | Act::Stop { .. } | Act::Restart { .. } | Act::Kill { .. } | Act::Pause | Act::Unpause if argument.is_empty() => {
                 format!("{verb} {subject}")
             }
@@ -163,6 +191,16 @@ impl Plan {
     }
 }
 
+/// What the targets are, in one word.
+pub(super) fn noun(steps: &[Step]) -> &'static str {
+    let mut words = steps.iter().map(|step| step.target.object.word());
+    match words.next() {
+        Some(first) if words.all(|word| word == first) => first,
+        Some(_) => "thing",
+        None => "container",
+    }
+}
+
 /// Plans `act` for these containers. A key that occurs twice counts once.
 pub fn plan(act: Act, targets: &[ContainerKey], fleet: &Fleet, rights: &Rights, policy: &Policy) -> Plan {
     let mut seen = HashSet::new();
@@ -181,11 +219,11 @@ pub fn plan(act: Act, targets: &[ContainerKey], fleet: &Fleet, rights: &Rights, 
 fn step(act: &Act, key: &ContainerKey, fleet: &Fleet) -> Step {
     let Some(container) = fleet.container(key) else {
         return Step {
-            target: Target { host: key.host.clone(), name: key.id.short().into(), id: key.id.as_str().into() },
+            target: Target { host: key.host.clone(), name: key.id.short().into(), id: key.id.as_str().into(), object: Object::Container },
             service: None,
             environment: None,
             now: "gone".into(),
-            fate: if matches!(act, Act::Remove { .. }) { Fate::Already } else { Fate::Impossible { why: "it is gone".into() } },
+            fate: if act.removes() { Fate::Already } else { Fate::Impossible { why: "it is gone".into() } },
             notes: Vec::new(),
         };
     };
@@ -204,7 +242,7 @@ fn step(act: &Act, key: &ContainerKey, fleet: &Fleet) -> Step {
 }
 
 /// Why nothing is sent to a host now. A stale link may come back, but an act that is carried out at some later time is a surprise.
-fn unreachable(fleet: &Fleet, host: &HostId) -> Option<Arc<str>> {
+pub(super) fn unreachable(fleet: &Fleet, host: &HostId) -> Option<Arc<str>> {
     match fleet.host(host).map(|host| &host.link) {
         None => Some("its host is not part of this fleet".into()),
         Some(LinkState::Live { .. }) => None,
@@ -219,6 +257,7 @@ fn fate(act: &Act, container: &Container, fleet: &Fleet) -> Fate {
     let cannot = |why: &str| Fate::Impossible { why: why.into() };
     let leaving = || cannot("it is being removed");
     match (act, container.state) {
+        (Act::Discard, _) => cannot("it is a container"),
         (Act::Remove { .. }, Removing) => Fate::Already,
         (_, Removing) => leaving(),
         (Act::Start, Running | Restarting) => Fate::Already,
@@ -305,7 +344,7 @@ fn notes(act: &Act, container: &Container) -> Vec<Arc<str>> {
         }
         Act::Start if container.is_kept() => notes.push("a deployment keeps it: beside its successor it runs an older version".into()),
         Act::Rename { .. } => notes.push("who finds it by its name finds it no more".into()),
-        Act::Start | Act::Stop { .. } | Act::Restart { .. } | Act::Kill { .. } | Act::Pause | Act::Unpause => {}
+        Act::Start | Act::Stop { .. } | Act::Restart { .. } | Act::Kill { .. } | Act::Pause | Act::Unpause | Act::Discard => {}
     }
     notes
 }
@@ -339,10 +378,7 @@ fn consequences(act: &Act, steps: &[Step], fleet: &Fleet) -> Vec<Consequence> {
                 .map(|(weight, words)| Consequence { weight, text: format!("{service}{place}: {words}").into() }),
         );
     }
-    for (host, count) in left_out(steps) {
-        let text = format!("{host} cannot be reached: {} left out", counted(count, "container"));
-        found.push(Consequence { weight: Weight::Attention, text: text.into() });
-    }
+    found.extend(left_out(steps));
     found.sort_by_key(|consequence| std::cmp::Reverse(consequence.weight));
     found
 }
@@ -364,12 +400,14 @@ fn told(capacity: Capacity, stay: usize, all: usize, word: &str, touched: usize)
     Some(told)
 }
 
-fn left_out(steps: &[Step]) -> BTreeMap<&HostId, usize> {
-    let mut hosts = BTreeMap::new();
+/// One line for each host to which nothing is sent.
+pub(super) fn left_out(steps: &[Step]) -> Vec<Consequence> {
+    let mut hosts: BTreeMap<&HostId, usize> = BTreeMap::new();
     for step in steps.iter().filter(|step| matches!(step.fate, Fate::Unreachable { .. })) {
         *hosts.entry(&step.target.host).or_default() += 1;
     }
-    hosts
+    let line = |(host, count)| format!("{host} cannot be reached: {} left out", counted(count, noun(steps)));
+    hosts.into_iter().map(|host| Consequence { weight: Weight::Attention, text: line(host).into() }).collect()
 }
 
 #[cfg(test)]

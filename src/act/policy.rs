@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Fate, Step};
+use super::plan::{Fate, Object, Step};
 use crate::{
     action::Confirm,
     fleet::{EnvironmentId, ServiceKey},
@@ -56,16 +56,24 @@ impl Policy {
     }
 }
 
+/// Characters of a name that a person can be asked to type.
+const TYPABLE: usize = 40;
+
 /// The shortest name of what is at stake: the one target, the one service, the environment, or how many.
 fn word_for(affected: &[&Step], guarded: Option<&EnvironmentId>, verb: &str) -> String {
-    if let [only] = affected {
+    // What nobody named has a name that nobody can type.
+    if let [only] = affected
+        && (only.target.object == Object::Container || only.target.name.len() <= TYPABLE)
+    {
         return only.target.name.to_string();
     }
+    let word = affected.first().map_or("container", |step| step.target.object.word());
+    let word = if affected.iter().all(|step| step.target.object.word() == word) { word } else { "thing" };
     let mut services: Vec<&ServiceKey> = affected.iter().filter_map(|step| step.service.as_ref()).collect();
     services.dedup();
     match (services.as_slice(), guarded) {
         ([service], _) => service.service.to_string(),
         (_, Some(environment)) => environment.to_string(),
-        (_, None) => format!("{verb} {}", counted(affected.len(), "container")),
+        (_, None) => format!("{verb} {}", counted(affected.len(), word)),
     }
 }

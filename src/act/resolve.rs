@@ -50,6 +50,11 @@ impl Seen {
         }
     }
 
+    /// What is neither running nor stopped, but there.
+    pub fn there() -> Self {
+        Self { state: "still there".to_owned(), ..Self::default() }
+    }
+
     /// `it is running`, for a sentence.
     pub fn sentence(&self) -> String {
         if self.state.is_empty() { "the engine does not say how it is".to_owned() } else { format!("it is {}", self.state) }
@@ -63,14 +68,14 @@ impl Act {
             Self::Pause => now.paused,
             Self::Unpause => now.running && !now.paused,
             Self::Rename { to } => now.name == *to,
-            Self::Start | Self::Stop { .. } | Self::Restart { .. } | Self::Kill { .. } | Self::Remove { .. } => false,
+            Self::Start | Self::Stop { .. } | Self::Restart { .. } | Self::Kill { .. } | Self::Remove { .. } | Self::Discard => false,
         }
     }
 
     /// Whether it happened, by what was before and what is now; `None`: the target is gone.
     pub fn verdict(&self, before: &Seen, now: Option<&Seen>) -> Verdict {
         let Some(now) = now else {
-            return if matches!(self, Self::Remove { .. }) { Verdict::Done } else { Verdict::Gone };
+            return if self.removes() { Verdict::Done } else { Verdict::Gone };
         };
         let begun_anew = now.started != before.started;
         let done = match self {
@@ -81,7 +86,7 @@ impl Act {
             Self::Kill { .. } => !now.running || begun_anew,
             Self::Pause => now.paused,
             Self::Unpause => now.running && !now.paused,
-            Self::Remove { .. } => false,
+            Self::Remove { .. } | Self::Discard => false,
             Self::Rename { to } => now.name == *to,
         };
         if done { Verdict::Done } else { Verdict::NotYet }

@@ -173,8 +173,8 @@ pub struct Runs {
 impl Runs {
     /// Begins a run.
     pub fn begin(&mut self, run: Run) {
-        for step in &run.plan.steps {
-            *self.busy.entry(step.target.key()).or_default() += 1;
+        for key in run.plan.steps.iter().filter_map(|step| step.target.key()) {
+            *self.busy.entry(key).or_default() += 1;
         }
         if self.runs.len() >= REMEMBERED
             && let Some(oldest) = self.runs.iter().position(Run::is_over)
@@ -191,13 +191,13 @@ impl Runs {
         let before = run.stages.get_mut(step)?;
         let ends = matches!(stage, Stage::Over { .. }) && !matches!(before, Stage::Over { .. });
         *before = stage;
-        if ends && let Some(step) = run.plan.steps.get(step) {
-            let key = step.target.key();
-            if let Some(count) = self.busy.get_mut(&key) {
-                *count -= 1;
-                if *count == 0 {
-                    self.busy.remove(&key);
-                }
+        if ends
+            && let Some(key) = run.plan.steps.get(step).and_then(|step| step.target.key())
+            && let Some(count) = self.busy.get_mut(&key)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.busy.remove(&key);
             }
         }
         (ends && run.is_over()).then_some(run)

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::action::Action;
 
-/// Something done to a container. Later kinds of objects add variants of their own: the act says which kind its target is.
+/// Something done to a container, or to what an engine keeps beside its containers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "act")]
 pub enum Act {
@@ -39,6 +39,8 @@ pub enum Act {
         /// With its anonymous volumes.
         volumes: bool,
     },
+    /// Take away what an engine keeps beside its containers; the target says what it is. Never by force: what came into use meanwhile stays.
+    Discard,
     /// Give it another name.
     Rename {
         /// The name; see [`check_name`].
@@ -80,7 +82,7 @@ impl Act {
             Self::Kill { .. } => "kill",
             Self::Pause => "pause",
             Self::Unpause => "unpause",
-            Self::Remove { .. } => "remove",
+            Self::Remove { .. } | Self::Discard => "remove",
             Self::Rename { .. } => "rename",
         }
     }
@@ -94,7 +96,7 @@ impl Act {
             Self::Kill { .. } => "killed",
             Self::Pause => "paused",
             Self::Unpause => "unpaused",
-            Self::Remove { .. } => "removed",
+            Self::Remove { .. } | Self::Discard => "removed",
             Self::Rename { .. } => "renamed",
         }
     }
@@ -109,6 +111,7 @@ impl Act {
             Self::Pause => Action::ContainerPause,
             Self::Unpause => Action::ContainerUnpause,
             Self::Remove { .. } => Action::ContainerRemove,
+            Self::Discard => Action::StockRemove,
             Self::Rename { .. } => Action::ContainerRename,
         }
     }
@@ -116,7 +119,7 @@ impl Act {
     /// Its argument in words; `None` where it has none.
     pub fn argument(&self) -> Option<String> {
         match self {
-            Self::Start | Self::Pause | Self::Unpause => None,
+            Self::Start | Self::Pause | Self::Unpause | Self::Discard => None,
             Self::Stop { grace } | Self::Restart { grace } => grace.map(|seconds| format!("grace {seconds} s")),
             Self::Kill { signal } => Some(signal.clone()),
             Self::Remove { force, volumes } => match (force, volumes) {
@@ -137,7 +140,7 @@ impl Act {
             Self::Restart { .. } => Capacity::Interrupts,
             Self::Kill { signal } if spares(signal) => Capacity::Keeps,
             Self::Kill { .. } => Capacity::Takes,
-            Self::Rename { .. } => Capacity::Keeps,
+            Self::Rename { .. } | Self::Discard => Capacity::Keeps,
         }
     }
 
@@ -151,14 +154,19 @@ impl Act {
             Self::Kill { .. } => "start brings it back; what it was doing is lost",
             Self::Pause => "unpause takes it back",
             Self::Unpause => "pause takes it back",
-            Self::Remove { .. } => "cannot be taken back",
+            Self::Remove { .. } | Self::Discard => "cannot be taken back",
             Self::Rename { .. } => "renaming it back takes it back",
         }
     }
 
+    /// Whether its target is to be gone afterwards.
+    pub fn removes(&self) -> bool {
+        matches!(self, Self::Remove { .. } | Self::Discard)
+    }
+
     /// How long its answer is waited for. `stop_timeout`: what the container was made with, in seconds.
     pub fn limit(&self, stop_timeout: Option<i64>) -> Duration {
-        if matches!(self, Self::Remove { .. }) { REMOVAL } else { self.grace(stop_timeout) + SLACK }
+        if self.removes() { REMOVAL } else { self.grace(stop_timeout) + SLACK }
     }
 
     /// How long after it was sent it may still be under way although nobody waits for the answer any more.
@@ -172,7 +180,9 @@ impl Act {
                 let seconds = grace.map_or_else(|| stop_timeout.unwrap_or(GRACE), i64::from);
                 Duration::from_secs(u64::try_from(seconds).unwrap_or(LONGEST).min(LONGEST))
             }
-            Self::Start | Self::Kill { .. } | Self::Pause | Self::Unpause | Self::Remove { .. } | Self::Rename { .. } => Duration::ZERO,
+            Self::Start | Self::Kill { .. } | Self::Pause | Self::Unpause | Self::Remove { .. } | Self::Discard | Self::Rename { .. } => {
+                Duration::ZERO
+            }
         }
     }
 }
@@ -269,6 +279,7 @@ mod tests {
             Act::Pause,
             Act::Unpause,
             Act::Remove { force: true, volumes: true },
+            Act::Discard,
             Act::Rename { to: "web-2".to_owned() },
         ];
         for act in acts {

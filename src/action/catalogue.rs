@@ -126,6 +126,8 @@ catalogue! {
     ContainersChooseColumns  "containers.choose-columns" Containers    Never   View  once  []                                      "Choose the columns.";
     StockTurn                "stock.turn"               Stock          Never   View  once  []                                      "Turn: images, volumes, networks.";
     StockReload              "stock.reload"             Stock          Never   View  once  []                                      "Ask the engines to count again.";
+    StockRemove              "stock.remove"             Stock          Ask     Act   once  []                                      "Take away what the cursor is on.";
+    StockPrune               "stock.prune"              Stock          Ask     Act   once  []                                      "Take away all that is unnamed and unused.";
     LogsFind                 "logs.find"                Logs           Never   View  once  []                                      "Search the lines.";
     LogsFindNext             "logs.find-next"           Logs           Never   View  held  []                                      "Go to the next line that the search found.";
     LogsFindPrevious         "logs.find-previous"       Logs           Never   View  held  []                                      "Go to the line before that it found.";
@@ -159,6 +161,7 @@ catalogue! {
     ContainerUnpause         "container.unpause"        Global         Ask     Act   once  [Container Service]                     "Thaw its processes.";
     ContainerRename          "container.rename"         Global         Ask     Act   once  [Container]                             "Give it another name.";
     ContainerRemove          "container.remove"         Global         TypeName Act  once  [Container Service]                     "Take it away, with its log and its layer.";
+    ContainerRemoveForced    "container.remove-forced"  Global         TypeName Act  once  [Container Service]                     "Take it away even while it runs.";
     InspectFoldAll           "inspect.fold-all"         Inspect        Never   View  once  []                                      "Fold everything.";
     InspectUnfoldAll         "inspect.unfold-all"       Inspect        Never   View  once  []                                      "Unfold everything.";
     InspectReveal            "inspect.reveal"           Inspect        Never   View  once  []                                      "Show its secrets, or hide them again.";
@@ -187,6 +190,20 @@ impl Action {
     pub const fn row(self) -> &'static Row {
         // The rows are declared in the order of the variants, from the same list.
         &ROWS[self as usize]
+    }
+
+    /// How many rows it moves a cursor by in a list of which `page` rows are seen; the ends of the list are as far as can be.
+    pub fn list_step(self, page: usize) -> Option<isize> {
+        let page = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
+        match self {
+            Self::ListMoveDown => Some(1),
+            Self::ListMoveUp => Some(-1),
+            Self::ListPageDown => Some(page),
+            Self::ListPageUp => Some(-page),
+            Self::ListMoveFirst => Some(isize::MIN),
+            Self::ListMoveLast => Some(isize::MAX),
+            _ => None,
+        }
     }
 
     /// Its id, `area.verb-noun`.

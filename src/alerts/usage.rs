@@ -13,6 +13,11 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// As measured. What the whole machine has is no limit of the container's own.
+    pub fn of(memory: u64, limit: Option<u64>, machine: Option<u64>) -> Self {
+        Self { memory, memory_limit: limit.filter(|limit| machine.is_none_or(|machine| *limit < machine)) }
+    }
+
     /// The used part of the limit; `None` without one.
     pub fn share(self) -> Option<f64> {
         self.memory_limit.filter(|limit| *limit > 0).map(|limit| self.memory as f64 / limit as f64)

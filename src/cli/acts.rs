@@ -30,31 +30,47 @@ use crate::{
 pub fn run(global: &Global, act: Act, acting: &Acting) -> Result<Exit, Failure> {
     let filter = selector(&acting.selector)?;
     let sources = Sources::load(global)?;
-    // Who may not act is told so before any host is asked.
-    if let Rights::View { because } = &sources.rights {
-        return Err(Failure::refused(format!("{} is refused: {because}", act.word())));
-    }
+    allowed(&sources, act.word())?;
     wait(async {
         let mut watch = Watch::start(&sources)?;
         watch.settle(&Need::Rows).await;
         let targets = targets(&watch, &filter, &acting.selector.join(" "))?;
         let planned = |watch: &Watch| plan(act.clone(), &targets, watch.fleet(), &sources.rights, &Policy::default());
-        let shown = planned(&watch);
-        show(&text(&shown), acting.output.format)?;
-        if !acting.yes && shown.asks != Asks::Nothing {
-            answered(&shown.asks, &shown, &mut watch).await?;
-        }
-        let now = planned(&watch);
-        if !now.does_as(&shown) {
-            show(&text(&now), acting.output.format)?;
-            return Err(Failure::failed("it has changed meanwhile: nothing was done; ask again"));
-        }
-        let run = carry_out(Arc::new(now), &sources, &mut watch, acting.output.format).await?;
-        if acting.output.format == Format::Json {
-            out::print(&json::array(&rows(&run))?)?;
-        }
-        Ok(exit(&run, watch.finish()))
+        enact(watch, &sources, planned, acting.yes, acting.output.format).await
     })
+}
+
+/// Who may not act is told so before any host is asked.
+pub(super) fn allowed(sources: &Sources, word: &str) -> Result<(), Failure> {
+    match &sources.rights {
+        Rights::Act => Ok(()),
+        Rights::View { because } => Err(Failure::refused(format!("{word} is refused: {because}"))),
+    }
+}
+
+/// Shows the plan, has it answered, and carries it out if it still is the same then.
+pub(super) async fn enact(
+    mut watch: Watch,
+    sources: &Sources,
+    planned: impl Fn(&Watch) -> Plan,
+    yes: bool,
+    format: Format,
+) -> Result<Exit, Failure> {
+    let shown = planned(&watch);
+    show(&text(&shown), format)?;
+    if !yes && shown.asks != Asks::Nothing {
+        answered(&shown.asks, &shown, &mut watch).await?;
+    }
+    let now = planned(&watch);
+    if !now.does_as(&shown) {
+        show(&text(&now), format)?;
+        return Err(Failure::failed("it has changed meanwhile: nothing was done; ask again"));
+    }
+    let run = carry_out(Arc::new(now), sources, &mut watch, format).await?;
+    if format == Format::Json {
+        out::print(&json::array(&rows(&run))?)?;
+    }
+    Ok(exit(&run, watch.finish()))
 }
 
 fn targets(watch: &Watch, filter: &Selector, text: &str) -> Result<Vec<ContainerKey>, Failure> {
@@ -84,7 +100,7 @@ fn show(text: &str, format: Format) -> Result<(), Failure> {
 }
 
 /// The plan for people.
-fn text(plan: &Plan) -> String {
+pub(super) fn text(plan: &Plan) -> String {
     let mut out = format!("{}\n", plan.title());
     for consequence in &plan.consequences {
         let sign = match consequence.weight {
@@ -165,6 +181,7 @@ async fn carry_out(plan: Arc<Plan>, sources: &Sources, watch: &mut Watch, format
                         runner.undelivered(request);
                     }
                 }
+                Turn::Unrecorded(error) => complain(&error.to_string()),
                 Turn::Progress(progress) => {
                     if format == Format::Table && let Some(step) = plan.steps.get(progress.step) {
                         let head = pad.head(step.target.host.as_str(), &step.target.name);

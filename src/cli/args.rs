@@ -76,11 +76,17 @@ impl Global {
     }
 }
 
-/// A list over all hosts.
+/// A list of what the engines keep beside their containers, on all hosts.
 #[derive(Clone, Debug, Args)]
-pub struct Listing {
+pub struct Shelf {
     /// Which hosts, such as host:app-* env:production
     pub filter: Vec<String>,
+    /// Take those of this name away that nothing uses, in place of listing; * and ? stand for any text, and it may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub remove: Vec<String>,
+    /// With --remove: do not ask
+    #[arg(short, long, requires = "remove")]
+    pub yes: bool,
     /// How to print.
     #[command(flatten)]
     pub output: Output,
@@ -115,12 +121,29 @@ pub enum Verb {
         output: Output,
     },
     /// Images on all hosts: sizes, and which containers use them
-    #[command(after_help = "Examples:\n  quarterdeck images\n  quarterdeck images host:app-01 --format json")]
-    Images(Listing),
+    #[command(
+        after_help = "Examples:\n  quarterdeck images\n  quarterdeck images host:app-01 --format json\n  quarterdeck images host:app-* --remove 'shop/web:1.0.0-*'"
+    )]
+    Images(Shelf),
     /// Volumes on all hosts: sizes, and which containers mount them
-    Volumes(Listing),
+    Volumes(Shelf),
     /// Networks on all hosts, and which containers are attached
-    Networks(Listing),
+    Networks(Shelf),
+    /// Take away what nobody named and nothing uses: images, volumes, networks
+    #[command(after_help = PRUNE)]
+    Prune {
+        /// Which hosts, such as host:app-* env:testing
+        filter: Vec<String>,
+        /// Show what would go, with its bytes, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask: stands for the answer, typed names too
+        #[arg(short, long)]
+        yes: bool,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
     /// What happened on the hosts: starts, deaths, health
     #[command(
         after_help = "Examples:\n  quarterdeck events --since 10m\n  quarterdeck events -f service:web\n\nT is 10m or 1h30m (so long ago), 14:02 (local) or 2026-11-21T14:02:00Z"
@@ -181,6 +204,9 @@ pub enum Verb {
     Check {
         /// Terms that must all hold, such as app:shop env:production
         filter: Vec<String>,
+        /// Sample memory too, for containers near their limit: about 2 ms of the engine's CPU for each container
+        #[arg(long)]
+        usage: bool,
         /// How to print.
         #[command(flatten)]
         output: Output,
@@ -429,6 +455,9 @@ pub struct Acting {
     #[command(flatten)]
     pub output: Output,
 }
+
+/// What a prune is, here.
+const PRUNE: &str = "Narrower than the engine's own prune, and exact: images without a name that no container was made from, volumes that\nnobody named and no container mounts, networks that no container is attached to. What goes is what was listed, one by one,\nnever by force; what came into use meanwhile stays.\n\nExamples:\n  quarterdeck prune --dry-run\n  quarterdeck prune host:test-01 --yes";
 
 /// What the acts have in common.
 const ACTING: &str = "The plan is shown first: what happens to whom, and how many healthy ones stay. It wants a yes; in production, and for\nwhat does not come back, a name. Without a terminal it wants --yes. Every target is sent its act once and never again;\nwhere the answer gets lost, the engine is asked what is.\n\nExit codes: 0 all as asked, 1 not all, 2 usage, 3 some hosts could not be reached, 5 refused";

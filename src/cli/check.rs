@@ -1,23 +1,28 @@
 //! `check`: what is bad now as one line for a monitoring system, with the exit codes and performance data of a Nagios plugin
 //! (<https://nagios-plugins.org/doc/guidelines.html>).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{TimeDelta, Utc};
 use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     args::{Format, Global, Output},
     exit::{Exit, Failure},
     fleet::Sources,
-    gather::{Need, Watch, selector, wait},
+    gather::{Need, PATIENCE, Watch, selector, wait},
     json, out,
 };
 use crate::{
-    alerts::{AlertRow, Rule, Triage},
-    fleet::{Fleet, HostId, LinkState, Matrix, MatrixBy, Selector, Severity, trouble::LOOP_WINDOW},
+    alerts::{AlertRow, Rule, Triage, Usage},
+    fleet::{ContainerKey, Fleet, HostId, LinkState, Matrix, MatrixBy, Selector, Severity, trouble::LOOP_WINDOW},
+    stats::Wanted,
     text::counted,
 };
+
+/// A sample that is there already is not asked for again.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// So many entries are named in the first line; all of them follow below it.
 const NAMED: usize = 3;
@@ -98,8 +103,8 @@ struct Figure {
 }
 
 /// Judges the fleet and prints. Whatever goes wrong is `UNKNOWN` on standard output, where monitoring systems read.
-pub fn run(global: &Global, terms: &[String], output: Output) -> Result<Exit, Failure> {
-    match judge(global, terms) {
+pub fn run(global: &Global, terms: &[String], usage: bool, output: Output) -> Result<Exit, Failure> {
+    match judge(global, terms, usage) {
         Ok(report) => {
             out::print(&match output.format {
                 Format::Json => json::line(&report)?,
@@ -114,7 +119,7 @@ pub fn run(global: &Global, terms: &[String], output: Output) -> Result<Exit, Fa
     }
 }
 
-fn judge(global: &Global, terms: &[String]) -> Result<Report, Failure> {
+fn judge(global: &Global, terms: &[String], usage: bool) -> Result<Report, Failure> {
     let filter = selector(terms)?;
     let sources = Sources::load(global)?;
     wait(async {
@@ -123,14 +128,47 @@ fn judge(global: &Global, terms: &[String]) -> Result<Report, Failure> {
         // A container in a crash loop may run at this very moment: what its engine remembers tells.
         let now = Utc::now();
         watch.recall(now - LOOP_WINDOW - TimeDelta::minutes(1), now).await;
-        Ok(report(watch.fleet(), filter, watch.shortfalls(), now))
+        let mut missing = watch.shortfalls();
+        let mut used = Vec::new();
+        if usage {
+            measure_once(&mut watch, &filter).await;
+            let measured = measured(&watch, &filter);
+            used.extend(measured.iter().filter_map(|(key, usage)| usage.map(|usage| (key.clone(), usage))));
+            if used.len() < measured.len() {
+                missing.push(format!("the memory of {}: no sample came in time", counted(measured.len() - used.len(), "container")));
+            }
+        }
+        Ok(report(watch.fleet(), filter, missing, &used, Utc::now()))
     })
 }
 
-fn report(fleet: &Fleet, filter: Selector, missing: Vec<String>, now: chrono::DateTime<Utc>) -> Report {
+/// What each selected container that runs on a live host uses, once it was sampled.
+fn measured(watch: &Watch, filter: &Selector) -> Vec<(ContainerKey, Option<Usage>)> {
+    let live = watch.fleet().hosts().filter(|host| host.link.is_live());
+    let rows = live.flat_map(|host| watch.fleet().containers_on(&host.spec.id).map(move |container| (container, host)));
+    let mine = rows.filter(|(container, host)| container.is_running() && filter.matches(container, host));
+    let usage = |key, machine| watch.book().last(key).map(|last| Usage::of(last.memory, last.memory_limit, machine));
+    mine.map(|(container, host)| (container.key.clone(), usage(&container.key, host.engine.as_ref().map(|engine| engine.memory)))).collect()
+}
+
+/// Waits for one sample of each; longer where there are many, as the budget of a host is small.
+async fn measure_once(watch: &mut Watch, filter: &Selector) {
+    let near: Vec<ContainerKey> = measured(watch, filter).into_iter().map(|(key, _)| key).collect();
+    let most = watch.fleet().hosts().map(|host| watch.fleet().container_count(&host.spec.id)).max().unwrap_or(0);
+    let until = Instant::now() + PATIENCE + Duration::from_secs_f64(most as f64 / crate::stats::pace::rate(None, 1.0));
+    while measured(watch, filter).iter().any(|(_, usage)| usage.is_none()) {
+        watch.measure(&Wanted { near: near.clone(), every: AGAIN, ..Wanted::default() });
+        match timeout_at(until, watch.news()).await {
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+fn report(fleet: &Fleet, filter: Selector, missing: Vec<String>, used: &[(ContainerKey, Usage)], now: chrono::DateTime<Utc>) -> Report {
     let filter = Some(filter).filter(|filter| !filter.is_empty());
     let matrix = Matrix::build(fleet, MatrixBy::Environment, filter.clone(), now);
-    let triage = Triage::of(fleet, &matrix, [], now);
+    let triage = Triage::of(fleet, &matrix, used.iter().map(|(key, usage)| (key, *usage)), now);
     let unseen = unseen(fleet, filter.as_ref());
     let status = Status::of(&triage, unseen.len());
     let (mut containers, mut running) = fleet.counts();
@@ -156,6 +194,7 @@ fn report(fleet: &Fleet, filter: Selector, missing: Vec<String>, now: chrono::Da
         any("unhealthy", Rule::Unhealthy, true),
         any("exited", Rule::Exited, true),
         any("drift", Rule::Drift, false),
+        any("near_memory_limit", Rule::NearMemory, false),
     ];
     let alerts: Vec<AlertRow> = triage.alerts().iter().map(|alert| AlertRow::new(fleet, alert)).collect();
     Report {
@@ -255,7 +294,7 @@ mod tests {
         for delta in deltas {
             fleet.apply(delta);
         }
-        report(&fleet, Selector::parse(filter).unwrap(), Vec::new(), fixture::now())
+        report(&fleet, Selector::parse(filter).unwrap(), Vec::new(), &[], fixture::now())
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub use crate::text::{TimeSpec, TimeSpecError};
 
 pub use exit::Exit;
 
-use args::{Cli, Global, Listing, Verb};
+use args::{Cli, Global, Verb};
 use exit::Failure;
 
 /// Runs what the command line asks for; the process should end with this code.
@@ -84,14 +84,15 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Unpause { acting } => acts::run(global, Act::Unpause, &acting),
         Verb::Rm { acting, force, volumes } => acts::run(global, Act::Remove { force, volumes }, &acting),
         Verb::Rename { acting, to } => acts::run(global, Act::Rename { to }, &acting),
-        Verb::Check { filter, output } => check::run(global, &filter, output),
+        Verb::Check { filter, usage, output } => check::run(global, &filter, usage, output),
         Verb::Bundle { out, selector } => bundle::run(global, out, &selector),
         Verb::Stats { selector, by, once, output } => stats::run(global, &stats::Request { selector: &selector, by, once, output }),
         Verb::Top { selector, output } => top::run(global, &selector, output),
         Verb::Inspect { selector, output } => inspect::run(global, &selector, output),
-        Verb::Images(Listing { filter, output }) => stock::images(global, &filter, output),
-        Verb::Volumes(Listing { filter, output }) => stock::volumes(global, &filter, output),
-        Verb::Networks(Listing { filter, output }) => stock::networks(global, &filter, output),
+        Verb::Images(shelf) => stock::images(global, &shelf),
+        Verb::Volumes(shelf) => stock::volumes(global, &shelf),
+        Verb::Prune { filter, dry_run, yes, output } => stock::prune(global, &filter, dry_run, yes, output),
+        Verb::Networks(shelf) => stock::networks(global, &shelf),
         Verb::Exec { selector, no_tty, no_stdin, command } => exec::run(global, exec::Request { selector, no_tty, no_stdin, command }),
         Verb::Cp { paths } => cp::run(global, &paths),
         Verb::Audit { since, verify, heads, output } => audit::run(global, &audit::Request { since, verify, heads, output }),

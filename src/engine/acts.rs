@@ -16,10 +16,10 @@ use tokio::{
 
 use super::{
     Report,
-    docker::{Client, EngineError, OnceError},
+    docker::{Client, EngineError, OnceError, stock_path},
 };
 use crate::{
-    act::{Act, ActId, ActWord, Outcome, Seen, Verdict},
+    act::{Act, ActId, ActWord, Object, Outcome, Seen, Verdict},
     fleet::{ContainerId, HostId},
 };
 
@@ -34,6 +34,7 @@ const LOOK: Duration = Duration::from_millis(300);
 #[derive(Clone, Debug)]
 pub(super) struct Order {
     pub request: ActId,
+    pub object: Object,
     pub target: Arc<str>,
     pub act: Act,
     pub asked: DateTime<Utc>,
@@ -82,15 +83,14 @@ impl One {
     }
 
     async fn outcome(&self, order: Order) -> Outcome {
-        let Order { request, target, act, asked } = order;
+        let Order { request, object, target, act, asked } = order;
         if Utc::now() - asked > FRESH {
             return Outcome::Unreachable { why: "the host could not be reached in time".into() };
         }
         let Some(client) = self.live.borrow().clone() else {
             return Outcome::Unreachable { why: "the host cannot be reached now".into() };
         };
-        let id = ContainerId::new(&target);
-        let before = match look(&client, &id).await {
+        let before = match look(&client, object, &target).await {
             Ok(Some(seen)) => seen,
             Ok(None) => return Outcome::Gone,
             Err(error) => return unsent(error),
@@ -98,7 +98,7 @@ impl One {
         if act.is_needless(&before) {
             return Outcome::Already;
         }
-        let (method, path) = route(&act, &id);
+        let (method, path) = route(&act, object, &target);
         let sent = Instant::now();
         match client.once(method, &path, act.limit(before.stop_timeout)).await {
             Ok(StatusCode::NOT_MODIFIED) => Outcome::Already,
@@ -109,13 +109,13 @@ impl One {
             Err(OnceError::Unsure(error)) => {
                 let why: Arc<str> = error.to_string().into();
                 self.say(request, ActWord::Unsure { why: Arc::clone(&why) }).await;
-                self.resolve(&act, &id, &before, sent, &why).await
+                self.resolve(&act, (object, &target), &before, sent, &why).await
             }
         }
     }
 
     /// Asks the engine what is until that is plain, or nobody can tell.
-    async fn resolve(&self, act: &Act, id: &ContainerId, before: &Seen, sent: Instant, why: &str) -> Outcome {
+    async fn resolve(&self, act: &Act, (object, id): (Object, &str), before: &Seen, sent: Instant, why: &str) -> Outcome {
         let settled = sent + act.settles_within(before.stop_timeout);
         let given_up = Instant::now() + act.settles_within(before.stop_timeout) + RETURN;
         let mut live = self.live.clone();
@@ -129,7 +129,7 @@ impl One {
                 return Outcome::Unknown { why: format!("{why}, and the host did not come back to be asked").into() };
             };
             // A link that is about to be called lost answers with an error: the next look asks its successor.
-            if let Ok(now) = look(&client, id).await {
+            if let Ok(now) = look(&client, object, id).await {
                 let seen = || now.as_ref().map_or_else(|| "it is gone".to_owned(), Seen::sentence).into();
                 match act.verdict(before, now.as_ref()) {
                     Verdict::Done => return Outcome::DoneUnheard { seen: seen() },
@@ -146,10 +146,14 @@ impl One {
     }
 }
 
-/// What a container is now; `None`: there is none.
-async fn look(client: &Client, id: &ContainerId) -> Result<Option<Seen>, EngineError> {
-    match client.inspect_raw(id).await {
-        Ok(document) => Ok(Some(Seen::of(&document))),
+/// What a target is now; `None`: there is none.
+async fn look(client: &Client, object: Object, id: &str) -> Result<Option<Seen>, EngineError> {
+    let seen = match object {
+        Object::Container => client.inspect_raw(&ContainerId::new(id)).await.map(|document| Seen::of(&document)),
+        Object::Stock(kind) => client.stands(kind, id).await.map(|()| Seen::there()),
+    };
+    match seen {
+        Ok(seen) => Ok(Some(seen)),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
@@ -167,7 +171,7 @@ fn unsent(error: EngineError) -> Outcome {
 }
 
 /// Method and path, as Docker's API documents them.
-fn route(act: &Act, id: &ContainerId) -> (Method, String) {
+fn route(act: &Act, object: Object, id: &str) -> (Method, String) {
     let post = |verb: &str| (Method::POST, format!("/containers/{id}/{verb}"));
     let with_grace = |verb: &str, grace: &Option<u32>| match grace {
         Some(seconds) => post(&format!("{verb}?t={seconds}")),
@@ -182,6 +186,13 @@ fn route(act: &Act, id: &ContainerId) -> (Method, String) {
         Act::Pause => post("pause"),
         Act::Unpause => post("unpause"),
         Act::Rename { to } => post(&format!("rename?name={}", escaped(to))),
+        Act::Discard => {
+            let path = match object {
+                Object::Container => format!("/containers/{id}"),
+                Object::Stock(kind) => stock_path(kind, id),
+            };
+            (Method::DELETE, path)
+        }
         Act::Remove { force, volumes } => (Method::DELETE, format!("/containers/{id}?force={force}&v={volumes}")),
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    act::{Act, ActId, ActWord},
+    act::{Act, ActId, ActWord, Object},
     action::{Answer, RequestId},
     fleet::{ContainerId, Delta, EngineEvent, HostId},
     stats::{Batch, Demand},
@@ -71,7 +71,9 @@ pub enum HostCommand {
     Act {
         /// Ties the words to it; never used twice.
         request: ActId,
-        /// The engine's id of what it is done to.
+        /// What it is done to.
+        object: Object,
+        /// The engine's id of it.
         target: Arc<str>,
         /// What.
         act: Act,

@@ -350,7 +350,7 @@ impl<'a> Session<'a> {
                 let client = self.client.clone();
                 self.work.push(Box::pin(async move { Done::Stocked(client.stock().await) }));
             }
-            HostCommand::Act { request, target, act, asked } => self.acts.begin(Order { request, target, act, asked }),
+            HostCommand::Act { request, object, target, act, asked } => self.acts.begin(Order { request, object, target, act, asked }),
             HostCommand::Ask { request, question } => {
                 let client = self.client.clone();
                 self.work.push(Box::pin(async move {

@@ -97,6 +97,12 @@ impl Cast {
         &self.sources
     }
 
+    /// A marker for a member; `None`: it is none.
+    pub(super) fn mark(&self, key: &ContainerKey, at: Stamp, kind: MarkerKind) -> Option<CastStep> {
+        let source = self.source(self.members.get(key)?.id)?;
+        Some(CastStep::Mark(marker(source, at, kind)))
+    }
+
     /// A source.
     pub fn source(&self, id: SourceId) -> Option<&Source> {
         self.sources.get(id.0 as usize)

@@ -57,6 +57,11 @@ pub enum MarkerKind {
     Paused,
     /// Going on.
     Unpaused,
+    /// This console asked for it.
+    Asked {
+        /// What: `stop grace 3 s`.
+        act: Arc<str>,
+    },
     /// The link to its host does not answer, or is lost: what it says from here on comes later.
     Lost {
         /// Why, in words.
@@ -94,6 +99,7 @@ impl MarkerKind {
             Self::Health(_) => "health",
             Self::Paused => "paused",
             Self::Unpaused => "unpaused",
+            Self::Asked { .. } => "asked",
             Self::Lost { .. } => "lost",
             Self::Back => "back",
             Self::Gap { .. } => "gap",
@@ -115,6 +121,7 @@ impl MarkerKind {
             | Self::Health(_)
             | Self::Paused
             | Self::Unpaused
+            | Self::Asked { .. }
             | Self::Back => false,
         }
     }
@@ -140,6 +147,7 @@ impl Marker {
             MarkerKind::Health(health) => health.to_string(),
             MarkerKind::Paused => "paused".to_owned(),
             MarkerKind::Unpaused => "goes on".to_owned(),
+            MarkerKind::Asked { act } => format!("was sent from here: {act}"),
             MarkerKind::Lost { error } => format!("lost: {error} · its lines are missing from here"),
             MarkerKind::Back => "is back".to_owned(),
             MarkerKind::Gap { away } => {

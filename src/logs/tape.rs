@@ -1,7 +1,12 @@
 //! An open stream: whose logs, how the reading of each stands, what came so far, and what of it is shown. Pure: it decides nothing about
 //! reading, and time is an argument.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
 
 use super::{
     Cast, CastRule, CastStep, Entry, Marker, MarkerKind, Source, SourceId, Span, Stamp,
@@ -178,6 +183,14 @@ impl Tape {
             self.retag();
         }
         steps
+    }
+
+    /// What this console does to one of those who speak, for its place in the stream.
+    pub fn note(&self, to: &ContainerKey, act: Arc<str>, at: DateTime<Utc>) -> Option<CastStep> {
+        if self.hunt.is_some() {
+            return None;
+        }
+        self.cast.mark(to, Stamp::of(at), MarkerKind::Asked { act })
     }
 
     fn retag(&mut self) {

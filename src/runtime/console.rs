@@ -25,7 +25,7 @@ use super::{
     visit::{End, Visit, Visiting},
 };
 use crate::{
-    act::{Plan, Run},
+    act::{Act, Plan, Run},
     action::{Action, Command},
     alerts::Probe,
     bundle::{self, Material},
@@ -327,12 +327,17 @@ impl Console {
                     self.runner.undelivered(request);
                 }
             }
+            Turn::Unrecorded(error) => self.screen.say(format!("that secrets were shown is not in the audit: {error}")),
             Turn::Progress(progress) => {
                 self.dirty = true;
-                if let Some((run, line)) = self.state.progress(progress)
-                    && !self.screen.shows_run(run)
-                {
-                    self.screen.say(line);
+                if let Some((run, line)) = self.state.progress(progress, Utc::now()) {
+                    if !self.screen.shows_run(run) {
+                        self.screen.say(line);
+                    }
+                    // No event of an engine tells what its disks hold now.
+                    if self.state.view().runs.get(run).is_some_and(|run| run.plan.act == Act::Discard) {
+                        self.read_stock();
+                    }
                 }
             }
         }
@@ -418,6 +423,7 @@ impl Console {
                     Suspended::Refused => self.screen.say("no shell would bring this console back: not suspended"),
                 }
             }
+            Effect::RecordLook { key, name } => self.runner.record_look(key.host, name, key.id.as_str().into()),
             Effect::Repaint => self.repaint(),
             Effect::ReadLogs => {
                 let steps = self.state.take_log_steps();

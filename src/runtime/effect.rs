@@ -1,5 +1,7 @@
 //! What the state wants done in the world, as data.
 
+use std::sync::Arc;
+
 use super::Kept;
 use crate::{
     act::{Plan, RunId},
@@ -17,6 +19,13 @@ pub enum Effect {
     Act(Box<Plan>),
     /// Call off what of a run is not sent yet.
     CancelActs(RunId),
+    /// A container's secrets are on the screen: that belongs in the audit.
+    RecordLook {
+        /// Whose.
+        key: ContainerKey,
+        /// Its name.
+        name: Arc<str>,
+    },
     /// Put a text on the clipboard of the person's own terminal.
     Copy(String),
     /// Write the screen to files in the current directory.

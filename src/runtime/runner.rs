@@ -15,6 +15,7 @@ use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 
 use crate::{
     act::{ActId, ActWord, Fate, Intent, Journal, JournalError, Outcome, Plan, Progress, RunId, Stage, Target, Ticket},
+    action::Action,
     engine::HostCommand,
     fleet::HostId,
 };
@@ -39,6 +40,8 @@ pub enum Turn {
         /// What.
         command: HostCommand,
     },
+    /// A look at secrets is not in the audit.
+    Unrecorded(JournalError),
     /// A target went on.
     Progress(Progress),
 }
@@ -82,6 +85,7 @@ enum Done {
     Begun { run: RunId, step: usize, result: Result<Ticket, JournalError> },
     Ended { run: RunId, step: usize, outcome: Outcome, result: Result<(), JournalError> },
     Again(ActId),
+    Recorded(Result<(), JournalError>),
 }
 
 impl Runner {
@@ -124,6 +128,28 @@ impl Runner {
             self.pump();
         }
         run
+    }
+
+    /// Writes a look at a container's secrets to the audit: nothing is sent for it.
+    pub fn record_look(&mut self, host: HostId, name: Arc<str>, id: Arc<str>) {
+        let intent = Intent {
+            who: Arc::clone(&self.who),
+            action: Action::InspectReveal.row().id.into(),
+            host,
+            target: name,
+            target_id: id,
+            argument: None,
+            plan: "show its secrets on the screen".into(),
+            deployment: None,
+        };
+        let journal = Arc::clone(&self.journal);
+        self.work.push(Box::pin(async move {
+            let recorded = async {
+                let ticket = journal.begin(intent).await?;
+                journal.end(ticket, Outcome::Done).await
+            };
+            Done::Recorded(recorded.await)
+        }));
     }
 
     /// Calls off what is not sent yet. What is sent cannot be recalled.
@@ -194,6 +220,8 @@ impl Runner {
                 }
                 self.send(request);
             }
+            Done::Recorded(Ok(())) => {}
+            Done::Recorded(Err(error)) => self.out.push_back(Turn::Unrecorded(error)),
             Done::Again(request) => {
                 let cancelled = self.orders.get(&request).and_then(|order| self.runs.get(&order.run)).is_none_or(|live| live.cancelled);
                 if cancelled { self.finish(request, Outcome::Cancelled) } else { self.send(request) }
@@ -231,7 +259,7 @@ impl Runner {
         let (run, step) = (order.run, order.step);
         let Some(live) = self.runs.get(&run) else { return };
         let Some(target) = live.plan.steps.get(step).map(|step| step.target.clone()) else { return };
-        let command = HostCommand::Act { request, target: target.id, act: live.plan.act.clone(), asked: Utc::now() };
+        let command = HostCommand::Act { request, object: target.object, target: target.id, act: live.plan.act.clone(), asked: Utc::now() };
         self.tell(run, step, Stage::Sent);
         self.out.push_back(Turn::Send { host: target.host, request, command });
     }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Effect, Kept};
 use crate::{
-    act::{Progress, Run, RunId, Runs},
+    act::{Progress, Run, RunId, Runs, Stage},
     alerts::{Evidence, Finding, Probe, Usage},
     fleet::{
         Change, ContainerKey, Delta, Fleet, HostId, HostSpec,
@@ -172,9 +172,7 @@ impl State {
         for (id, _) in &batch.samples {
             let key = ContainerKey { host: batch.host.clone(), id: id.clone() };
             if let Some(last) = self.stats.last(&key) {
-                // What the whole machine has is no limit of the container's own.
-                let memory_limit = last.memory_limit.filter(|limit| machine.is_none_or(|machine| *limit < machine));
-                self.usage.insert(key, Usage { memory: last.memory, memory_limit });
+                self.usage.insert(key, Usage::of(last.memory, last.memory_limit, machine));
             }
         }
     }
@@ -222,7 +220,10 @@ impl State {
                 return self.keep();
             }
             Request::WriteBundle => return vec![Effect::WriteBundle],
-            Request::Revealed(key) => tracing::info!(host = %key.host, container = %key.id, "secrets are shown on the screen"),
+            Request::Revealed(key) => {
+                let name = self.fleet.container(&key).map_or_else(|| key.id.short().into(), |container| container.name.clone());
+                return vec![Effect::RecordLook { key, name }];
+            }
             Request::ToggleMouse => {
                 self.settings.mouse = !self.settings.mouse;
                 let words = if self.settings.mouse {
@@ -255,14 +256,21 @@ impl State {
     /// A plan is carried out from now on; its marks have done their work.
     pub fn begin_run(&mut self, run: Run) {
         self.leaving = false;
-        for step in &run.plan.steps {
-            self.marks.remove(&step.target.key());
+        for key in run.plan.steps.iter().filter_map(|step| step.target.key()) {
+            self.marks.remove(&key);
         }
         self.runs.begin(run);
     }
 
     /// A target of a run went on; the run's line, when this ended it.
-    pub fn progress(&mut self, progress: Progress) -> Option<(RunId, String)> {
+    pub fn progress(&mut self, progress: Progress, at: DateTime<Utc>) -> Option<(RunId, String)> {
+        if progress.stage == Stage::Sent
+            && let Some(tape) = &self.logs
+            && let Some(run) = self.runs.get(progress.run)
+            && let Some(key) = run.plan.steps.get(progress.step).and_then(|step| step.target.key())
+        {
+            self.log_steps.extend(tape.note(&key, run.plan.act.to_string().into(), at));
+        }
         self.runs.apply(progress).map(|run| (run.id, run.line()))
     }
 

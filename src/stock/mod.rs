@@ -4,7 +4,7 @@
 //! Read on demand, never sampled: the engine walks its disks for the sizes. Pure.
 
 mod rows;
-mod spare;
+mod thing;
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::fleet::{ContainerId, ImageId};
 
 pub use rows::{ImageRow, NetworkRow, VolumeRow};
-pub use spare::{Spare, SpareKind, spares};
+pub use thing::{Kind, StockKey, Thing};
 
 /// All of it, of one engine, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ use crate::{
     alerts::Probe,
     fleet::{Change, ContainerKey, HostId, ServiceKey, matrix::Column},
     stats::Wanted,
+    stock::StockKey,
 };
 
 /// The panels of the console, in the order of their digits.
@@ -159,6 +160,8 @@ pub enum Outcome {
     ChooseColumns(Vec<(&'static str, bool)>),
     /// Mark or unmark rows.
     Mark(Vec<ContainerKey>),
+    /// Show what taking these away would do, and ask.
+    Discard(Vec<StockKey>),
     /// One line for the foot.
     Say(String),
 }
@@ -187,6 +190,11 @@ pub trait Panel {
 
     /// Brings its list up to date. Called before anything else when something changed.
     fn refresh(&mut self, refresh: Refresh<'_>, view: &View<'_>);
+
+    /// Whether it follows changes while another panel is in front; one that does not works everything out in [`Panel::enter`].
+    fn keeps_up(&self) -> bool {
+        true
+    }
 
     /// It comes to the front: the moment to put in order what kept its place while it was looked at.
     fn enter(&mut self, _view: &View<'_>) {}

@@ -140,8 +140,10 @@ impl Screen {
 
     /// Brings the panels' lists up to date.
     pub fn refresh(&mut self, refresh: Refresh<'_>, view: &View<'_>) {
-        for panel in &mut self.panels {
-            panel.refresh(refresh, view);
+        for (index, panel) in self.panels.iter_mut().enumerate() {
+            if index == self.current || panel.keeps_up() {
+                panel.refresh(refresh, view);
+            }
         }
     }
 
@@ -374,6 +376,9 @@ impl Screen {
             Action::ContainerRemove => {
                 self.propose(Act::Remove { force: false, volumes: false }, act_targets::targets(self.panel(), view), view);
             }
+            Action::ContainerRemoveForced => {
+                self.propose(Act::Remove { force: true, volumes: false }, act_targets::targets(self.panel(), view), view);
+            }
             Action::ContainerKill => self.ask_argument(Argument::Signal, view),
             Action::ContainerRename => self.ask_argument(Argument::Name, view),
             Action::PanelVersions => return self.go(PanelId::Versions, view),
@@ -411,7 +416,10 @@ impl Screen {
 
     /// Shows what an act would do, and asks. What may not be done at all is said at once.
     fn propose(&mut self, act: Act, targets: Vec<ContainerKey>, view: &View<'_>) {
-        let confirm = Confirm::open(act, targets, view);
+        self.ask(Confirm::open(act, targets, view));
+    }
+
+    fn ask(&mut self, confirm: Confirm) {
         match confirm.refusal() {
             Some(why) => self.say(format!("not allowed: {why}")),
             None => self.layers.push(Box::new(confirm)),
@@ -530,6 +538,10 @@ impl Screen {
                 Vec::new()
             }
             Outcome::Mark(keys) => vec![Request::Mark(keys)],
+            Outcome::Discard(things) => {
+                self.ask(Confirm::discard(things, view));
+                Vec::new()
+            }
             Outcome::Say(note) => {
                 self.say(note);
                 Vec::new()

@@ -15,7 +15,7 @@ use crate::{
     logs::Tape,
     rights::Rights,
     stats::Book,
-    stock::Reading,
+    stock::{Reading, StockKey, Thing},
     text,
 };
 
@@ -84,6 +84,12 @@ impl View<'_> {
             (Some(container), Some(host)) => Trouble::of(container, &host.link, self.now),
             (Some(_) | None, _) => Trouble::None,
         }
+    }
+
+    /// A thing beside the containers as its engine told it last; `None`: it is not there any more, or was never told.
+    pub fn thing(&self, key: &StockKey) -> Option<Thing> {
+        let stock = self.stocks.get(&key.host)?.result.as_ref().ok()?;
+        stock.things(key.kind).into_iter().find(|thing| thing.id == key.id)
     }
 
     /// Whether what is shown of a host is only the last known.

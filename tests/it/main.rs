@@ -12,6 +12,7 @@ mod lab_logs;
 mod lab_promises;
 mod lab_ssh_doctor;
 mod lab_stats;
+mod lab_stock;
 mod layers;
 mod program;
 mod sim;

@@ -1,149 +1,95 @@
-//! `make screenshots`: draws `screenshots/*.svg` with the real renderer, from the simulated fleet over its real sockets.
+//! `make screenshots`: the program itself over the simulated fleet, on a terminal; every picture is what its own key for saving the
+//! screen wrote.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "pty.rs"]
+mod pty;
+
 use std::{
-    path::Path,
-    time::{Duration, Instant},
+    path::{Path, PathBuf},
+    time::Duration,
 };
 
-use chrono::Utc;
-use crossterm::event::{KeyCode, KeyEvent};
-use quarterdeck::{
-    action::Command,
-    config::Endpoint,
-    engine::{Engine, HostCommand, Question, Report, Target},
-    fleet::{EnvironmentId, HostId, HostSpec},
-    rights::Rights,
-    runtime::{Effect, Settings, State},
-    sim::{Scenario, spawn_in_thread},
-    ui::{
-        keymap,
-        panel::Refresh,
-        screen::Screen,
-        svg::{SvgOptions, svg},
-        theme::{self, Capabilities},
-    },
-};
-use ratatui::{buffer::Buffer, layout::Rect};
-use tokio::sync::mpsc;
+use pty::Console;
 
-/// A picture: file, theme, size, keys typed.
-const PICTURES: [(&str, &str, (u16, u16), &str); 8] = [
-    ("versions", "harbor", (140, 36), ""),
-    ("versions-light", "harbor-light", (140, 36), ""),
-    ("versions-80x24", "harbor", (80, 24), ""),
-    ("containers", "harbor", (140, 36), "2"),
-    ("hosts", "fjord", (140, 36), "3"),
-    ("events", "harbor", (140, 36), "8"),
-    ("palette", "ember", (140, 36), ":"),
-    ("inspect", "harbor", (140, 36), "2i"),
+/// A picture: what it is called, in which theme, how large, and what is done before: a text is typed once what stands before it is seen.
+struct Picture {
+    name: &'static str,
+    theme: &'static str,
+    size: (u16, u16),
+    steps: &'static [Step],
+}
+
+enum Step {
+    /// Type this.
+    Keys(&'static str),
+    /// Wait until this is on the screen.
+    Sees(&'static str),
+    /// Let the fleet go on: figures and lines come with time.
+    Lives(u64),
+}
+
+use Step::{Keys, Lives, Sees};
+
+const LARGE: (u16, u16) = (140, 36);
+
+const PICTURES: [Picture; 12] = [
+    Picture { name: "versions", theme: "harbor", size: LARGE, steps: &[] },
+    Picture { name: "versions-light", theme: "harbor-light", size: LARGE, steps: &[] },
+    Picture { name: "versions-80x24", theme: "harbor", size: (80, 24), steps: &[] },
+    Picture { name: "containers", theme: "harbor", size: LARGE, steps: &[Keys("2"), Lives(2)] },
+    Picture { name: "hosts", theme: "fjord", size: LARGE, steps: &[Keys("3"), Lives(4)] },
+    Picture { name: "logs", theme: "harbor", size: LARGE, steps: &[Keys("l"), Lives(6)] },
+    Picture { name: "resources", theme: "harbor", size: LARGE, steps: &[Keys("5"), Lives(40)] },
+    Picture { name: "events", theme: "harbor", size: LARGE, steps: &[Keys("8"), Lives(2)] },
+    Picture { name: "triage", theme: "harbor", size: LARGE, steps: &[Keys("9"), Lives(4)] },
+    Picture { name: "confirm", theme: "harbor", size: LARGE, steps: &[Keys("s"), Sees("restart"), Keys("r"), Lives(1)] },
+    Picture { name: "palette", theme: "ember", size: LARGE, steps: &[Keys(":"), Lives(1)] },
+    Picture { name: "inspect", theme: "harbor", size: LARGE, steps: &[Keys("2"), Lives(1), Keys("i"), Lives(2)] },
 ];
 
+/// `f12`, as terminals send it.
+const SAVE: &str = "\x1b[24~";
+
 fn main() {
-    let dir = std::env::temp_dir().join(format!("quarterdeck-screenshots-{}", std::process::id()));
-    let fleet = spawn_in_thread(Scenario::open("harbor").unwrap(), &dir).unwrap();
-    let targets: Vec<Target> = fleet
-        .hosts()
-        .iter()
-        .map(|host| Target {
-            spec: HostSpec {
-                id: HostId::new(&host.name),
-                url: format!("sim://{}", host.name).into(),
-                environment: Some(EnvironmentId::new(&host.environment)),
-                tags: Vec::new(),
-                unprotected: false,
-            },
-            endpoint: Endpoint::Unix { path: host.socket.clone() },
-        })
-        .collect();
-    std::fs::create_dir_all("screenshots").unwrap();
-    for (name, theme, size, keys) in PICTURES {
-        let picture = draw(&targets, theme, size, keys);
-        std::fs::write(Path::new("screenshots").join(format!("{name}.svg")), picture).unwrap();
-        println!("screenshots/{name}.svg");
+    let program = PathBuf::from(std::env::args().nth(1).expect("the program, as the first argument")).canonicalize().unwrap();
+    let out = std::env::current_dir().unwrap().join("screenshots");
+    std::fs::create_dir_all(&out).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    for picture in &PICTURES {
+        let place = home.path().join(picture.name);
+        std::fs::create_dir_all(&place).unwrap();
+        std::env::set_current_dir(&place).unwrap();
+        draw(&program, picture, &place, &out.join(format!("{}.svg", picture.name)));
+        println!("screenshots/{}.svg", picture.name);
     }
-    drop(fleet);
-    let _ = std::fs::remove_dir_all(&dir);
 }
 
-/// The screen after these keys, once everything that was asked for is there.
-fn draw(targets: &[Target], theme: &str, (width, height): (u16, u16), keys: &str) -> String {
-    let can = Capabilities::detect(|name| match name {
-        "COLORTERM" => Some("truecolor".to_owned()),
-        "TERM" => Some("xterm-256color".to_owned()),
-        "LANG" => Some("C.UTF-8".to_owned()),
-        _ => None,
-    });
-    let settings = Settings {
-        theme: theme::load(theme, None, can).0,
-        keymap: keymap::load("default", None).0,
-        clock: true,
-        mouse: true,
-        simulated: true,
-        kept: quarterdeck::runtime::Kept::default(),
-        load_theme: Box::new(move |name| Ok(theme::load(name, None, can).0)),
-    };
-    let specs = targets.iter().map(|target| target.spec.clone()).collect();
-    let mut state = State::new(specs, Vec::new(), Rights::Act, settings, Utc::now());
-    let (engine, mut reports) = Engine::start(targets.to_vec(), Rights::Act).unwrap();
-    let mut screen = Screen::default();
-    let area = Rect::new(0, 0, width, height);
-    let mut buffer = Buffer::empty(area);
-    let mut typed = keys.chars();
-    // Quiet for a while: nothing more comes that was asked for.
-    let mut last_news = Instant::now();
-    let mut next_key = Instant::now() + Duration::from_millis(1500);
-    loop {
-        if drain(&mut reports, &mut state, &mut screen) {
-            last_news = Instant::now();
-        }
-        let settled = state.settle(Utc::now());
-        screen.refresh(settled.refresh().unwrap_or(Refresh::All), &state.view());
-        if Instant::now() > next_key
-            && let Some(key) = typed.next()
-        {
-            let requests = screen.key(KeyEvent::from(KeyCode::Char(key)), &state.view());
-            for effect in requests.into_iter().flat_map(|request| state.update(request)) {
-                if let Effect::Engine(Command::ReadInspect { request, container }) = effect {
-                    let asked = HostCommand::Ask { request, question: Question::InspectRaw(container.id.clone()) };
-                    assert!(engine.command(&container.host, asked));
-                }
-            }
-            next_key = Instant::now() + Duration::from_millis(300);
-            last_news = Instant::now();
-        }
-        buffer.reset();
-        screen.render(&mut buffer, area, &state.view());
-        let rows = screen.visible(&state.view());
-        for key in rows {
-            if state.view().fleet.container(&key).is_some_and(|container| container.restarts.is_none()) {
-                let _asked_again_next_round = engine.command(&key.host, HostCommand::Inspect(vec![key.id.clone()]));
-            }
-        }
-        if typed.as_str().is_empty() && Instant::now() > next_key && last_news.elapsed() > Duration::from_millis(700) {
-            break;
-        }
-        if next_key.elapsed() > Duration::from_secs(8) {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(40));
-    }
-    let view = state.view();
-    svg(&buffer, &SvgOptions::of(view.theme))
-}
-
-fn drain(reports: &mut mpsc::Receiver<Report>, state: &mut State, screen: &mut Screen) -> bool {
-    let mut news = false;
-    while let Ok(report) = reports.try_recv() {
-        match report {
-            Report::Delta(delta) => news |= state.apply(delta),
-            Report::Answer(answer) => {
-                screen.answer(&answer);
-                news = true;
-            }
-            // Nobody asks for it here.
-            Report::History { .. } | Report::Stock { .. } | Report::Measured(_) | Report::Acted { .. } => {}
+fn draw(program: &Path, picture: &Picture, place: &Path, out: &Path) {
+    let config = place.join("quarterdeck");
+    std::fs::create_dir_all(config.join("keymaps")).unwrap();
+    std::fs::write(config.join("config.toml"), format!("theme = {:?}\n", picture.theme)).unwrap();
+    // A key that is no letter, for screens in which letters are typed text.
+    let keys = "inherits = \"default\"\n[global]\n\"f12\" = \"screen.save\"\n";
+    std::fs::write(config.join("keymaps/default.toml"), keys).unwrap();
+    let home = format!("XDG_CONFIG_HOME={}", place.to_str().unwrap());
+    let state = place.join("state");
+    let command = ["/usr/bin/env", &home, program.to_str().unwrap(), "--sim=harbor", "--state", state.to_str().unwrap()];
+    let mut console = Console::start(&command, picture.size.0, picture.size.1, "xterm-256color");
+    console.expect("SIMULATED");
+    console.run(Duration::from_secs(3));
+    for step in picture.steps {
+        match step {
+            Keys(keys) => console.send(keys.as_bytes()),
+            Sees(text) => console.expect(text),
+            Lives(seconds) => console.run(Duration::from_secs(*seconds)),
         }
     }
-    news
+    console.send(SAVE.as_bytes());
+    console.expect("saved quarterdeck-");
+    let saved = std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path());
+    let svg = saved.into_iter().find(|path| path.extension().is_some_and(|ext| ext == "svg")).expect("a picture");
+    std::fs::copy(svg, out).unwrap();
+    console.signal(rustix::process::Signal::TERM);
+    console.exit(Duration::from_secs(10));
 }

@@ -25,4 +25,4 @@ pub use lines::Lines;
 pub use logs::{LogBody, LogQuery};
 pub use meter::Meter;
 pub use once::OnceError;
-pub use requests::{Handshake, parse_event};
+pub use requests::{Handshake, parse_event, stock_path};

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Client, EngineError, Lines, client::ApiVersion, decode, stock};
 use crate::{
     fleet::{ContainerDetail, ContainerId, ContainerSummary, EngineEvent, EngineInfo, HostId, ImageFact, ImageId},
     stats::Sample,
-    stock::Stock,
+    stock::{Kind, Stock},
     text::clean_bytes,
 };
 
@@ -128,6 +129,16 @@ impl Client {
         decode::image(&self.get(&format!("/images/{id}/json"), QUICK).await?)
     }
 
+    /// Whether an image, volume or network is there: an error that [is not found](EngineError::is_not_found) says that it is not.
+    ///
+    /// # Errors
+    /// Every [`EngineError`].
+    pub async fn stands(&self, kind: Kind, id: &str) -> Result<(), EngineError> {
+        let path = stock_path(kind, id);
+        let path = if kind == Kind::Image { format!("{path}/json") } else { path };
+        self.get(&path, QUICK).await.map(|_| ())
+    }
+
     /// Images, volumes and networks, with sizes and users. The engine walks its disks for it: asked when a person looks, never by itself.
     ///
     /// # Errors
@@ -164,6 +175,17 @@ impl Client {
             other => other?,
         };
         answer.split(|byte| *byte == b'\n').filter_map(|line| parse_event(host, line).transpose()).collect()
+    }
+}
+
+/// The path of an image, volume or network. An image's name keeps what engines take as a part of it.
+pub fn stock_path(kind: Kind, id: &str) -> String {
+    const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b':').remove(b'@').remove(b'.').remove(b'-').remove(b'_');
+    let id = utf8_percent_encode(id, NAME);
+    match kind {
+        Kind::Image => format!("/images/{id}"),
+        Kind::Volume => format!("/volumes/{id}"),
+        Kind::Network => format!("/networks/{id}"),
     }
 }
 

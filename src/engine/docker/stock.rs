@@ -222,7 +222,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::stock::spares;
 
     #[test]
     fn who_uses_what_is_told_by_the_containers() {
@@ -273,7 +272,7 @@ mod tests {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         assert_eq!(attached, [(true, owned(&[])), (false, owned(&["web-1"])), (false, owned(&["c2"])), (false, owned(&[]))]);
         assert_eq!((stock.layers, stock.build_cache), (300, 7));
-        assert_eq!(spares(&stock).len(), 5);
+        assert_eq!(stock.spares().len(), 5);
     }
 
     proptest! {

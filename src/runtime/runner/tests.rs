@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, time::timeout};
 
 use super::*;
 use crate::{
-    act::{Act, MemoryJournal, Policy, Run, Runs, plan},
+    act::{Act, MemoryJournal, Object, Policy, Run, Runs, plan},
     config::Endpoint,
     engine::{Engine, Report, Target as EngineTarget},
     fleet::{ContainerKey, Fleet, Selector, fixture},
@@ -81,6 +81,7 @@ impl Bench {
                             self.runner.undelivered(request);
                         }
                     }
+                    Turn::Unrecorded(error) => panic!("{error}"),
                     Turn::Progress(progress) => {
                         self.told.push(progress.clone());
                         self.runs.apply(progress);
@@ -330,7 +331,13 @@ async fn who_may_only_look_is_refused_by_the_plan_and_again_where_bytes_leave() 
     ];
     let mut denied = BTreeSet::new();
     for (number, act) in (100..).zip(acts.clone()) {
-        let command = HostCommand::Act { request: ActId(number), target: target.id.as_str().into(), act, asked: Utc::now() };
+        let command = HostCommand::Act {
+            request: ActId(number),
+            object: Object::Container,
+            target: target.id.as_str().into(),
+            act,
+            asked: Utc::now(),
+        };
         assert!(bench.engine.command(&target.host, command));
         let over = async {
             loop {
@@ -352,7 +359,7 @@ async fn an_order_that_waited_too_long_is_not_carried_out() {
     let mut bench = Bench::act().await;
     let target = bench.keys("host:box-1 name:shop-web-1").remove(0);
     let asked = Utc::now() - chrono::TimeDelta::seconds(6);
-    let command = HostCommand::Act { request: ActId(7), target: target.id.as_str().into(), act: stop(), asked };
+    let command = HostCommand::Act { request: ActId(7), object: Object::Container, target: target.id.as_str().into(), act: stop(), asked };
     assert!(bench.engine.command(&target.host, command));
     let over = async {
         loop {

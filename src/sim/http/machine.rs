@@ -84,6 +84,24 @@ pub fn images(host: &Host) -> Value {
     host.images.iter().map(|image| summary(host, image, false)).collect()
 }
 
+/// `DELETE images/{name}`: without force, so not while a container is made from it.
+pub fn remove_image(host: &mut Host, name: &str) -> Result<Value, Refusal> {
+    let at = host.images.iter().position(|image| image.answers_to(name));
+    let at = at.ok_or_else(|| Refusal::new(404, format!("No such image: {name}")))?;
+    let id = &host.images[at].id;
+    if let Some(user) = host.containers.iter().find(|container| container.spec.image.id == *id) {
+        let user = user.id.get(..12).unwrap_or(&user.id);
+        return Err(Refusal::new(
+            409,
+            format!(
+                "conflict: unable to remove repository reference \"{name}\" (must force) - container {user} is using its referenced image"
+            ),
+        ));
+    }
+    let image = host.images.remove(at);
+    Ok(json!([{ "Untagged": image.name() }, { "Deleted": image.id }]))
+}
+
 /// `images/{name}/json`.
 pub fn image(host: &Host, name: &str) -> Result<Value, Refusal> {
     let image =

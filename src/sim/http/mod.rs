@@ -119,6 +119,7 @@ fn perform(world: &Arc<World>, me: usize, machine: &Machine, request: &Request<I
         Route::Act(id, verb) => act(world, me, &id, verb, &query),
         Route::Images => json(machine::images(&host())),
         Route::Image(name) => json(machine::image(&host(), &name)?),
+        Route::RemoveImage(name) => json(machine::remove_image(&mut host(), &name)?),
         Route::Networks => json(machine::networks(machine)),
         Route::Network(name) => json(machine::network(machine, &name)?),
         Route::Volumes => json(json!({ "Volumes": [], "Warnings": null })),

@@ -27,6 +27,8 @@ pub enum Route {
     Images,
     /// `images/{name}/json`.
     Image(String),
+    /// `DELETE images/{name}`.
+    RemoveImage(String),
     /// `networks`.
     Networks,
     /// `networks/{id}`.
@@ -134,6 +136,7 @@ pub fn route(method: &Method, path: &str) -> Route {
         ["containers", id] if *method == Method::DELETE => Route::Act((*id).to_owned(), Verb::Remove),
         ["images", "json"] if get => Route::Images,
         ["images", name @ .., "json"] if get && !name.is_empty() => Route::Image(name.join("/")),
+        ["images", name @ ..] if *method == Method::DELETE && !name.is_empty() => Route::RemoveImage(name.join("/")),
         ["networks"] if get => Route::Networks,
         ["networks", id] if get => Route::Network((*id).to_owned()),
         ["volumes"] if get => Route::Volumes,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The acts as the menu lists them: the frequent ones first, what takes away last.
-pub const ACTS: [Action; 8] = [
+pub const ACTS: [Action; 9] = [
     Action::ContainerRestart,
     Action::ContainerStop,
     Action::ContainerStart,
@@ -25,6 +25,7 @@ pub const ACTS: [Action; 8] = [
     Action::ContainerKill,
     Action::ContainerRename,
     Action::ContainerRemove,
+    Action::ContainerRemoveForced,
 ];
 
 /// The open menu.

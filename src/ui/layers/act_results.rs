@@ -49,19 +49,15 @@ impl Layer for ActResults {
     }
 
     fn act(&mut self, action: Action, view: &View<'_>) -> LayerOutcome {
-        let page = isize::try_from(self.page).unwrap_or(1).max(1);
+        if let Some(by) = action.list_step(self.page) {
+            return self.scroll(by);
+        }
         match action {
             Action::ActsCancel => match view.runs.get(self.run) {
                 Some(run) if !run.is_over() && !run.cancelled => LayerOutcome::Ask(Request::CancelActs(self.run)),
                 Some(_) | None => LayerOutcome::Stay,
             },
             Action::LayerClose | Action::SelectionOpen | Action::ActsShowResults => LayerOutcome::Close,
-            Action::ListMoveDown => self.scroll(1),
-            Action::ListMoveUp => self.scroll(-1),
-            Action::ListPageDown => self.scroll(page),
-            Action::ListPageUp => self.scroll(-page),
-            Action::ListMoveFirst => self.scroll(isize::MIN),
-            Action::ListMoveLast => self.scroll(isize::MAX),
             _ => LayerOutcome::Pass,
         }
     }

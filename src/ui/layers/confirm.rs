@@ -8,19 +8,39 @@ use super::{
     plan_lines::{PlanLine, lines},
 };
 use crate::{
-    act::{Act, Asks, Plan, Policy, plan},
+    act::{Act, Asks, Plan, Policy, discard, plan},
     action::{Action, Context},
-    fleet::ContainerKey,
+    fleet::{ContainerKey, HostId},
+    stock::{StockKey, Thing},
     ui::{screen::Request, theme::Role, view::View, widgets::Pen},
 };
 
 /// Cells of the box at most.
 const WIDTH: u16 = 112;
 
+/// What the question is about.
+enum Subject {
+    Containers(Act, Vec<ContainerKey>),
+    Stock(Vec<StockKey>),
+}
+
+impl Subject {
+    /// The plan by what is known now.
+    fn plan(&self, view: &View<'_>) -> Plan {
+        match self {
+            Self::Containers(act, targets) => plan(act.clone(), targets, view.fleet, view.rights, &Policy::default()),
+            Self::Stock(keys) => {
+                let things: Vec<(HostId, Thing)> =
+                    keys.iter().filter_map(|key| view.thing(key).map(|thing| (key.host.clone(), thing))).collect();
+                discard(&things, view.fleet, view.rights, &Policy::default())
+            }
+        }
+    }
+}
+
 /// The open question.
 pub struct Confirm {
-    act: Act,
-    targets: Vec<ContainerKey>,
+    subject: Subject,
     /// What is on the screen, and nothing else is carried out.
     plan: Plan,
     input: InputLine,
@@ -35,8 +55,17 @@ pub struct Confirm {
 impl Confirm {
     /// Plans the act for these targets and asks.
     pub fn open(act: Act, targets: Vec<ContainerKey>, view: &View<'_>) -> Self {
-        let plan = plan(act.clone(), &targets, view.fleet, view.rights, &Policy::default());
-        Self { act, targets, plan, input: InputLine::default(), note: None, offset: 0, page: 1, length: 0 }
+        Self::about(Subject::Containers(act, targets), view)
+    }
+
+    /// Plans to take these away and asks.
+    pub fn discard(things: Vec<StockKey>, view: &View<'_>) -> Self {
+        Self::about(Subject::Stock(things), view)
+    }
+
+    fn about(subject: Subject, view: &View<'_>) -> Self {
+        let plan = subject.plan(view);
+        Self { subject, plan, input: InputLine::default(), note: None, offset: 0, page: 1, length: 0 }
     }
 
     /// Why the plan cannot be carried out at all.
@@ -46,7 +75,7 @@ impl Confirm {
 
     /// The answer was the right one: carries out what was shown, if that is still what would happen.
     fn go(&mut self, view: &View<'_>) -> LayerOutcome {
-        let now = plan(self.act.clone(), &self.targets, view.fleet, view.rights, &Policy::default());
+        let now = self.subject.plan(view);
         if now.does_as(&self.plan) {
             return LayerOutcome::Finish(Request::Act(Box::new(now)));
         }
@@ -85,16 +114,12 @@ impl Layer for Confirm {
     }
 
     fn act(&mut self, action: Action, view: &View<'_>) -> LayerOutcome {
-        let page = isize::try_from(self.page).unwrap_or(1).max(1);
+        if let Some(by) = action.list_step(self.page) {
+            return self.scroll(by);
+        }
         match action {
             Action::SelectionOpen => self.enter(view),
             Action::LayerClose => LayerOutcome::Close,
-            Action::ListMoveDown => self.scroll(1),
-            Action::ListMoveUp => self.scroll(-1),
-            Action::ListPageDown => self.scroll(page),
-            Action::ListPageUp => self.scroll(-page),
-            Action::ListMoveFirst => self.scroll(isize::MIN),
-            Action::ListMoveLast => self.scroll(isize::MAX),
             _ => LayerOutcome::Pass,
         }
     }

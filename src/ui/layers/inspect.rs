@@ -260,7 +260,10 @@ impl Layer for Inspect {
     }
 
     fn act(&mut self, action: Action, view: &View<'_>) -> LayerOutcome {
-        let page = isize::try_from(self.rows).unwrap_or(1);
+        if let Some(by) = action.list_step(self.rows) {
+            self.step(by);
+            return LayerOutcome::Stay;
+        }
         match action {
             Action::LayerClose => return self.close(),
             Action::SelectionOpen if self.searching => self.searching = false,
@@ -272,12 +275,6 @@ impl Layer for Inspect {
                 self.searching = true;
             }
             Action::SelectionOpen | Action::RowMark | Action::GroupFold => self.toggle(),
-            Action::ListMoveDown => self.step(1),
-            Action::ListMoveUp => self.step(-1),
-            Action::ListPageDown => self.step(page),
-            Action::ListPageUp => self.step(-page),
-            Action::ListMoveFirst => self.step(isize::MIN),
-            Action::ListMoveLast => self.step(isize::MAX),
             Action::ListMoveLeft => self.leave(),
             Action::ListMoveRight => self.enter(),
             Action::InspectFoldAll => self.fold_all(true),

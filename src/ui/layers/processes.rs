@@ -57,21 +57,17 @@ impl Layer for Processes {
     }
 
     fn act(&mut self, action: Action, _: &View<'_>) -> LayerOutcome {
-        let page = isize::try_from(self.rows).unwrap_or(1);
-        match action {
-            Action::ListMoveDown => self.scroll(1),
-            Action::ListMoveUp => self.scroll(-1),
-            Action::ListPageDown => self.scroll(page),
-            Action::ListPageUp => self.scroll(-page),
-            Action::ListMoveFirst => self.scroll(isize::MIN),
-            Action::ListMoveLast => self.scroll(isize::MAX),
-            Action::LinkRetry => {
-                return LayerOutcome::Ask(Request::Ask(Command::ReadProcesses { request: self.request, container: self.key.clone() }));
-            }
-            Action::LayerClose => return LayerOutcome::Close,
-            _ => return LayerOutcome::Pass,
+        if let Some(by) = action.list_step(self.rows) {
+            self.scroll(by);
+            return LayerOutcome::Stay;
         }
-        LayerOutcome::Stay
+        match action {
+            Action::LinkRetry => {
+                LayerOutcome::Ask(Request::Ask(Command::ReadProcesses { request: self.request, container: self.key.clone() }))
+            }
+            Action::LayerClose => LayerOutcome::Close,
+            _ => LayerOutcome::Pass,
+        }
     }
 
     fn type_key(&mut self, _: KeyEvent, _: &View<'_>) -> LayerOutcome {

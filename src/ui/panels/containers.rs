@@ -146,15 +146,12 @@ impl Panel for Containers {
     }
 
     fn act(&mut self, action: Action, view: &View<'_>) -> Outcome {
-        let page = isize::try_from(self.painted.rows.max(1)).unwrap_or(1);
         let lines = self.list.lines();
+        if let Some(by) = action.list_step(self.painted.rows) {
+            self.cursor.step(lines, by);
+            return Outcome::Done;
+        }
         match action {
-            Action::ListMoveDown => self.cursor.step(lines, 1),
-            Action::ListMoveUp => self.cursor.step(lines, -1),
-            Action::ListPageDown => self.cursor.step(lines, page),
-            Action::ListPageUp => self.cursor.step(lines, -page),
-            Action::ListMoveFirst => self.cursor.go(lines, 0),
-            Action::ListMoveLast => self.cursor.go(lines, usize::MAX),
             Action::RowMark => {
                 let Some(Line::Row(key)) = self.cursor.held().cloned() else { return Outcome::Ignored };
                 self.cursor.step(lines, 1);

@@ -197,21 +197,17 @@ impl Panel for Hosts {
     }
 
     fn act(&mut self, action: Action, _: &View<'_>) -> Outcome {
-        let page = isize::try_from(self.painted_rows.max(1)).unwrap_or(1);
+        if let Some(by) = action.list_step(self.painted_rows) {
+            self.cursor.step(&self.rows, by);
+            return Outcome::Done;
+        }
         match action {
-            Action::ListMoveDown => self.cursor.step(&self.rows, 1),
-            Action::ListMoveUp => self.cursor.step(&self.rows, -1),
-            Action::ListPageDown => self.cursor.step(&self.rows, page),
-            Action::ListPageUp => self.cursor.step(&self.rows, -page),
-            Action::ListMoveFirst => self.cursor.go(&self.rows, 0),
-            Action::ListMoveLast => self.cursor.go(&self.rows, usize::MAX),
             Action::SelectionOpen => {
                 let filter = self.cursor.held().map(|host| format!("host:{host}"));
-                return filter.map_or(Outcome::Ignored, |filter| Outcome::Go { panel: PanelId::Containers, filter: Some(filter) });
+                filter.map_or(Outcome::Ignored, |filter| Outcome::Go { panel: PanelId::Containers, filter: Some(filter) })
             }
-            _ => return Outcome::Ignored,
+            _ => Outcome::Ignored,
         }
-        Outcome::Done
     }
 
     fn click(&mut self, _: u16, y: u16, _: &View<'_>) -> Outcome {

@@ -217,15 +217,12 @@ impl Panel for Resources {
     }
 
     fn act(&mut self, action: Action, view: &View<'_>) -> Outcome {
-        let page = isize::try_from(self.painted.rows.max(1)).unwrap_or(1);
         let nodes = self.tree.nodes();
+        if let Some(by) = action.list_step(self.painted.rows) {
+            self.cursor.step(nodes, by);
+            return Outcome::Done;
+        }
         match action {
-            Action::ListMoveDown => self.cursor.step(nodes, 1),
-            Action::ListMoveUp => self.cursor.step(nodes, -1),
-            Action::ListPageDown => self.cursor.step(nodes, page),
-            Action::ListPageUp => self.cursor.step(nodes, -page),
-            Action::ListMoveFirst => self.cursor.go(nodes, 0),
-            Action::ListMoveLast => self.cursor.go(nodes, usize::MAX),
             Action::ListMoveLeft => return self.sideways(false, view),
             Action::ListMoveRight => return self.sideways(true, view),
             Action::GroupFold => return self.fold(view),

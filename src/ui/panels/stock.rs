@@ -5,11 +5,11 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 mod row;
 
-use self::row::{Kind, Row, RowKey};
+use self::row::Row;
 use crate::{
     action::{Action, Command},
     fleet::{ContainerKey, HostId},
-    stock::{Stock as Shelf, spares},
+    stock::{Kind, Stock as Shelf, StockKey},
     text::{self, width},
     ui::{
         frame,
@@ -30,8 +30,13 @@ const FOOT: u16 = 3;
 pub struct Stock {
     kind: Kind,
     rows: Vec<Row>,
-    keys: Vec<RowKey>,
-    cursor: Cursor<RowKey>,
+    keys: Vec<StockKey>,
+    /// As wide as the rows want them.
+    columns: Vec<Column>,
+    /// What a prune would take, on the hosts that the filter leaves, and its bytes.
+    spare: Vec<StockKey>,
+    spare_bytes: u64,
+    cursor: Cursor<StockKey>,
     painted_rows: usize,
 }
 
@@ -40,8 +45,16 @@ impl Stock {
         let mut rows: Vec<Row> = told(view).flat_map(|(host, shelf)| row::rows(self.kind, host, shelf, view)).collect();
         rows.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.key.cmp(&b.key)));
         self.keys = rows.iter().map(|row| row.key.clone()).collect();
+        self.columns = row::columns(self.kind, &rows);
         self.rows = rows;
         self.cursor.settle(&self.keys);
+        (self.spare, self.spare_bytes) = (Vec::new(), 0);
+        for (host, shelf) in told(view).filter(|(host, _)| is_left(host, view)) {
+            for thing in shelf.spares() {
+                self.spare_bytes += thing.bytes.unwrap_or(0);
+                self.spare.push(StockKey { host: host.clone(), kind: thing.kind, id: thing.id });
+            }
+        }
     }
 
     /// Hosts whose answer is out, or why there is none: one sentence, the first that matters.
@@ -58,6 +71,11 @@ fn told<'v>(view: &'v View<'_>) -> impl Iterator<Item = (&'v HostId, &'v Shelf)>
     view.stocks.iter().filter_map(|(host, reading)| reading.result.as_ref().ok().map(|shelf| (host, &**shelf)))
 }
 
+/// Whether the filter leaves a host as a whole: only then is what nobody uses there meant by it.
+fn is_left(host: &HostId, view: &View<'_>) -> bool {
+    view.filter.selector().is_none_or(|selector| view.fleet.host(host).is_some_and(|host| selector.matches_host(host)))
+}
+
 impl Panel for Stock {
     fn id(&self) -> PanelId {
         PanelId::Stock
@@ -68,9 +86,9 @@ impl Panel for Stock {
         let oldest = view.stocks.values().map(|reading| reading.at).min();
         let age = oldest.map_or_else(|| "being counted".to_owned(), |at| format!("as of {} ago", view.calm_age(at)));
         let size: u64 = match self.kind {
-            Kind::Images => told(view).map(|(_, shelf)| shelf.layers).sum(),
-            Kind::Volumes => self.rows.iter().filter_map(|row| row.size).sum(),
-            Kind::Networks => 0,
+            Kind::Image => told(view).map(|(_, shelf)| shelf.layers).sum(),
+            Kind::Volume => self.rows.iter().filter_map(|row| row.size).sum(),
+            Kind::Network => 0,
         };
         let total = if size > 0 { format!(" {dot} {}", text::bytes(size)) } else { String::new() };
         format!("{} {dot} {}{total} {dot} {age}", self.kind.noun(), self.rows.len())
@@ -78,6 +96,10 @@ impl Panel for Stock {
 
     fn refresh(&mut self, _: Refresh<'_>, view: &View<'_>) {
         self.arrange(view);
+    }
+
+    fn keeps_up(&self) -> bool {
+        false
     }
 
     fn enter(&mut self, view: &View<'_>) {
@@ -93,20 +115,23 @@ impl Panel for Stock {
     }
 
     fn act(&mut self, action: Action, view: &View<'_>) -> Outcome {
-        let page = isize::try_from(self.painted_rows.max(1)).unwrap_or(1);
+        if let Some(by) = action.list_step(self.painted_rows) {
+            self.cursor.step(&self.keys, by);
+            return Outcome::Done;
+        }
         match action {
-            Action::ListMoveDown => self.cursor.step(&self.keys, 1),
-            Action::ListMoveUp => self.cursor.step(&self.keys, -1),
-            Action::ListPageDown => self.cursor.step(&self.keys, page),
-            Action::ListPageUp => self.cursor.step(&self.keys, -page),
-            Action::ListMoveFirst => self.cursor.go(&self.keys, 0),
-            Action::ListMoveLast => self.cursor.go(&self.keys, usize::MAX),
             Action::StockTurn => {
                 self.kind = self.kind.next();
                 self.cursor = Cursor::default();
                 self.arrange(view);
             }
             Action::StockReload => return Outcome::Ask(Command::ReadStock),
+            Action::StockRemove => {
+                let Some(key) = self.cursor.held() else { return Outcome::Ignored };
+                return Outcome::Discard(vec![key.clone()]);
+            }
+            Action::StockPrune if self.spare.is_empty() => return Outcome::Say("nothing lies about unused".to_owned()),
+            Action::StockPrune => return Outcome::Discard(self.spare.clone()),
             Action::SelectionOpen => {
                 let Some(row) = self.rows.get(self.cursor.index()) else { return Outcome::Ignored };
                 let Some(name) = row.users.first() else { return Outcome::Say("no container uses it".to_owned()) };
@@ -141,6 +166,8 @@ impl Panel for Stock {
             Action::StockTurn,
             Action::SelectionOpen,
             Action::StockReload,
+            Action::StockRemove,
+            Action::StockPrune,
             Action::FilterEdit,
             Action::GlobalOpenPalette,
             Action::GlobalOpenHelp,
@@ -164,18 +191,9 @@ impl Stock {
             return;
         }
         let visible = self.cursor.reveal(self.rows.len(), self.painted_rows);
-        let titles = self.kind.titles();
-        let columns: Vec<Column> = (0..titles.len())
-            .map(|index| {
-                let widest = self.rows.iter().map(|row| width(&row.texts[index])).max().unwrap_or(0).max(titles[index].text.len());
-                let wanted = u16::try_from(widest).unwrap_or(u16::MAX);
-                let title = &titles[index];
-                Column { title: title.text, align: title.align, min: wanted.min(title.min), wanted, priority: title.priority }
-            })
-            .collect();
-        let placed = place(&columns, area.width.saturating_sub(SIGNS + 1));
+        let placed = place(&self.columns, area.width.saturating_sub(SIGNS + 1));
         for at in &placed {
-            let (column, cells) = (&columns[at.index], usize::from(at.width));
+            let (column, cells) = (&self.columns[at.index], usize::from(at.width));
             let air = if column.align == Align::Right { cells.saturating_sub(column.title.len()) } else { 0 };
             let x = area.x + SIGNS + at.x + u16::try_from(air).unwrap_or(0);
             Pen::new(buffer, area, 0).to(x).text(&view.theme.fit(column.title, cells), view.theme.style(Role::TableHeader));
@@ -193,7 +211,7 @@ impl Stock {
             }
             for at in &placed {
                 let shown = view.theme.fit(&row.texts[at.index], usize::from(at.width));
-                let air = match columns[at.index].align {
+                let air = match self.columns[at.index].align {
                     Align::Left => 0,
                     Align::Right => at.width.saturating_sub(u16::try_from(width(&shown)).unwrap_or(u16::MAX)),
                 };
@@ -204,19 +222,16 @@ impl Stock {
     }
 
     fn render_foot(&self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
-        let title = self.cursor.held().map_or(String::new(), |key| format!(" {} on {} ", key.name, key.host));
+        let title = self.rows.get(self.cursor.index()).map_or(String::new(), |row| format!(" {} on {} ", row.name, row.key.host));
         frame::rule(buffer, area, 0, &title, "", view);
         let dot = view.theme.symbol(Symbol::Dot);
-        let spare: Vec<_> = told(view).flat_map(|(_, shelf)| spares(shelf)).collect();
-        let bytes: u64 = spare.iter().map(|spare| spare.bytes).sum();
-        let words = if spare.is_empty() {
-            "nothing lies about unused".to_owned()
-        } else {
-            format!(
-                "unused and unnamed on all hosts: {} {dot} {} come back with a prune",
-                text::counted(spare.len(), "thing"),
-                text::bytes(bytes)
-            )
+        let words = match self.spare.len() {
+            0 => "nothing lies about unused".to_owned(),
+            count => format!(
+                "unnamed and unused: {} {dot} {} come back with a prune",
+                text::counted(count, "thing"),
+                text::bytes(self.spare_bytes)
+            ),
         };
         let users = self.rows.get(self.cursor.index()).map_or(String::new(), |row| match row.users.as_slice() {
             [] => "no container uses it".to_owned(),
@@ -229,3 +244,6 @@ impl Stock {
         };
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,6 +89,14 @@ impl Panel for Triage {
     }
 
     fn refresh(&mut self, _: Refresh<'_>, view: &View<'_>) {
+        self.enter(view);
+    }
+
+    fn keeps_up(&self) -> bool {
+        false
+    }
+
+    fn enter(&mut self, view: &View<'_>) {
         let usage = view.usage.iter().map(|(key, usage)| (key, *usage));
         self.list = List::of(view.fleet, view.matrix, usage, view.now);
         self.ids = self.list.alerts().iter().map(Alert::id).collect();
@@ -108,19 +116,15 @@ impl Panel for Triage {
     }
 
     fn act(&mut self, action: Action, view: &View<'_>) -> Outcome {
-        let page = isize::try_from(self.body_rows.max(1)).unwrap_or(1);
-        match action {
-            Action::ListMoveDown => self.cursor.step(&self.ids, 1),
-            Action::ListMoveUp => self.cursor.step(&self.ids, -1),
-            Action::ListPageDown => self.cursor.step(&self.ids, page),
-            Action::ListPageUp => self.cursor.step(&self.ids, -page),
-            Action::ListMoveFirst => self.cursor.go(&self.ids, 0),
-            Action::ListMoveLast => self.cursor.go(&self.ids, usize::MAX),
-            Action::SelectionOpen => return self.open(),
-            _ => return Outcome::Ignored,
+        if let Some(by) = action.list_step(self.body_rows) {
+            self.cursor.step(&self.ids, by);
+            self.look_up(view);
+            return Outcome::Done;
         }
-        self.look_up(view);
-        Outcome::Done
+        match action {
+            Action::SelectionOpen => self.open(),
+            _ => Outcome::Ignored,
+        }
     }
 
     fn click(&mut self, _: u16, y: u16, view: &View<'_>) -> Outcome {
@@ -151,6 +155,7 @@ impl Panel for Triage {
     fn hints(&self) -> &'static [Action] {
         &[
             Action::SelectionOpen,
+            Action::SelectionLogs,
             Action::SelectionInspect,
             Action::LinkRetry,
             Action::BundleWrite,

@@ -193,14 +193,11 @@ impl Panel for Versions {
     }
 
     fn act(&mut self, action: Action, view: &View<'_>) -> Outcome {
-        let page = isize::try_from(self.painted.body_rows.max(1)).unwrap_or(1);
+        if let Some(by) = action.list_step(usize::from(self.painted.body_rows)) {
+            self.cursor.step(&self.rows, by);
+            return Outcome::Done;
+        }
         match action {
-            Action::ListMoveDown => self.cursor.step(&self.rows, 1),
-            Action::ListMoveUp => self.cursor.step(&self.rows, -1),
-            Action::ListPageDown => self.cursor.step(&self.rows, page),
-            Action::ListPageUp => self.cursor.step(&self.rows, -page),
-            Action::ListMoveFirst => self.cursor.go(&self.rows, 0),
-            Action::ListMoveLast => self.cursor.go(&self.rows, usize::MAX),
             Action::ListMoveLeft => self.move_to(self.column.saturating_sub(1)),
             Action::ListMoveRight => self.move_to((self.column + 1).min(view.matrix.columns().len().saturating_sub(1))),
             Action::VersionsTurn => return Outcome::TurnMatrix,

@@ -31,9 +31,9 @@ use crate::{
 };
 
 /// How long a host may take to tell its own figures: `df` waits for a disk that hangs.
-const METRICS_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const METRICS_LIMIT: Duration = Duration::from_secs(10);
 /// More than the figures of a host with a thousand processors.
-const METRICS_BYTES: u64 = 256 * 1024;
+pub(super) const METRICS_BYTES: u64 = 256 * 1024;
 
 /// How streams reach the engine's socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,13 +27,20 @@ use tokio::{
 };
 
 use super::{
+    link::{METRICS_BYTES, METRICS_LIMIT},
     plan::{Hop, as_one_file},
     settings::SshSettings,
 };
 use crate::{
     engine::transport::{ConnectError, IoStream, Link, LinkLoad},
     fleet::LinkCause,
+    rights::HOST_METRICS,
 };
+
+/// The files of a link's folder: the engine's socket, ssh's own, and its configuration.
+const ENGINE: &str = "engine.sock";
+const CONTROL: &str = "control";
+const CONFIG: &str = "config";
 
 /// How often the socket is looked for while ssh logs in.
 const LOOK: Duration = Duration::from_millis(20);
@@ -74,6 +81,9 @@ type LastWords = Arc<Mutex<VecDeque<String>>>;
 /// One engine behind one `ssh` process.
 pub(super) struct OpensshLink {
     folder: Folder,
+    /// The program, and the host as it was written.
+    program: PathBuf,
+    host: String,
     ended: watch::Receiver<Option<ConnectError>>,
     streams: Arc<()>,
     /// Holds the process: aborted when the link is dropped, which kills it.
@@ -91,13 +101,12 @@ impl OpensshLink {
             ));
         }
         let folder = Folder::create().map_err(failed)?;
-        let local = folder.0.join("engine.sock");
-        let config = folder.0.join("config");
+        let (local, config) = (folder.0.join(ENGINE), folder.0.join(CONFIG));
         let mut text = String::new();
         settings.identities.iter().for_each(|file| text.push_str(&format!("IdentityFile \"{}\"\n", file.display())));
         text.push_str(&as_one_file(settings));
         fs::write(&config, text).map_err(failed)?;
-        let mut child = command(written, &local, socket, &config, settings).spawn().map_err(failed)?;
+        let mut child = command(written, &folder.0, socket, settings).spawn().map_err(failed)?;
         let words = LastWords::default();
         let mut tasks = JoinSet::new();
         if let Some(stderr) = child.stderr.take() {
@@ -112,13 +121,16 @@ impl OpensshLink {
             let error = ConnectError::new(LinkCause::Closed, format!("ssh {name} ended ({status}): {}", said(&words)));
             ending.send_replace(Some(error));
         });
-        Ok(Self { folder, ended, streams: Arc::new(()), _tasks: tasks })
+        let (program, host) = (settings.program.clone(), written.host.clone());
+        Ok(Self { folder, program, host, ended, streams: Arc::new(()), _tasks: tasks })
     }
 }
 
-fn command(written: &Hop, local: &Path, socket: &str, config: &Path, settings: &SshSettings) -> Command {
+fn command(written: &Hop, folder: &Path, socket: &str, settings: &SshSettings) -> Command {
     let mut command = Command::new(&settings.program);
-    command.arg("-N").arg("-T").arg("-F").arg(config);
+    command.arg("-N").arg("-T").arg("-F").arg(folder.join(CONFIG));
+    // Commands go through this session, and nobody else finds it: the folder is ours alone.
+    command.arg("-S").arg(folder.join(CONTROL));
     let connect = format!("ConnectTimeout={}", settings.deadlines.connect.as_secs().max(1));
     for option in [
         "BatchMode=yes",
@@ -126,8 +138,7 @@ fn command(written: &Hop, local: &Path, socket: &str, config: &Path, settings: &
         "StrictHostKeyChecking=yes",
         "ServerAliveInterval=15",
         "ServerAliveCountMax=2",
-        "ControlMaster=no",
-        "ControlPath=none",
+        "ControlMaster=yes",
         "ControlPersist=no",
         "ForwardAgent=no",
         "ForwardX11=no",
@@ -145,7 +156,7 @@ fn command(written: &Hop, local: &Path, socket: &str, config: &Path, settings: &
     if let Some(port) = written.port {
         command.arg("-p").arg(port.to_string());
     }
-    command.arg("-L").arg(format!("{}:{socket}", local.display())).arg("--").arg(&written.host);
+    command.arg("-L").arg(format!("{}:{socket}", folder.join(ENGINE).display())).arg("--").arg(&written.host);
     if let Some(agent) = &settings.agent {
         command.env("SSH_AUTH_SOCK", agent);
     }
@@ -227,7 +238,7 @@ impl Link for OpensshLink {
             if let Some(error) = self.ended.borrow().clone() {
                 return Err(error);
             }
-            let stream = UnixStream::connect(self.folder.0.join("engine.sock")).await;
+            let stream = UnixStream::connect(self.folder.0.join(ENGINE)).await;
             let stream =
                 stream.map_err(|error| ConnectError::new(LinkCause::Closed, format!("the socket of ssh cannot be opened: {error}")))?;
             let (reader, writer) = stream.into_split();
@@ -245,6 +256,32 @@ impl Link for OpensshLink {
             };
             error.unwrap_or_else(|| ConnectError::new(LinkCause::Closed, "the ssh process is gone"))
         })
+    }
+
+    fn host_metrics(&self) -> Option<BoxFuture<'_, Result<String, ConnectError>>> {
+        Some(Box::pin(async {
+            let refused = |why: &str| ConnectError::new(LinkCause::Forwarding, format!("sshd on {} runs no command: {why}", self.host));
+            let mut command = Command::new(&self.program);
+            command.arg("-T").arg("-F").arg(self.folder.0.join(CONFIG)).arg("-S").arg(self.folder.0.join(CONTROL));
+            // Through the session that is there, or not at all.
+            for option in ["ControlMaster=no", "ProxyCommand=false", "BatchMode=yes", "RemoteCommand=none", "LogLevel=ERROR"] {
+                command.arg("-o").arg(option);
+            }
+            command.arg("--").arg(&self.host).arg(HOST_METRICS);
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).kill_on_drop(true);
+            let mut child = command.spawn().map_err(|error| refused(&error.to_string()))?;
+            let Some(stdout) = child.stdout.take() else { return Err(refused("it has no output")) };
+            let mut told = Vec::new();
+            match timeout(METRICS_LIMIT, stdout.take(METRICS_BYTES).read_to_end(&mut told)).await {
+                Ok(Ok(_)) if told.is_empty() => Err(refused("it said nothing")),
+                Ok(Ok(_)) => Ok(String::from_utf8_lossy(&told).into_owned()),
+                Ok(Err(error)) => Err(refused(&error.to_string())),
+                Err(_) => {
+                    let words = format!("{} did not tell its figures within {} s", self.host, METRICS_LIMIT.as_secs());
+                    Err(ConnectError::new(LinkCause::NoAnswer, words))
+                }
+            }
+        }))
     }
 
     fn load(&self) -> LinkLoad {

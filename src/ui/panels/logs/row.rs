@@ -190,7 +190,7 @@ fn marker_role(kind: &MarkerKind) -> Role {
         | MarkerKind::Unreadable { .. }
         | MarkerKind::NotSearched { .. }
         | MarkerKind::Restarted => Role::StateAttention,
-        MarkerKind::Joined { .. } | MarkerKind::Replaced { .. } => Role::Accent,
+        MarkerKind::Joined { .. } | MarkerKind::Replaced { .. } | MarkerKind::Asked { .. } => Role::Accent,
         MarkerKind::Stopped { .. }
         | MarkerKind::Removed
         | MarkerKind::Health(_)

@@ -4,22 +4,16 @@ use std::sync::Arc;
 
 use crate::{
     fleet::HostId,
-    stock::{Stock, User},
+    stock::{Kind, Stock, StockKey, User},
     text,
-    ui::{view::View, widgets::Align},
+    ui::{
+        view::View,
+        widgets::{Align, Column},
+    },
 };
 
-/// Which of the three is listed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Kind {
-    #[default]
-    Images,
-    Volumes,
-    Networks,
-}
-
 /// A column.
-pub(super) struct Title {
+struct Title {
     pub text: &'static str,
     pub align: Align,
     pub min: u16,
@@ -47,45 +41,30 @@ const NETWORKS: &[Title] = &[
     left("USED BY", 12, 2),
 ];
 
-impl Kind {
-    /// The next one, around.
-    pub fn next(self) -> Self {
-        match self {
-            Self::Images => Self::Volumes,
-            Self::Volumes => Self::Networks,
-            Self::Networks => Self::Images,
-        }
+/// The columns as wide as these rows want them.
+pub(super) fn columns(kind: Kind, rows: &[Row]) -> Vec<Column> {
+    let mut columns = Vec::new();
+    for (index, title) in titles(kind).iter().enumerate() {
+        let widest = rows.iter().map(|row| text::width(&row.texts[index])).max().unwrap_or(0).max(title.text.len());
+        let wanted = u16::try_from(widest).unwrap_or(u16::MAX);
+        columns.push(Column { title: title.text, align: title.align, min: wanted.min(title.min), wanted, priority: title.priority });
     }
-
-    pub fn noun(self) -> &'static str {
-        match self {
-            Self::Images => "images",
-            Self::Volumes => "volumes",
-            Self::Networks => "networks",
-        }
-    }
-
-    pub fn titles(self) -> &'static [Title] {
-        match self {
-            Self::Images => IMAGES,
-            Self::Volumes => VOLUMES,
-            Self::Networks => NETWORKS,
-        }
-    }
+    columns
 }
 
-/// What the cursor holds.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RowKey {
-    pub host: HostId,
-    /// For people.
-    pub name: Arc<str>,
-    /// For the engine.
-    pub id: Arc<str>,
+/// The columns of a kind's table.
+fn titles(kind: Kind) -> &'static [Title] {
+    match kind {
+        Kind::Image => IMAGES,
+        Kind::Volume => VOLUMES,
+        Kind::Network => NETWORKS,
+    }
 }
 
 pub(super) struct Row {
-    pub key: RowKey,
+    pub key: StockKey,
+    /// For people.
+    pub name: Arc<str>,
     /// Bytes, where they are counted.
     pub size: Option<u64>,
     /// Nothing uses it and nobody named it.
@@ -103,17 +82,17 @@ pub(super) fn rows(kind: Kind, host: &HostId, stock: &Stock, view: &View<'_>) ->
     let bytes = |size: Option<u64>| size.map_or_else(none, text::bytes);
     let users = |users: &[User]| users.iter().map(|user| Arc::clone(&user.name)).collect::<Vec<_>>();
     let joined = |users: &[Arc<str>]| if users.is_empty() { none() } else { users.join(" ") };
-    let key = |name: &str, id: &str| RowKey { host: host.clone(), name: name.into(), id: id.into() };
+    let key = |id: &str| StockKey { host: host.clone(), kind, id: id.into() };
     let mut rows = Vec::new();
     match kind {
-        Kind::Images => rows.extend(stock.images.iter().filter(|image| selected(host, &image.users, view)).map(|image| {
+        Kind::Image => rows.extend(stock.images.iter().filter(|image| selected(host, &image.users, view)).map(|image| {
             let (title, used) = (image.title(), users(&image.users));
             let texts =
                 vec![title.clone(), host.to_string(), bytes(Some(image.size)), bytes(image.shared), age(image.created), joined(&used)];
             let spare = image.names.is_empty() && used.is_empty();
-            Row { key: key(&title, image.id.as_str()), size: Some(image.size), spare, users: used, texts }
+            Row { key: key(image.id.as_str()), name: title.into(), size: Some(image.size), spare, users: used, texts }
         })),
-        Kind::Volumes => rows.extend(stock.volumes.iter().filter(|volume| selected(host, &volume.users, view)).map(|volume| {
+        Kind::Volume => rows.extend(stock.volumes.iter().filter(|volume| selected(host, &volume.users, view)).map(|volume| {
             let used = users(&volume.users);
             let texts = vec![
                 volume.name.to_string(),
@@ -124,9 +103,9 @@ pub(super) fn rows(kind: Kind, host: &HostId, stock: &Stock, view: &View<'_>) ->
                 joined(&used),
             ];
             let spare = volume.anonymous && used.is_empty();
-            Row { key: key(&volume.name, &volume.name), size: volume.size, spare, users: used, texts }
+            Row { key: key(&volume.name), name: Arc::clone(&volume.name), size: volume.size, spare, users: used, texts }
         })),
-        Kind::Networks => rows.extend(stock.networks.iter().filter(|network| selected(host, &network.users, view)).map(|network| {
+        Kind::Network => rows.extend(stock.networks.iter().filter(|network| selected(host, &network.users, view)).map(|network| {
             let used = users(&network.users);
             let texts = vec![
                 network.name.to_string(),
@@ -137,7 +116,7 @@ pub(super) fn rows(kind: Kind, host: &HostId, stock: &Stock, view: &View<'_>) ->
                 joined(&used),
             ];
             let spare = !network.own && used.is_empty();
-            Row { key: key(&network.name, &network.id), size: None, spare, users: used, texts }
+            Row { key: key(&network.id), name: Arc::clone(&network.name), size: None, spare, users: used, texts }
         })),
     }
     rows

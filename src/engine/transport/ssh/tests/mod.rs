@@ -463,8 +463,12 @@ async fn the_ssh_program_serves_too() {
     for stream in streams {
         assert_eq!(hash(&read_all(stream).await), hash(&pattern(100_000)));
     }
+    let told = first.host_metrics().expect("a way to the host").await.expect("figures");
+    crate::stats::MachineSample::parse(&told).expect("figures of Linux");
+    sshd.wait_for_sessions(1).await;
     sshd.kill_sessions();
     assert_eq!(timeout(PATIENCE, first.closed()).await.expect("in time").cause, LinkCause::Closed);
+    assert!(first.host_metrics().expect("a way").await.is_err(), "no session of its own");
     let second = link(&lab, &endpoint).await;
     sshd.wait_for_sessions(1).await;
     drop(second);
