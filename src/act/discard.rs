@@ -20,13 +20,13 @@ pub fn discard(things: &[(HostId, Thing)], fleet: &Fleet, rights: &Rights, polic
     let mut steps: Vec<Step> = things.iter().flat_map(|(host, thing)| steps(host, thing, fleet)).collect();
     steps.sort_by(|a, b| a.target.cmp(&b.target));
     steps.dedup_by(|a, b| a.target == b.target);
-    let taken = |kind: Kind| steps.iter().any(|step| step.fate == Fate::Act && step.target.object == Object::Stock(kind));
-    let undo = match (taken(Kind::Image), taken(Kind::Volume), taken(Kind::Network)) {
-        (_, true, _) => "what is in a volume cannot be brought back",
-        (true, false, _) => "an image comes back only with a pull or a build",
-        (false, false, _) => "a network is made anew by who needs it",
+    let has = |kind: Kind| steps.iter().any(|step| step.target.object == Object::Stock(kind));
+    let undo = match (has(Kind::Volume), has(Kind::Image)) {
+        (true, _) => "what is in a volume cannot be brought back",
+        (false, true) => "an image comes back only with a pull or a build",
+        (false, false) => "a network is made anew by who needs it",
     };
-    let confirm = if taken(Kind::Volume) { Confirm::TypeName } else { Act::Discard.action().row().confirm };
+    let confirm = if has(Kind::Volume) { Confirm::TypeName } else { Act::Discard.action().row().confirm };
     let refusal = match rights {
         Rights::Act => steps.is_empty().then(|| "nothing is selected".into()),
         Rights::View { because } => Some(Arc::clone(because)),
