@@ -17,6 +17,7 @@ pub mod alerts;
 pub mod bundle;
 pub mod cli;
 pub mod config;
+pub mod delivery;
 pub mod doctor;
 pub mod engine;
 pub mod fleet;
