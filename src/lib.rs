@@ -30,3 +30,4 @@ pub mod stats;
 pub mod stock;
 pub mod text;
 pub mod ui;
+pub mod written;
