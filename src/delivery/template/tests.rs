@@ -30,6 +30,7 @@ fn around() -> Surroundings {
         hosts: hosts.into_iter().map(|(name, environment)| (HostId::new(name), environment.map(EnvironmentId::new))).collect(),
         balancers: vec!["edge".to_owned()],
         secrets: environments.into_iter().map(|name| (("shop".into(), name.into()), secrets.clone())).collect(),
+        ports: Some(20_000..=29_999),
         policies: [("staging".into(), strict), ("guarded".into(), lost)].into_iter().collect(),
         app: None,
     }
@@ -260,7 +261,7 @@ image = "web"
 vars = { API_TOKEN = "x" }
 [services.cache]
 image = "library/redis"
-ports = ["6379"]
+ports = ["26379:6379"]
 [environments.testing]
 hosts = ["app-03"]
 "#;

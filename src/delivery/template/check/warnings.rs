@@ -19,6 +19,7 @@ pub(in crate::delivery::template) fn warnings(template: &Template, around: Optio
     unused(&mut judge);
     if let Some(around) = around {
         strangers(&mut judge, around);
+        in_the_range(&mut judge, around);
     }
 }
 
@@ -119,4 +120,21 @@ fn strangers(judge: &mut Judge<'_>, around: &Surroundings) {
             }
         }
     }
+}
+
+/// A fixed port where the free ones are taken from: another deployment may have it first.
+fn in_the_range(judge: &mut Judge<'_>, around: &Surroundings) {
+    let Some(range) = &around.ports else { return };
+    let mut found = Vec::new();
+    for (environment, rendered) in &judge.rendered {
+        for (name, running) in &rendered.services {
+            for (index, port) in running.spec.ports.iter().enumerate() {
+                let Some(host) = port.host.filter(|host| range.contains(host)) else { continue };
+                let origin = judge.places.service(environment.as_str(), name.as_str(), &format!("ports.{index}"));
+                let message = format!("{host} is one of the ports that are given to others, {}-{}", range.start(), range.end());
+                found.push(Fault::new(&origin, format!("services.{name}.ports: {message}")));
+            }
+        }
+    }
+    judge.faults.extend(found);
 }

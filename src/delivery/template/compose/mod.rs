@@ -51,14 +51,13 @@ pub fn import(file: &Path, text: &str, app: &str) -> Result<Imported, Faults> {
     let mut import = Import::new(file.clone(), &root, app);
     import.file(&root);
     let template = import.draft.write();
-    // What cannot be right yet is said now, not at the first deployment.
-    if let Err(faults) = Template::parse(Path::new(super::FILE), &template) {
-        for fault in faults.faults {
-            import.losses.push(Fault::new(&Origin::Whole(file.clone()), format!("in the template, {fault}")));
-        }
-    }
     let mut losses = Faults::new(import.losses).faults;
     losses.dedup();
+    // What cannot be right yet is said now, not at the first deployment.
+    if let Err(faults) = Template::parse(Path::new(super::FILE), &template) {
+        let told = faults.faults.iter().map(|fault| Fault::new(&Origin::Whole(file.clone()), format!("in the template, {fault}")));
+        losses.extend(told);
+    }
     Ok(Imported { template, losses })
 }
 

@@ -47,8 +47,12 @@ impl Import {
         let mut needs: Vec<String> = Vec::new();
         if let Some(build) = node.get("build") {
             let image = self.build(name, &ours, build);
-            self.draft.images.push(image);
-            piece.set("image", quote::text(&ours));
+            // What is built alike is built once.
+            let known = self.draft.images.iter().find(|other| other.is_like(&image)).map(|other| other.name.clone());
+            piece.set("image", quote::text(known.as_ref().unwrap_or(&ours)));
+            if known.is_none() {
+                self.draft.images.push(image);
+            }
         }
         for pair in node.pairs() {
             self.key(name, pair, &mut piece, &mut secrets, &mut needs);
