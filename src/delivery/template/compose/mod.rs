@@ -4,10 +4,13 @@
 
 mod build;
 mod draft;
+mod health;
 mod interpolate;
+mod limits;
 mod mounts;
 mod service;
 mod unknown;
+mod variables;
 mod yaml;
 
 use std::{
@@ -18,6 +21,7 @@ use std::{
 
 use super::Template;
 use crate::{
+    fleet::mask::is_secret,
     text::clean_line,
     written::{Fault, Faults, Origin, plain_ok},
 };
@@ -135,8 +139,12 @@ impl Import {
     }
 
     fn resolve(&mut self, what: &str, line: usize, text: &str) -> String {
-        let found = interpolate::resolve(text);
+        let found = interpolate::resolve(text, &is_secret);
         for (name, default) in &found.defaults {
+            if is_secret(name) {
+                self.lose(line, format!("{what}: ${{{name}}} looks like a secret: its default is left out"));
+                continue;
+            }
             self.lose(
                 line,
                 format!("{what}: the default {default:?} of ${{{name}}} stands in the template: say other values by environment"),
