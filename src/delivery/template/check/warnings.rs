@@ -12,6 +12,8 @@ use crate::{
     written::Fault,
 };
 
+type Vars = BTreeMap<Arc<str>, Arc<str>>;
+
 /// Everything that is no mistake and yet worth a look.
 pub(in crate::delivery::template) fn warnings(template: &Template, around: Option<&Surroundings>, found: &mut Vec<Fault>) {
     let mut judge = Judge::new(template, found);
@@ -62,7 +64,7 @@ fn floating(judge: &mut Judge<'_>) {
 /// A value in the repository that should be nowhere.
 fn plain_secrets(judge: &mut Judge<'_>) {
     let template = judge.template;
-    let mut all: Vec<(String, &BTreeMap<Arc<str>, Arc<str>>)> = Vec::new();
+    let mut all: Vec<(String, &Vars)> = Vec::new();
     all.extend(template.spec.services.iter().map(|(name, service)| (format!("services.{name}.vars"), &service.vars)));
     all.extend(template.spec.jobs.iter().map(|(name, job)| (format!("jobs.{name}.vars"), &job.vars)));
     for (name, environment) in &template.environments {
