@@ -15,7 +15,7 @@ use super::{
 use crate::{
     act::Runs,
     alerts::{Evidence, Usage},
-    fleet::{Change, ContainerKey, Delta, Fleet, Matrix, MatrixBy, Summary, fixture},
+    fleet::{Change, ContainerKey, Delta, EngineEvent, EventKind, Fleet, Matrix, MatrixBy, Summary, fixture},
     logs::Tape,
     rights::Rights,
     stats::Book,
@@ -103,6 +103,31 @@ impl Scene {
         }
         self.rebuild();
         all
+    }
+
+    /// What its engine says of a container, by the engine's clock; the second time is ours.
+    pub fn event(
+        &self,
+        (host, name): (&str, &str),
+        action: &str,
+        exit_code: Option<i64>,
+        (engine, ours): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Delta {
+        let container = self.fleet.containers_on(&host.into()).find(|container| &*container.name == name).unwrap();
+        let event = EngineEvent {
+            at: engine,
+            host: host.into(),
+            kind: EventKind::Container,
+            action: action.into(),
+            id: container.key.id.clone(),
+            name: name.into(),
+            image: None,
+            exit_code,
+            signal: None,
+            old_name: None,
+            labels: container.labels.clone(),
+        };
+        Delta::Event { event, live: true, at: ours }
     }
 
     fn rebuild(&mut self) {

@@ -42,22 +42,8 @@ fn name(panel: &Containers, scene: &Scene) -> String {
 }
 
 fn event(scene: &Scene, host: &str, name: &str, action: &str, exit_code: Option<i64>) -> Delta {
-    let container = scene.fleet.containers_on(&host.into()).find(|container| &*container.name == name).unwrap();
     let at = fixture::now() + TimeDelta::seconds(1);
-    let event = EngineEvent {
-        at,
-        host: host.into(),
-        kind: EventKind::Container,
-        action: action.into(),
-        id: container.key.id.clone(),
-        name: name.into(),
-        image: None,
-        exit_code,
-        signal: None,
-        old_name: None,
-        labels: container.labels.clone(),
-    };
-    Delta::Event { event, live: true, at }
+    scene.event((host, name), action, exit_code, (at, at))
 }
 
 /// A host's list with one container more, or less.

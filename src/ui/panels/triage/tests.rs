@@ -12,24 +12,10 @@ use crate::{
     },
 };
 
+/// So many seconds ago by the engine's clock, each a moment after the one before by ours.
 fn event(scene: &Scene, seconds: i64, host: &str, name: &str, action: &str, exit_code: Option<i64>) -> Delta {
-    let container = scene.fleet.containers_on(&host.into()).find(|container| &*container.name == name).unwrap();
-    let at = fixture::now() - TimeDelta::seconds(seconds);
-    let event = EngineEvent {
-        at,
-        host: host.into(),
-        kind: EventKind::Container,
-        action: action.into(),
-        id: container.key.id.clone(),
-        name: name.into(),
-        image: None,
-        exit_code,
-        signal: None,
-        old_name: None,
-        labels: container.labels.clone(),
-    };
-    // Each a moment after the one before, by our clock.
-    Delta::Event { event, live: true, at: fixture::now() + TimeDelta::seconds(600 - seconds) }
+    let (engine, ours) = (fixture::now() - TimeDelta::seconds(seconds), fixture::now() + TimeDelta::seconds(600 - seconds));
+    scene.event((host, name), action, exit_code, (engine, ours))
 }
 
 /// A loop over three hosts, an unhealthy worker, a lost host, one near its limit, and the drift of the drawn fleet.
