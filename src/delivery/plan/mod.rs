@@ -4,11 +4,15 @@
 
 mod blueprint;
 mod fault;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod hosts;
 mod links;
 mod make;
 mod ports;
 mod show;
+#[cfg(test)]
+mod tests;
 mod units;
 
 use std::{
