@@ -55,7 +55,7 @@ pub enum Phase {
 }
 
 /// A container: by its id where a plan could know it, else by its name, which holds the deployment.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Subject {
     /// The name that it has while it is in use.
@@ -315,14 +315,17 @@ impl Gate {
             let second = Duration::from_secs(1);
             return Self { probe: GateProbe::Image { port: first }, interval: second, rise: 1, timeout: IMAGE_TIMEOUT };
         };
-        let probe = match (&health.probe, first) {
-            (Probe::Http { path, port: Some(port) }, _) | (Probe::Http { path, port: None }, Some(port)) => {
-                GateProbe::Http { path: Arc::clone(path), port: *port }
-            }
-            (Probe::Tcp { port: Some(port) }, _) | (Probe::Tcp { port: None }, Some(port)) => GateProbe::Tcp { port: *port },
-            (Probe::Command(command), _) => GateProbe::Command(command.clone()),
-            (Probe::Log(pattern), _) => GateProbe::Log(Arc::clone(pattern)),
-            (Probe::Http { port: None, .. } | Probe::Tcp { port: None }, None) => GateProbe::Image { port: None },
+        let probe = match &health.probe {
+            Probe::Http { path, port } => match port.or(first) {
+                Some(port) => GateProbe::Http { path: Arc::clone(path), port },
+                None => GateProbe::Image { port: None },
+            },
+            Probe::Tcp { port } => match port.or(first) {
+                Some(port) => GateProbe::Tcp { port },
+                None => GateProbe::Image { port: None },
+            },
+            Probe::Command(command) => GateProbe::Command(command.clone()),
+            Probe::Log(pattern) => GateProbe::Log(Arc::clone(pattern)),
         };
         Self { probe, interval: health.interval, rise: health.rise.max(1), timeout: health.timeout }
     }

@@ -63,9 +63,10 @@ impl<'a, P: Port, R: Records> Log<'a, P, R> {
         kept.map_err(|error| Failure::new(FailureKind::Refused, error.to_string()))?;
         touched.sort();
         touched.dedup();
-        let puts = touched.iter().map(|host| {
-            let rows = self.rows.get(host).map(Vec::as_slice).unwrap_or_default();
-            async move { (host, held.put_journal(self.port, host, rows).await) }
+        let (port, rows) = (self.port, &self.rows);
+        let puts = touched.iter().map(|host| async move {
+            let rows = rows.get(host).map(Vec::as_slice).unwrap_or_default();
+            (host, held.put_journal(port, host, rows).await)
         });
         for (host, put) in join_all(puts).await {
             match put {

@@ -32,7 +32,7 @@ pub enum PlanError {
         reason: Arc<str>,
     },
     /// A service that the release does not have.
-    #[error("there is no service {service:?} in the release{}", near(.near))]
+    #[error("there is no service {service:?} in the release{}", meant(.near))]
     NoService {
         /// As asked.
         service: ServiceName,
@@ -40,7 +40,7 @@ pub enum PlanError {
         near: Option<ServiceName>,
     },
     /// A host that the environment does not have.
-    #[error("host {host:?} is not one of the environment's{}", near(.near))]
+    #[error("host {host:?} is not one of the environment's{}", meant(.near))]
     NoHost {
         /// As asked.
         host: HostId,
@@ -111,6 +111,6 @@ fn named(hosts: &[(HostId, Arc<str>)]) -> String {
     hosts.iter().map(|(host, why)| format!("host {:?} ({why})", host.as_str())).collect::<Vec<_>>().join(", ")
 }
 
-fn near<T: std::fmt::Debug>(near: &Option<T>) -> String {
+fn meant<T: std::fmt::Debug>(near: &Option<T>) -> String {
     near.as_ref().map(|near| format!(": did you mean {near:?}?")).unwrap_or_default()
 }

@@ -139,7 +139,7 @@ fn fresh(
         let before = current.filter(|_| unit.order == Order::StopFirst).and_then(|current| current.port(port.container, port.protocol));
         let (outside, ours) = match (port.host, before) {
             (Some(fixed), _) => {
-                let of_service = |id| view.instances.iter().any(|instance| instance.service == *unit.name && instance.id == *id);
+                let of_service = |id: &crate::fleet::ContainerId| view.instances.iter().any(|instance| instance.service == *unit.name && instance.id == *id);
                 let taken = |port: u16, protocol| {
                     view.ports.iter().any(|taken| taken.port == port && taken.protocol == protocol && !of_service(&taken.by))
                 };

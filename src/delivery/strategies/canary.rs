@@ -28,12 +28,12 @@ impl Strategy for Canary {
         let (asked, quiet): (Vec<_>, Vec<_>) = beside.into_iter().partition(|unit| unit.route().is_some() && unit.change.incoming.is_some());
         // The first quiet one runs along with the canary; a quiet service has at least one.
         let (ahead, behind) = first_of_each(&quiet);
-        let mut ready: Vec<_> = ahead.iter().flat_map(|unit| unit.replace(draft, &after).ready).collect();
+        let mut ready: Vec<_> = ahead.iter().flat_map(|unit| unit.replace(draft, &after)).collect();
         ready.extend(asked.iter().flat_map(|unit| stand(unit, draft, &after)));
         let mut at = if ready.is_empty() { after } else { ready };
         at = self.grow(plan, &asked, &ahead, draft, &at);
         draft.next_batch();
-        let mut done: Vec<_> = behind.iter().flat_map(|unit| unit.replace(draft, &at).ready).collect();
+        let mut done: Vec<_> = behind.iter().flat_map(|unit| unit.replace(draft, &at)).collect();
         for unit in &asked {
             unit.go(draft, &at);
         }

@@ -25,7 +25,7 @@ pub(super) fn script(plan: &Plan, strategy: &dyn Strategy) -> Script {
         at = waves(plan, strategy, &first, &mut draft, &at);
         at = standing(&first, &mut draft, &at);
         at = jobs(&before, &mut draft, &at);
-        at = waves(plan, strategy, &rest, &mut draft, &at);
+        waves(plan, strategy, &rest, &mut draft, &at);
     } else {
         let all: Vec<_> = plan.services.iter().collect();
         waves(plan, strategy, &all, &mut draft, &at);

@@ -44,7 +44,7 @@ pub(super) fn roll(plan: &Plan, services: &[&ServicePlan], draft: &mut Draft, af
         first = false;
         draft.next_batch();
         // Nothing may wait for what is put away: stopping takes as long as it takes.
-        after = batch.iter().flat_map(|unit| unit.replace(draft, &after).ready).collect();
+        after = batch.iter().flat_map(|unit| unit.replace(draft, &after)).collect();
     }
     after
 }

@@ -22,15 +22,6 @@ pub(super) struct Unit<'a> {
     pub(super) change: &'a Change,
 }
 
-/// What others wait for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Ends {
-    /// The new one serves.
-    pub(super) ready: Vec<StepId>,
-    /// The old one is put away.
-    pub(super) done: Vec<StepId>,
-}
-
 /// Everything of some services that changes, by host.
 pub(super) fn units<'a>(services: &[&'a ServicePlan]) -> Vec<Unit<'a>> {
     let all = services.iter().flat_map(|service| service.changes.iter().map(move |change| Unit { service, change }));
@@ -53,35 +44,36 @@ impl<'a> Unit<'a> {
         Some(Route { lb: Arc::clone(&traffic.lb), backend: Arc::clone(&traffic.backend), port: traffic.port })
     }
 
-    /// Old and new in the order that the service allows.
-    pub(super) fn replace(&self, draft: &mut Draft, after: &[StepId]) -> Ends {
+    /// Old and new in the order that the service allows. The answer is the moment from which the new one serves: nobody waits for the old one to
+    /// be put away.
+    pub(super) fn replace(&self, draft: &mut Draft, after: &[StepId]) -> Vec<StepId> {
         match self.service.order {
             Order::StartFirst => self.start_first(draft, after),
             Order::StopFirst => self.stop_first(draft, after),
         }
     }
 
-    fn start_first(&self, draft: &mut Draft, after: &[StepId]) -> Ends {
-        let ready = self.come(draft, after, FULL);
-        let done = self.go(draft, &ready);
-        Ends { ready, done }
+    fn start_first(&self, draft: &mut Draft, after: &[StepId]) -> Vec<StepId> {
+        let ready = self.come(draft, after);
+        self.go(draft, &ready);
+        ready
     }
 
     /// The new one is made before the old one stops: that much less time is lost.
-    pub(super) fn stop_first(&self, draft: &mut Draft, after: &[StepId]) -> Ends {
+    fn stop_first(&self, draft: &mut Draft, after: &[StepId]) -> Vec<StepId> {
         let made = self.make(draft, after);
         let stopped = self.stop(draft, &made);
         let serves = self.serve(draft, &stopped);
         let ready = self.admit(draft, &serves, FULL);
-        let done = self.put_away(draft, &ready);
-        Ends { ready, done }
+        self.put_away(draft, &ready);
+        ready
     }
 
     /// The new one up to its first request.
-    pub(super) fn come(&self, draft: &mut Draft, after: &[StepId], weight: u16) -> Vec<StepId> {
+    fn come(&self, draft: &mut Draft, after: &[StepId]) -> Vec<StepId> {
         let made = self.make(draft, after);
         let serves = self.serve(draft, &made);
-        self.admit(draft, &serves, weight)
+        self.admit(draft, &serves, FULL)
     }
 
     /// The old one from its last request on.
@@ -130,7 +122,7 @@ impl<'a> Unit<'a> {
     }
 
     /// The balancer sends the old one nothing any more.
-    pub(super) fn drain(&self, draft: &mut Draft, after: &[StepId]) -> Vec<StepId> {
+    fn drain(&self, draft: &mut Draft, after: &[StepId]) -> Vec<StepId> {
         match (self.route(), self.running_old()) {
             (Some(route), Some(old)) => {
                 vec![self.push(draft, after, Act::Drain { route, container: old.subject(), within: DRAIN, weight: FULL })]

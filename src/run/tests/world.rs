@@ -158,7 +158,7 @@ impl World {
             let mut state = self.lock();
             state.points += 1;
             let at = state.points;
-            let line = format!("{at:>4} {} {}", state.now.format("%M:%S%.1f"), what());
+            let line = format!("{at:>4} {} {}", state.now.format("%M:%S%.3f"), what());
             state.lines.push(line);
             let due: Vec<_> = state.breaks.iter().filter(|(point, _)| *point == at).map(|(_, act)| *act).collect();
             due.into_iter().for_each(|act| act(&mut state));
@@ -391,15 +391,15 @@ impl Port for World {
     }
 
     async fn pull(&self, host: &HostId, image: &str) -> Result<(), PortError> {
-        self.act(format!("{host} pull {image}"), |state| Ok(drop(state.host(host)?.images.insert(image.to_owned())))).await
+        self.act(format!("{host} pull {image}"), |state| state.host(host).map(|sim| sim.images.extend([image.to_owned()]))).await
     }
 
     async fn ensure_network(&self, host: &HostId, name: &str) -> Result<(), PortError> {
-        self.act(format!("{host} network {name}"), |state| Ok(drop(state.host(host)?.networks.insert(name.to_owned())))).await
+        self.act(format!("{host} network {name}"), |state| state.host(host).map(|sim| sim.networks.extend([name.to_owned()]))).await
     }
 
     async fn ensure_volume(&self, host: &HostId, name: &str) -> Result<(), PortError> {
-        self.act(format!("{host} volume {name}"), |state| Ok(drop(state.host(host)?.volumes.insert(name.to_owned())))).await
+        self.act(format!("{host} volume {name}"), |state| state.host(host).map(|sim| sim.volumes.extend([name.to_owned()]))).await
     }
 
     async fn create(&self, host: &HostId, blueprint: &Blueprint) -> Result<ContainerId, PortError> {
