@@ -110,6 +110,9 @@ pub enum Act {
         to: Restart,
         /// Before.
         was: Restart,
+        /// For one that ran: how it shows that it serves again when this is undone. Without its policy an engine that restarts ends it
+        /// as well as a stop does; so this brings it back from either.
+        revive: Option<Gate>,
     },
     /// It does not run.
     Stop {
@@ -118,8 +121,6 @@ pub enum Act {
         /// From asking to ending.
         #[serde(with = "millis")]
         grace: Duration,
-        /// How it shows that it serves again when this is undone.
-        gate: Gate,
     },
     /// It has another name.
     Rename {
@@ -338,16 +339,18 @@ impl Act {
             Self::Create { blueprint } => vec![Self::Remove { container: blueprint.subject() }],
             // Without its policy first, an engine that restarts in between would bring it back.
             Self::Start { container, restart } => vec![
-                Self::SetRestart { container: container.clone(), to: Restart::No, was: *restart },
-                Self::Stop { container: container.clone(), grace: UNDO_GRACE, gate: Gate::new(None, None) },
+                Self::SetRestart { container: container.clone(), to: Restart::No, was: *restart, revive: None },
+                Self::Stop { container: container.clone(), grace: UNDO_GRACE },
             ],
-            Self::SetRestart { container, to, was } => {
-                vec![Self::SetRestart { container: container.clone(), to: *was, was: *to }]
+            Self::SetRestart { container, to, was, revive } => {
+                let mut acts = Vec::new();
+                if let Some(gate) = revive {
+                    acts.push(Self::Start { container: container.clone(), restart: *was });
+                    acts.push(Self::Gate { container: container.clone(), gate: gate.clone() });
+                }
+                acts.push(Self::SetRestart { container: container.clone(), to: *was, was: *to, revive: None });
+                acts
             }
-            Self::Stop { container, gate, .. } => vec![
-                Self::Start { container: container.clone(), restart: Restart::No },
-                Self::Gate { container: container.clone(), gate: gate.clone() },
-            ],
             Self::Rename { container, to, was } => {
                 vec![Self::Rename { container: container.clone(), to: Arc::clone(was), was: Arc::clone(to) }]
             }
@@ -367,6 +370,8 @@ impl Act {
             | Self::EnsureVolume { .. }
             | Self::Gate { .. }
             | Self::Remove { .. }
+            // Whoever lost its policy before is brought back by the inverse of that.
+            | Self::Stop { .. }
             // A slot that was drained before is filled again by the inverse of that.
             | Self::Withdraw { .. }
             | Self::Approve { .. }

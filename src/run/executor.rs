@@ -414,6 +414,10 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
                 Either::Left(Some((step, result))) => {
                     under_way.remove(&step.id);
                     words.push(outcome(step.id, &result));
+                    if result.is_ok() {
+                        // Known from here on; written down before anything that follows from it begins.
+                        self.log.progress.done.insert(step.id);
+                    }
                     if let Err(failure) = result {
                         match failure.kind {
                             // What was only broken off has not failed.

@@ -90,7 +90,7 @@ impl<P: Port, R: Records> Scene<'_, P, R> {
                 None if *to == Restart::No => Ok(()),
                 None => Err(missing(container)),
             },
-            Act::Stop { container, grace, .. } => match self.find(host, container).await? {
+            Act::Stop { container, grace } => match self.find(host, container).await? {
                 Some(found) if may_run(found.state) => gone_is(port.stop(host, &found.id, *grace).await, true),
                 Some(_) | None => Ok(()),
             },

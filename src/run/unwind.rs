@@ -148,7 +148,8 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
             let error = result.as_ref().err().map(|failure| Arc::from(failure.text.as_str()));
             words.push(Word::UndoOutcome { step: step.id, error });
             match result {
-                Ok(()) => {}
+                // Known from here on; written down before anything that follows from it begins.
+                Ok(()) => drop(self.log.progress.undone.insert(step.id)),
                 Err(failure) if failure.kind == FailureKind::Fenced => return Err(failure.into()),
                 Err(failure) => stuck.push((step, failure)),
             }

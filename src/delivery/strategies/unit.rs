@@ -91,7 +91,7 @@ impl<'a> Unit<'a> {
                 if old.name != old.home {
                     let act = Act::Rename { container: old.subject(), to: Arc::clone(&old.home), was: Arc::clone(&old.name) };
                     after = vec![self.push(draft, &after, act)];
-                    let act = Act::SetRestart { container: old.subject(), to: old.restart, was: Restart::No };
+                    let act = Act::SetRestart { container: old.subject(), to: old.restart, was: Restart::No, revive: None };
                     after = vec![self.push(draft, &after, act)];
                 }
                 after
@@ -138,9 +138,10 @@ impl<'a> Unit<'a> {
         if let (Some(route), true) = (self.route(), old.running) {
             after = vec![self.push(draft, &after, Act::Withdraw { route, container: old.subject() })];
         }
-        after = vec![self.push(draft, &after, Act::SetRestart { container: old.subject(), to: Restart::No, was: old.restart })];
+        let revive = old.running.then(|| old.gate.clone());
+        after = vec![self.push(draft, &after, Act::SetRestart { container: old.subject(), to: Restart::No, was: old.restart, revive })];
         if old.running {
-            let act = Act::Stop { container: old.subject(), grace: self.service.stop, gate: old.gate.clone() };
+            let act = Act::Stop { container: old.subject(), grace: self.service.stop };
             after = vec![self.push(draft, &after, act)];
         }
         after

@@ -17,6 +17,7 @@ use crate::{
 /// One container as it must be again: host, name, id, policy, whether it runs.
 pub(super) type Row = (HostId, Arc<str>, String, Restart, bool);
 
+#[derive(Clone)]
 pub(super) struct Scenario {
     pub(super) shop: Shop,
     pub(super) world: World,
@@ -42,6 +43,7 @@ impl Scenario {
             state.promise = capacity(&plan, &script(&plan).steps);
             state.rows.clear();
             state.jobs_run.clear();
+            state.lines.clear();
             state.points = 0;
             assert_eq!(state.broken, [""; 0]);
         }

@@ -24,7 +24,7 @@ use crate::{
     fleet::{self, AppName, ContainerId, ContainerState, ContainerSummary, EnvironmentId, Health, HostId, ImageId, ImageRef, ServiceName},
     run::{
         Life, MarkOrder, Order, Place, Port, PortError, Question, Records, RecordsError, Slot, SlotChange, SlotState,
-        journal::{self, Entry},
+        journal::{self, Entry, Word},
     },
 };
 
@@ -68,7 +68,7 @@ pub(super) struct SimHost {
     pub(super) away: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) now: DateTime<Utc>,
     pub(super) timers: Vec<(DateTime<Utc>, Waker)>,
@@ -89,6 +89,12 @@ pub(super) struct State {
     pub(super) broken: Vec<String>,
     pub(super) lines: Vec<String>,
     ids: u64,
+}
+
+impl Clone for World {
+    fn clone(&self) -> Self {
+        self.fork()
+    }
 }
 
 /// Everything outside of the run.
@@ -131,6 +137,11 @@ impl World {
             lines: Vec::new(),
             ids: 0,
         }))
+    }
+
+    /// Another world that is like this one now.
+    pub(super) fn fork(&self) -> Self {
+        Self(Mutex::new(self.lock().clone()))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -319,6 +330,9 @@ impl State {
                 Restart::OnFailure => was,
                 Restart::No => false,
             };
+            if was {
+                sim.exit_code = (!back).then_some(137);
+            }
             sim.state = match (sim.state, back) {
                 (ContainerState::Created, _) => ContainerState::Created,
                 (_, true) => ContainerState::Running,
@@ -567,9 +581,17 @@ impl Port for World {
     }
 }
 
+fn told(word: &Word) -> String {
+    match word {
+        Word::Begun { .. } => "begun".to_owned(),
+        Word::Turned { because, .. } => format!("turned: {because}"),
+        word => format!("{word:?}"),
+    }
+}
+
 impl Records for World {
     async fn append(&self, _: &DeploymentId, entries: &[Entry]) -> Result<(), RecordsError> {
-        let words: Vec<_> = entries.iter().map(|entry| format!("{:?}", entry.word).chars().take(60).collect::<String>()).collect();
+        let words: Vec<_> = entries.iter().map(|entry| told(&entry.word)).collect();
         let lines = String::from_utf8(journal::write(entries)).unwrap();
         self.act(format!("journal {}", words.join(", ")), |state| state.rows.extend(lines.lines().map(str::to_owned))).await;
         Ok(())
