@@ -4,6 +4,7 @@
 //! It decides nothing: what is done stands in the [`Script`](crate::delivery::strategies::Script), which is made before and shown before.
 
 mod balance;
+pub mod engine_port;
 mod evidence;
 mod executor;
 mod failure;

@@ -14,7 +14,7 @@ use crate::{
         observed::word,
         plan::Blueprint,
         release::{DeploymentId, label},
-        spec::{Protocol, Restart},
+        spec::{Deliver, Protocol, Restart},
         steps::{Act, Subject},
         strategies::Script,
     },
@@ -148,9 +148,16 @@ impl<P: Port, R: Records> Scene<'_, P, R> {
     async fn create(&self, host: &HostId, blueprint: &Blueprint) -> Result<(), Failure> {
         for _ in 0..2 {
             if let Some(found) = self.find(host, &blueprint.subject()).await? {
-                let ours = found.labels.get(label::DEPLOYMENT) == blueprint.labels.get(label::DEPLOYMENT);
-                let text = format!("{} is there already, without our labels: rename or remove it", blueprint.name);
-                return if ours { Ok(()) } else { Err(Failure::new(FailureKind::Refused, text)) };
+                if found.labels.get(label::DEPLOYMENT) != blueprint.labels.get(label::DEPLOYMENT) {
+                    let text = format!("{} is there already, without our labels: rename or remove it", blueprint.name);
+                    return Err(Failure::new(FailureKind::Refused, text));
+                }
+                let has_files = blueprint.secrets.iter().any(|secret| secret.deliver == Deliver::File);
+                if found.state != ContainerState::Created || !has_files {
+                    return Ok(());
+                }
+                // Whoever made it may have died before its files were in.
+                gone_is(self.port.remove(host, &found.id).await, true)?;
             }
             match self.port.create(host, blueprint).await {
                 Ok(_) => return Ok(()),
