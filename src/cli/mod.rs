@@ -2,6 +2,7 @@
 //! cannot disagree.
 
 mod acts;
+mod app;
 pub mod args;
 mod audit;
 mod bundle;
@@ -84,6 +85,7 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Unpause { acting } => acts::run(global, Act::Unpause, &acting),
         Verb::Rm { acting, force, volumes } => acts::run(global, Act::Remove { force, volumes }, &acting),
         Verb::Rename { acting, to } => acts::run(global, Act::Rename { to }, &acting),
+        Verb::App { verb } => app::run(global, &verb),
         Verb::Check { filter, output } => check::run(global, &filter, output),
         Verb::Bundle { out, selector } => bundle::run(global, out, &selector),
         Verb::Stats { selector, by, once, output } => stats::run(global, &stats::Request { selector: &selector, by, once, output }),
