@@ -19,16 +19,16 @@ use super::port::{Life, MarkOrder, Port, PortError, Question, Slot, SlotChange};
 use crate::{
     config::Endpoint,
     delivery::{
-        observed::restart_word,
+        observed::{HostView, restart_word},
         plan::{Blueprint, MountKind},
-        release::label,
+        release::{Names, label},
         spec::{Deliver, Restart},
     },
     engine::{
         docker::{Client, EngineError, LogQuery, Meter, OnceError},
         transport::Transports,
     },
-    fleet::{AppName, ContainerId, ContainerState, ContainerSummary, EnvironmentId, Health, HostId},
+    fleet::{AppName, ContainerId, ContainerState, ContainerSummary, EnvironmentId, Health, HostId, ImageRef},
     logs::SourceId,
     rights::Rights,
 };
@@ -120,6 +120,27 @@ impl<B: Balancer> EnginePort<B> {
     pub fn with_auths(mut self, auths: BTreeMap<Arc<str>, Arc<str>>) -> Self {
         self.auths = auths;
         self
+    }
+
+    /// What a plan must know of a host.
+    ///
+    /// # Errors
+    /// When the host does not answer.
+    pub async fn view(&self, host: &HostId) -> Result<HostView, PortError> {
+        let client = self.client(host).await?;
+        let names = Names { app: &self.app, environment: &self.environment };
+        let containers = client.list().await.map_err(away)?;
+        let images = client.images().await.map_err(away)?;
+        Ok(HostView::read(names, self.host(host)?.run.address, &containers, &images))
+    }
+
+    /// A reference with the digest that its registry has for it, asked through a host's engine.
+    ///
+    /// # Errors
+    /// When the host does not answer, or the registry has no such image.
+    pub async fn resolved(&self, host: &HostId, reference: &str) -> Result<Arc<str>, PortError> {
+        let digest = self.client(host).await?.image_digest(reference).await.map_err(away)?;
+        Ok(format!("{}@{digest}", ImageRef::parse(reference).repository).into())
     }
 
     fn host(&self, host: &HostId) -> Result<&Host, PortError> {

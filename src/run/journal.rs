@@ -235,7 +235,7 @@ pub fn write(entries: &[Entry]) -> Vec<u8> {
     text
 }
 
-/// Reads lines of JSON; a last line that was cut off is left out.
+/// Reads lines of JSON; a line that was cut off by the end of its writer is left out.
 pub fn read(text: &[u8]) -> Vec<Entry> {
-    text.split(|byte| *byte == b'\n').map_while(|line| serde_json::from_slice(line).ok()).collect()
+    text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }

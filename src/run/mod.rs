@@ -8,6 +8,7 @@ pub mod engine_port;
 mod evidence;
 mod executor;
 mod failure;
+mod file_records;
 mod gate;
 mod halt;
 pub mod journal;
@@ -16,12 +17,14 @@ mod log;
 mod perform;
 mod port;
 mod records;
+pub mod secrets;
 #[cfg(test)]
 mod tests;
 mod unwind;
 
 pub use executor::{Outcome, Run, RunError};
 pub use failure::{Failure, FailureKind};
+pub use file_records::FileRecords;
 pub use halt::Halt;
 pub use lock::{Held, Holder, LockError, STALE, read_journal};
 pub use port::{Life, MarkOrder, Place, Port, PortError, Question, Slot, SlotChange, SlotState};

@@ -166,6 +166,18 @@ impl Client {
         }
     }
 
+    /// The manifest digest that a registry has for a reference, as the engine is told it.
+    ///
+    /// # Errors
+    /// Every [`EngineError`]; 404 or 403 where the registry has no such image.
+    pub async fn image_digest(&self, reference: &str) -> Result<String, EngineError> {
+        let path = format!("/distribution/{reference}/json");
+        let answer = super::decode::value(&self.get(&path, SLOW).await?, &path)?;
+        let digest = answer.pointer("/Descriptor/digest").and_then(Value::as_str).filter(|digest| digest.starts_with("sha256:"));
+        let fault = || EngineError::Protocol { what: path.clone(), reason: "it does not tell the digest".to_owned() };
+        digest.map(str::to_owned).ok_or_else(fault)
+    }
+
     /// Pulls an image. `auth` is the registry's `X-Registry-Auth`, where it wants one.
     ///
     /// # Errors
