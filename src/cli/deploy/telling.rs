@@ -1,9 +1,12 @@
 //! Records that also tell whoever looks at the terminal: a line for each step.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write as _},
+    sync::Arc,
+};
 
 use crate::{
-    cli::out::complain,
     delivery::{
         release::DeploymentId,
         steps::{Step, StepId},
@@ -35,7 +38,11 @@ impl<'a> Telling<'a> {
         match word {
             Word::Outcome { step: id, error: None } => Some(format!("  {}", step(id)?)),
             Word::Outcome { step: id, error: Some(error) } => Some(format!("● {}: {error}", step(id)?)),
-            Word::UndoOutcome { step: id, error: None } => Some(format!("  taken back: {}", step(id)?)),
+            Word::UndoOutcome { step: id, error: None } => {
+                // Most of what only looked needs no word.
+                self.steps.get(id).filter(|step| !step.act.inverse().is_empty())?;
+                Some(format!("  taken back: {}", step(id)?))
+            }
             Word::UndoOutcome { step: id, error: Some(error) } => Some(format!("● not taken back: {}: {error}", step(id)?)),
             Word::Turned { because, .. } | Word::GivenUp { because, .. } => Some(format!("◆ taking back: {because}")),
             Word::Bundle { place } => Some(format!("  evidence: {place}")),
@@ -47,7 +54,9 @@ impl<'a> Telling<'a> {
 impl Records for Telling<'_> {
     async fn append(&self, deployment: &DeploymentId, entries: &[Entry]) -> Result<(), RecordsError> {
         self.records.append(deployment, entries).await?;
-        entries.iter().filter_map(|entry| self.line(&entry.word)).for_each(|line| complain(&line));
+        let lines: String = entries.iter().filter_map(|entry| self.line(&entry.word)).map(|line| line + "\n").collect();
+        // Without standard error nobody looks; the records have it.
+        let _ = io::stderr().write_all(lines.as_bytes());
         Ok(())
     }
 
