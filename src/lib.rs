@@ -24,6 +24,7 @@ pub mod fleet;
 pub mod ledger;
 pub mod logs;
 pub mod rights;
+pub mod run;
 pub mod runtime;
 pub mod sim;
 pub mod stats;

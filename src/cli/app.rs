@@ -59,6 +59,23 @@ fn find(global: &Global, subject: Option<&str>) -> Result<Found, Failure> {
     Ok(Found { file, text, around })
 }
 
+/// The template of an app of the configuration, without a mistake.
+///
+/// # Errors
+/// Every mistake of it.
+pub(super) fn registered_template(global: &Global, app: &str) -> Result<(Template, Surroundings), Failure> {
+    let found = find(global, Some(app))?;
+    let checked = found.checked();
+    match (checked.template, found.around) {
+        (Some(template), Some(around)) => Ok((template, around)),
+        (Some(_), None) => Err(Failure::usage(format!("no configuration: [apps.{app}] and its hosts stand there"))),
+        (None, _) => {
+            let lines: Vec<String> = checked.faults.iter().map(ToString::to_string).collect();
+            Err(Failure::usage(lines.join("\n")))
+        }
+    }
+}
+
 fn locate(config: &Config, subject: Option<&str>) -> Result<(PathBuf, Option<AppName>), Failure> {
     let Some(subject) = subject else { return Ok((PathBuf::from(FILE), None)) };
     if let Some((name, app)) = config.delivery.apps.get_key_value(subject) {

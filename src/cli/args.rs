@@ -31,7 +31,7 @@ A filter is a list of terms that must all hold:
   host:app-01 app:shop service:web env:staging,production !env:testing version:1.0*
   state:running health:unhealthy label:k=v name:/re/ and bare words, which match any column
 
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 some hosts could not be reached, 5 refused"
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 some hosts could not be reached, 4 locked, 5 refused"
 )]
 pub struct Cli {
     /// Flags of every verb.
@@ -402,6 +402,23 @@ pub enum Verb {
         #[command(subcommand)]
         verb: AppVerb,
     },
+    /// What a deployment would change, lose and be able to take back; nothing is done
+    #[command(after_help = "Example:\n  quarterdeck plan shop production --release 1.0.1-22-7e56158")]
+    Plan(Deploying),
+    /// Put a release into an environment: plan, confirmation, steps, proof; taken back when it fails
+    #[command(
+        after_help = "Examples:\n  quarterdeck deploy shop testing --release 1.0.1-22-7e56158\n  quarterdeck deploy shop production --release 1.0.1-22-7e56158+c1f09ab2 --without app-02\n\nExit codes: 0 good, 1 failed, taken back or parked, 4 locked by someone, 5 refused"
+    )]
+    Deploy(Deploying),
+    /// Back to a release that was good there, with its images and its configuration
+    #[command(after_help = "Examples:\n  quarterdeck rollback shop production\n  quarterdeck rollback shop production --release 1.0.0-20-1a2b3c4+c1f09ab2")]
+    Rollback(Deploying),
+    /// A deployment that stands still: carry it on, or take it back
+    Deployment {
+        /// Which way.
+        #[command(subcommand)]
+        verb: DeploymentVerb,
+    },
     /// The themes, and where each comes from
     Themes(Output),
     /// The keys of the loaded keymap
@@ -420,6 +437,62 @@ pub enum Verb {
     },
     /// Print the manual page, for man -l
     Man,
+}
+
+/// What goes where.
+#[derive(Clone, Debug, Args)]
+pub struct Deploying {
+    /// An app of the configuration
+    pub app: String,
+    /// One of its environments
+    #[arg(value_name = "ENV")]
+    pub environment: String,
+    /// A version, or a version with its configuration: 1.0.1-22-7e56158+c1f09ab2
+    #[arg(long, visible_alias = "to", value_name = "R")]
+    pub release: Option<String>,
+    /// Only this service
+    #[arg(long, value_name = "S")]
+    pub service: Option<String>,
+    /// Only this host
+    #[arg(long, value_name = "HOST")]
+    pub on: Option<String>,
+    /// Go on without this host, which is owed it then; repeatable
+    #[arg(long, value_name = "HOST")]
+    pub without: Vec<String>,
+    /// Only hosts on which the last deployment failed
+    #[arg(long, conflicts_with = "only_owed")]
+    pub only_failed: bool,
+    /// Only hosts that a deployment went on without
+    #[arg(long)]
+    pub only_owed: bool,
+    /// Pass over a freeze or a gate, and say why
+    #[arg(long = "override", value_name = "REASON")]
+    pub override_reason: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// What to do with a deployment that stands still.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DeploymentVerb {
+    /// Carry it on from where it stopped
+    Resume(Standing),
+    /// Take back what it changed
+    Unwind(Standing),
+}
+
+/// A deployment that stands still.
+#[derive(Clone, Debug, Args)]
+pub struct Standing {
+    /// Its id: 44-k3f9
+    pub id: String,
+    /// Take it over although it gives signs of life
+    #[arg(long)]
+    pub alive: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// What to do with a template.

@@ -15,6 +15,8 @@ impl Exit {
     pub const USAGE: Self = Self(2);
     /// Done, but some hosts could not be reached.
     pub const INCOMPLETE: Self = Self(3);
+    /// Somebody else is at it.
+    pub const LOCKED: Self = Self(4);
     /// `exec` itself failed: all codes below may be the command's.
     pub const OURS: Self = Self(125);
     /// Refused: rights, policy, gate.
@@ -48,6 +50,11 @@ impl Failure {
     /// This process may not do it.
     pub fn refused(message: impl Display) -> Self {
         Self { code: Exit::REFUSED, message: Some(message.to_string()) }
+    }
+
+    /// Somebody else is at it.
+    pub fn locked(message: impl Display) -> Self {
+        Self { code: Exit::LOCKED, message: Some(message.to_string()) }
     }
 
     /// The same words as a failure of `exec` itself, unless it is a matter of usage or rights.

@@ -10,6 +10,7 @@ mod check;
 mod completions;
 mod console;
 mod cp;
+mod deploy;
 mod doctor;
 mod events;
 mod exec;
@@ -86,6 +87,10 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Rm { acting, force, volumes } => acts::run(global, Act::Remove { force, volumes }, &acting),
         Verb::Rename { acting, to } => acts::run(global, Act::Rename { to }, &acting),
         Verb::App { verb } => app::run(global, &verb),
+        Verb::Plan(asked) => deploy::run(global, &asked, deploy::Kind::Plan),
+        Verb::Deploy(asked) => deploy::run(global, &asked, deploy::Kind::Deploy),
+        Verb::Rollback(asked) => deploy::run(global, &asked, deploy::Kind::Rollback),
+        Verb::Deployment { verb } => deploy::standing::run(global, &verb),
         Verb::Check { filter, usage, output } => check::run(global, &filter, usage, output),
         Verb::Bundle { out, selector } => bundle::run(global, out, &selector),
         Verb::Stats { selector, by, once, output } => stats::run(global, &stats::Request { selector: &selector, by, once, output }),

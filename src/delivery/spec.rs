@@ -583,7 +583,7 @@ impl fmt::Debug for ConfigHash {
 }
 
 /// Durations as whole milliseconds: the same text for the same time, whoever writes it.
-mod millis {
+pub(super) mod millis {
     use std::time::Duration;
 
     use serde::{Deserialize as _, Deserializer, Serializer};

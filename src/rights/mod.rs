@@ -42,6 +42,13 @@ pub enum Leaving<'a> {
     },
     /// A command on a host.
     SshExec(&'a str),
+    /// A connection from a host to a TCP address, by SSH.
+    Dial {
+        /// As that host sees it.
+        address: &'a str,
+        /// There.
+        port: u16,
+    },
 }
 
 /// Refused; the sentence is for the screen.
@@ -71,6 +78,7 @@ impl Rights {
         let allowed = match leaving {
             Leaving::Engine { method, path, upgrade } => !upgrade && routes::reads_only(method, path),
             Leaving::SshExec(command) => command == DIAL_STDIO || command == HOST_METRICS,
+            Leaving::Dial { .. } => false,
         };
         if allowed { Ok(()) } else { Err(Denied { what: leaving.named(), because: because.clone() }) }
     }
@@ -86,6 +94,7 @@ impl Leaving<'_> {
                 let taking = if upgrade { " (taking the connection over)" } else { "" };
                 format!("{} {}{taking}", short(method.as_str()), short(path))
             }
+            Self::Dial { address, port } => format!("a connection to {}:{port}", short(address)),
             Self::SshExec(command) => format!("the command {:?}", short(command)),
         }
     }

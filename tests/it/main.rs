@@ -7,6 +7,7 @@ mod fake_engine;
 mod lab;
 mod lab_acts;
 mod lab_cli;
+mod lab_deploy;
 mod lab_engines;
 mod lab_exec;
 mod lab_logs;

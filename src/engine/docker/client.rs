@@ -25,8 +25,8 @@ use super::{
     wire::{self, WireBody},
 };
 use crate::{
-    engine::transport::{ConnectError, Link},
-    rights::Rights,
+    engine::transport::{ConnectError, IoStream, Link},
+    rights::{Leaving, Rights},
     text::{clean_bytes, clean_line},
 };
 
@@ -200,6 +200,17 @@ impl Client {
         *request.uri_mut() = uri;
         self.inner.meter.count_request();
         Ok((request, what))
+    }
+
+    /// A stream to a TCP address as the engine's host sees it; `None` where the link leads to no host.
+    ///
+    /// # Errors
+    /// When it is not allowed, or nothing answers there.
+    pub(crate) async fn dial(&self, address: &str, port: u16) -> Option<Result<IoStream, EngineError>> {
+        if let Err(denied) = self.inner.rights.check(Leaving::Dial { address, port }) {
+            return Some(Err(denied.into()));
+        }
+        Some(self.inner.link.dial(address, port)?.await.map_err(EngineError::from))
     }
 
     /// A stream of its own to the engine, outside the pool.

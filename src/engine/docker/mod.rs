@@ -7,6 +7,7 @@
 mod archive;
 mod client;
 mod decode;
+mod deploy;
 mod error;
 mod exec;
 mod lines;
@@ -19,6 +20,7 @@ mod wire;
 
 pub use archive::{ArchiveBody, PathStat};
 pub use client::Client;
+pub use deploy::MarkImage;
 pub use error::EngineError;
 pub use exec::{Duplex, ExecId, ExecOrder, ExecState};
 pub use lines::Lines;

@@ -5,8 +5,9 @@
 
 use std::{pin::pin, time::Duration};
 
+use bytes::Bytes;
 use futures_util::future::{Either, select};
-use http::{Method, StatusCode, Uri};
+use http::{Method, Request, StatusCode, Uri};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
@@ -14,7 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Client, EngineError,
-    client::{read_whole, request},
+    client::{Body, read_whole, request},
     error::broken,
 };
 
@@ -46,7 +47,13 @@ impl Client {
     /// # Errors
     /// Every [`OnceError`].
     pub async fn once(&self, method: Method, path: &str, limit: Duration) -> Result<StatusCode, OnceError> {
-        let (mut request, what) = request(method, path).and_then(|request| self.cleared(request)).map_err(OnceError::NotSent)?;
+        let request = request(method, path).map_err(OnceError::NotSent)?;
+        self.exchange(request, limit).await.map(|(status, _)| status)
+    }
+
+    /// The same with a request that may have a body, and with the whole of its answer.
+    pub(super) async fn exchange(&self, request: Request<Body>, limit: Duration) -> Result<(StatusCode, Bytes), OnceError> {
+        let (mut request, what) = self.cleared(request).map_err(OnceError::NotSent)?;
         // A connection of its own takes the path alone; the host stands in the header.
         if let Some(target) = request.uri().path_and_query().cloned() {
             *request.uri_mut() = Uri::from(target);
@@ -65,8 +72,12 @@ impl Client {
                 if unsent { OnceError::NotSent(error) } else { OnceError::Unsure(error) }
             })?;
             let status = response.status();
-            if status.is_success() || status == StatusCode::NOT_MODIFIED {
-                return Ok(status);
+            if status == StatusCode::NOT_MODIFIED {
+                return Ok((status, Bytes::new()));
+            }
+            if status.is_success() {
+                // It was carried out; what is lost is the answer.
+                return read_whole(response, &what).await.map(|body| (status, body)).map_err(OnceError::Unsure);
             }
             let message = match read_whole(response, &what).await {
                 Err(EngineError::Status { message, .. }) => message,

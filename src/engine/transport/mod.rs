@@ -53,6 +53,12 @@ pub trait Link: Send + Sync {
         None
     }
 
+    /// Opens a stream to a TCP address as the engine's host sees it. `None` where this way to the engine is none to its host. The caller has
+    /// asked the rights.
+    fn dial<'a>(&'a self, _address: &'a str, _port: u16) -> Option<BoxFuture<'a, Result<IoStream, ConnectError>>> {
+        None
+    }
+
     /// What it holds open now; nothing for links that are only a way to make connections.
     fn load(&self) -> LinkLoad {
         LinkLoad::default()

@@ -214,6 +214,23 @@ impl Link for SshLink {
         }))
     }
 
+    fn dial<'a>(&'a self, address: &'a str, port: u16) -> Option<BoxFuture<'a, Result<IoStream, ConnectError>>> {
+        Some(Box::pin(async move {
+            match self.session.open(Target::Tcp(address.to_owned(), port)).await {
+                Ok(opened) => self.stream(opened, None).map(|stream| Box::new(stream) as IoStream),
+                Err(OpenError::Prohibited(why)) => {
+                    let target = self.plan.target();
+                    let message = format!("sshd on {target} forbids to connect to {address}:{port}: allow AllowTcpForwarding there ({why})");
+                    Err(ConnectError::new(LinkCause::Forwarding, message))
+                }
+                Err(OpenError::Failed(why)) => {
+                    Err(ConnectError::new(LinkCause::Unreachable, format!("nothing answers at {address}:{port}: {why}")))
+                }
+                Err(error @ (OpenError::Late | OpenError::Over(_))) => Err(self.open_failed(error)),
+            }
+        }))
+    }
+
     fn load(&self) -> LinkLoad {
         LinkLoad { sessions: u32::from(!self.session.is_over()), streams: self.session.streams() }
     }

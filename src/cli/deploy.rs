@@ -1,0 +1,220 @@
+//! `plan`, `deploy`, `rollback`: the plan is shown, answered, and carried out step by step, with a line for each.
+
+mod history;
+mod release;
+pub(super) mod standing;
+mod stage;
+mod telling;
+
+use std::{
+    io::{self, BufRead as _, IsTerminal as _, Write as _},
+    sync::Arc,
+};
+
+use chrono::{SecondsFormat, Utc};
+
+use super::{
+    app,
+    args::{Deploying, Global},
+    exit::{Exit, Failure},
+    fleet::Sources,
+    gather::wait,
+    out,
+};
+use crate::{
+    delivery::{
+        plan::{Options, Plan, Request, plan},
+        release::{DeploymentId, Release},
+        spec::Policy,
+        strategies::script,
+        template::{Template, render},
+    },
+    fleet::{AppName, EnvironmentId, HostId, ServiceName},
+    run::{Outcome, Run, RunError, journal::State},
+    text::nearest,
+};
+use history::History;
+use stage::Stage;
+use telling::Telling;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only to look.
+    Plan,
+    /// To a release.
+    Deploy,
+    /// Back to one.
+    Rollback,
+}
+
+/// Does what is asked.
+///
+/// # Errors
+/// Everything that forbids it.
+pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failure> {
+    let sources = Sources::load(global)?;
+    if kind != Kind::Plan {
+        // Who may not act is told so before any host is asked.
+        sources.may_act(if kind == Kind::Deploy { "deploy" } else { "rollback" })?;
+    }
+    let (template, around) = app::registered_template(global, &asked.app)?;
+    let environment = environment(&template, &asked.environment)?;
+    let said = template.environments.get(&environment).ok_or_else(|| Failure::usage("the environment is gone"))?;
+    let policy = around.tightened(&environment, &said.policy);
+    let app = template.spec.app.clone();
+    let history = History::of(&sources.config)?;
+    wait(async {
+        let stage = Stage::new(&sources, &app, &environment, kind != Kind::Plan)?;
+        let mut observed = stage.observe(&policy).await;
+        history.note_owed(&mut observed, &app, &environment)?;
+        let release = match kind {
+            Kind::Rollback => history.way_back(&app, &environment, asked.release.as_deref())?,
+            Kind::Plan | Kind::Deploy => {
+                release::find(&stage, &history, &template, &said.revision, (&policy, &observed), asked.release.as_deref()).await?
+            }
+        };
+        let options = options(asked, kind);
+        gates(&history, &policy, &release, (&app, &environment), &options)?;
+        let rendered = render(&release.spec, &environment, &release.revision, &policy);
+        let at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+        let by = stage.holder.who.clone();
+        // A number is only taken for what is going to happen.
+        let deployment = if kind == Kind::Plan { DeploymentId::new(0, 0) } else { history.reserve()? };
+        let request = Request {
+            release: &release,
+            rendered: &rendered,
+            policy: &policy,
+            observed: &observed,
+            deployment: &deployment,
+            options: &options,
+            ports: sources.config.delivery.ports.clone(),
+            by: &by,
+            at: &at,
+        };
+        let plan = plan(&request).map_err(refusal)?;
+        out::print(&plan.to_string())?;
+        if kind == Kind::Plan || plan.is_nothing() {
+            return Ok(Exit::DONE);
+        }
+        confirm(asked, &plan)?;
+        history.keep(&deployment, &release)?;
+        carry_out(&stage, &history, &plan).await
+    })
+}
+
+async fn carry_out(stage: &Stage, history: &History, plan: &Plan) -> Result<Exit, Failure> {
+    let script = script(plan);
+    let records = Telling::new(history.records(), &script);
+    let run = Run { port: &stage.port, records: &records, holder: &stage.holder };
+    told(&plan.deployment, run.begin(plan, &script).await)
+}
+
+/// How a run ended, in words and as an exit code.
+fn told(deployment: &DeploymentId, result: Result<Outcome, RunError>) -> Result<Exit, Failure> {
+    let outcome = result.map_err(|error| match error {
+        RunError::Lock(_) | RunError::Alive { .. } => Failure::locked(error),
+        RunError::Records(_) | RunError::NoPlan(_) => Failure::failed(error),
+    })?;
+    let reason = outcome.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let (word, exit) = match outcome.state {
+        State::Good if outcome.owed.is_empty() => ("good", Exit::DONE),
+        State::Good => ("good", Exit::INCOMPLETE),
+        State::Unwound => ("taken back", Exit::FAILED),
+        State::Parked => ("parked", Exit::FAILED),
+        State::Failed | State::Waiting | State::Running => ("failed", Exit::FAILED),
+    };
+    out::print(&format!("deployment {deployment} {word}{reason}\n"))?;
+    if outcome.state == State::Parked {
+        out::complain(&format!("quarterdeck deployment resume {deployment}, or: quarterdeck deployment unwind {deployment}"));
+    }
+    for host in &outcome.owed {
+        out::complain(&format!("host {host} is owed it: quarterdeck deploy --only-owed when it is back"));
+    }
+    Ok(exit)
+}
+
+fn environment(template: &Template, asked: &str) -> Result<EnvironmentId, Failure> {
+    if let Some((found, _)) = template.environments.get_key_value(asked) {
+        return Ok(found.clone());
+    }
+    let known: Vec<&str> = template.environments.keys().map(EnvironmentId::as_str).collect();
+    let hint = nearest(asked, known.iter().copied()).map_or_else(|| format!("expected {}", known.join(", ")), |near| format!("did you mean {near:?}?"));
+    Err(Failure::usage(format!("{} has no environment {asked:?}: {hint}", template.spec.app)))
+}
+
+fn options(asked: &Deploying, kind: Kind) -> Options {
+    Options {
+        rollback: kind == Kind::Rollback,
+        service: asked.service.as_ref().map(ServiceName::new),
+        host: asked.on.as_ref().map(HostId::new),
+        without: asked.without.iter().map(HostId::new).collect(),
+        only_failed: asked.only_failed,
+        only_owed: asked.only_owed,
+        strategy: None,
+        override_reason: asked.override_reason.as_deref().map(Arc::from),
+    }
+}
+
+/// What a policy asks before anything happens. The way back to what was good there needs none of it.
+fn gates(
+    history: &History,
+    policy: &Policy,
+    release: &Release,
+    (app, environment): (&AppName, &EnvironmentId),
+    options: &Options,
+) -> Result<(), Failure> {
+    let was_good = options.rollback && history.was_good(app, environment, &release.id())?;
+    if was_good || options.override_reason.is_some() {
+        return Ok(());
+    }
+    if let Some(after) = &policy.after
+        && !history.is_build_good(app, after, &release.version)?
+    {
+        return Err(Failure::refused(format!("{environment} takes only builds that are good in {after}, and {} is not", release.version)));
+    }
+    if policy.approve > 0 {
+        let count = policy.approve;
+        return Err(Failure::refused(format!("{environment} wants {count} approvals by others, and there is nobody to ask: --override REASON")));
+    }
+    Ok(())
+}
+
+/// Waits for the right answer on the terminal.
+fn confirm(asked: &Deploying, plan: &Plan) -> Result<(), Failure> {
+    if asked.yes {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage("nothing was done: --yes is needed where no terminal can be asked"));
+    }
+    let one_way = plan.jobs.iter().any(|job| job.one_way);
+    let word = if one_way || plan.options.override_reason.is_some() { plan.app.as_str() } else { "yes" };
+    ask(word)
+}
+
+/// Asks for a word.
+fn ask(word: &str) -> Result<(), Failure> {
+    // Without standard error nobody sees the question; the answer then is none.
+    let _ = io::stderr().write_all(format!("go on? type {word}: ").as_bytes());
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).map_err(|error| Failure::failed(format!("nothing was done: {error}")))?;
+    if line.trim() == word { Ok(()) } else { Err(Failure::failed("nothing was done")) }
+}
+
+fn refusal(error: crate::delivery::plan::PlanError) -> Failure {
+    use crate::delivery::plan::PlanError;
+    match error {
+        PlanError::Frozen { .. } => Failure::refused(error),
+        PlanError::Unreachable(_) => Failure::incomplete(error),
+        PlanError::NoService { .. } | PlanError::NoHost { .. } => Failure::usage(error),
+        PlanError::NoImage(_)
+        | PlanError::NoHosts(_)
+        | PlanError::Foreign { .. }
+        | PlanError::PortTaken { .. }
+        | PlanError::NoPort { .. }
+        | PlanError::NotReached { .. }
+        | PlanError::NoStartFirst { .. }
+        | PlanError::WouldMove { .. } => Failure::failed(error),
+    }
+}

@@ -1,0 +1,50 @@
+//! From what a person names to a release with digests.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{history::History, stage::Stage};
+use crate::{
+    cli::exit::Failure,
+    delivery::{
+        observed::{Observed, Sight},
+        release::{Release, ReleaseId},
+        spec::{Policy, Revision},
+        template::Template,
+    },
+};
+
+/// A release that was kept, or the version's images out of the registry with today's configuration.
+pub(super) async fn find(
+    stage: &Stage,
+    history: &History,
+    template: &Template,
+    revision: &Revision,
+    (policy, observed): (&Policy, &Observed),
+    asked: Option<&str>,
+) -> Result<Release, Failure> {
+    let app = &template.spec.app;
+    let Some(asked) = asked else {
+        return Err(Failure::usage("name a release: --release 1.0.1-22-7e56158"));
+    };
+    if let Ok(id) = asked.parse::<ReleaseId>() {
+        let kept = history.release(app, &id)?;
+        return kept.ok_or_else(|| Failure::usage(format!("there is no release {id} of {app} in the records; a version alone takes today's configuration")));
+    }
+    let seen = |host: &&crate::fleet::HostId| matches!(observed.hosts.get(*host), Some(Sight::Seen(_)));
+    let host = policy.hosts.iter().find(seen).ok_or_else(|| Failure::incomplete("no host answers that could ask the registry"))?;
+    let mut images: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+    for name in template.spec.images.keys() {
+        let reference = format!("{}/{app}/{name}:{asked}", template.spec.registry);
+        let resolved = stage.port.resolved(host, &reference).await;
+        let resolved = resolved.map_err(|error| Failure::failed(format!("host {host:?}: {reference}: {error}")))?;
+        images.insert(Arc::clone(name), resolved);
+    }
+    Ok(Release {
+        app: app.clone(),
+        version: asked.into(),
+        images,
+        spec: template.spec.clone(),
+        revision: revision.clone(),
+        config: revision.hash(),
+    })
+}

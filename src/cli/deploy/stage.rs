@@ -1,0 +1,74 @@
+//! The hosts of a deployment, reached and looked at.
+
+use std::{collections::BTreeSet, hash::{BuildHasher as _, Hasher as _, RandomState}};
+
+use futures_util::future::join_all;
+
+use crate::{
+    cli::{exit::Failure, fleet::Sources},
+    delivery::{
+        observed::{Observed, Sight},
+        spec::Policy,
+    },
+    fleet::{AppName, EnvironmentId, HostId},
+    ledger::audit::Who,
+    run::{
+        Holder,
+        engine_port::{EnginePort, NoBalancer, RunHost},
+        secrets,
+    },
+};
+
+/// Everything that a run acts through.
+pub(super) struct Stage {
+    pub(super) port: EnginePort<NoBalancer>,
+    pub(super) holder: Holder,
+    known: BTreeSet<HostId>,
+}
+
+/// Some bits that nobody else draws at the same moment.
+pub(super) fn random() -> u64 {
+    // Each of these is seeded by the operating system.
+    RandomState::new().build_hasher().finish()
+}
+
+impl Stage {
+    /// For one app in one environment. Who only looks needs no secrets.
+    pub(super) fn new(sources: &Sources, app: &AppName, environment: &EnvironmentId, acts: bool) -> Result<Self, Failure> {
+        let address = |host: &HostId| {
+            let found = sources.config.hosts.iter().find(|config| config.id == *host)?;
+            found.address.as_ref()?.parse().ok()
+        };
+        let host = |target: &crate::engine::Target| {
+            let id = target.spec.id.clone();
+            RunHost { address: address(&id), endpoint: target.endpoint.clone(), id }
+        };
+        let hosts: Vec<RunHost> = sources.targets.iter().map(host).collect();
+        let known = hosts.iter().map(|host| host.id.clone()).collect();
+        let values = match sources.config.delivery.secrets.get(&(app.clone(), environment.clone())).filter(|_| acts) {
+            Some(named) => secrets::resolve(named).map_err(Failure::failed)?,
+            None => Default::default(),
+        };
+        let who = Who::of_process();
+        let machine = who.machine.as_deref().map(|machine| format!("@{machine}")).unwrap_or_default();
+        let holder = Holder {
+            who: format!("{}{machine} (pid {})", who.short(), who.pid).into(),
+            nonce: format!("{:016x}", random()).into(),
+        };
+        let port = EnginePort::new(hosts, sources.rights.clone(), (app.clone(), environment.clone()), values, NoBalancer);
+        Ok(Self { port, holder, known })
+    }
+
+    /// What the environment's hosts have; all are asked at once.
+    pub(super) async fn observe(&self, policy: &Policy) -> Observed {
+        let hosts: BTreeSet<&HostId> = policy.hosts.iter().chain(policy.service_hosts.values().flatten()).collect();
+        let looks = hosts.into_iter().filter(|host| self.known.contains(*host)).map(|host| async move {
+            let sight = match self.port.view(host).await {
+                Ok(view) => Sight::Seen(view),
+                Err(error) => Sight::Lost(error.to_string().into()),
+            };
+            (host.clone(), sight)
+        });
+        Observed { hosts: join_all(looks).await.into_iter().collect(), ..Observed::default() }
+    }
+}

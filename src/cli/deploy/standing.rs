@@ -1,0 +1,46 @@
+//! `deployment resume` and `deployment unwind`: a deployment whose run has died or was parked.
+
+use std::io::{self, IsTerminal as _};
+
+use super::{history::History, stage::Stage, telling::Telling};
+use crate::{
+    cli::{
+        args::{DeploymentVerb, Global},
+        exit::{Exit, Failure},
+        fleet::Sources,
+        gather::wait,
+    },
+    delivery::release::DeploymentId,
+    run::{
+        Run,
+        journal::{Way, beginning},
+    },
+};
+
+/// Carries it on, or takes it back.
+pub(in crate::cli) fn run(global: &Global, verb: &DeploymentVerb) -> Result<Exit, Failure> {
+    let (asked, way) = match verb {
+        DeploymentVerb::Resume(asked) => (asked, Way::Forward),
+        DeploymentVerb::Unwind(asked) => (asked, Way::Back),
+    };
+    let sources = Sources::load(global)?;
+    sources.may_act("deployment")?;
+    let id: DeploymentId = asked.id.parse().map_err(Failure::usage)?;
+    let history = History::of(&sources.config)?;
+    let entries = history.records().journal(&id).map_err(Failure::failed)?;
+    let (plan, script) = beginning(&entries).ok_or_else(|| Failure::usage(format!("there is no deployment {id} in the records")))?;
+    let word = if way == Way::Forward { "carry on" } else { "take back" };
+    super::out::print(&format!("{word}: {}\n", plan.headline()))?;
+    if !asked.yes {
+        if !io::stdin().is_terminal() {
+            return Err(Failure::usage("nothing was done: --yes is needed where no terminal can be asked"));
+        }
+        super::ask("yes")?;
+    }
+    wait(async {
+        let stage = Stage::new(&sources, &plan.app, &plan.environment, true)?;
+        let records = Telling::new(history.records(), script);
+        let run = Run { port: &stage.port, records: &records, holder: &stage.holder };
+        super::told(&id, run.resume(&id, way, asked.alive).await)
+    })
+}

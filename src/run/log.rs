@@ -1,0 +1,109 @@
+//! The pen of a run: rows into the records and into the locks of the hosts that they are about, before anything goes on.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures_util::future::join_all;
+
+use super::{
+    failure::{Failure, FailureKind},
+    journal::{Entry, Progress, Word},
+    lock::Held,
+    port::{Port, PortError},
+    records::Records,
+};
+use crate::{
+    delivery::{
+        release::DeploymentId,
+        steps::StepId,
+        strategies::Script,
+    },
+    fleet::HostId,
+};
+
+/// Writes a run's journal and keeps what it tells.
+pub(super) struct Log<'a, P, R> {
+    port: &'a P,
+    records: &'a R,
+    deployment: &'a DeploymentId,
+    /// Where each step is at home.
+    homes: BTreeMap<StepId, Option<HostId>>,
+    /// What stands in each host's lock.
+    rows: BTreeMap<HostId, Vec<Entry>>,
+    pub(super) progress: Progress,
+}
+
+impl<'a, P: Port, R: Records> Log<'a, P, R> {
+    /// Carries on from these rows.
+    pub(super) fn new(port: &'a P, records: &'a R, deployment: &'a DeploymentId, script: &Script, entries: &[Entry], held: &Held) -> Self {
+        let homes = script.steps.iter().chain(&script.failed).map(|step| (step.id, step.host.clone())).collect();
+        let rows = held.tokens.keys().map(|host| (host.clone(), Vec::new())).collect();
+        let mut log = Self { port, records, deployment, homes, rows, progress: Progress::of(entries) };
+        for entry in entries {
+            log.file(entry);
+        }
+        log
+    }
+
+    /// Writes rows. They are in the records on return, and in the locks of those hosts that answer.
+    pub(super) async fn write(&mut self, held: &Held, words: Vec<Word>) -> Result<(), Failure> {
+        if words.is_empty() {
+            return Ok(());
+        }
+        let at = self.port.now();
+        let mut touched = Vec::new();
+        let mut entries = Vec::new();
+        for word in words {
+            let entry = Entry { seq: self.progress.next, at, word };
+            self.progress.next += 1;
+            self.progress.note(&entry.word);
+            touched.extend(self.file(&entry));
+            entries.push(entry);
+        }
+        let kept = self.records.append(self.deployment, &entries).await;
+        kept.map_err(|error| Failure::new(FailureKind::Refused, error.to_string()))?;
+        touched.sort();
+        touched.dedup();
+        let (port, rows) = (self.port, &self.rows);
+        let puts = touched.iter().map(|host| async move {
+            let rows = rows.get(host).map(Vec::as_slice).unwrap_or_default();
+            (host, held.put_journal(port, host, rows).await)
+        });
+        for (host, put) in join_all(puts).await {
+            match put {
+                Ok(()) => {}
+                Err(PortError::Gone(_)) => {
+                    return Err(Failure::new(FailureKind::Fenced, format!("the lock on host {host:?} was taken away")));
+                }
+                // The records have it; the lock gets it with the next row.
+                Err(error) => tracing::warn!(host = host.as_str(), %error, "the journal is not in the lock"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Files a row under the hosts that it is about; the beginning lies in a file of its own.
+    fn file(&mut self, entry: &Entry) -> Vec<HostId> {
+        let home = match &entry.word {
+            Word::Begun { .. } => return Vec::new(),
+            Word::Intent { step } | Word::Outcome { step, .. } | Word::UndoIntent { step } | Word::UndoOutcome { step, .. } => {
+                self.homes.get(step).cloned().flatten()
+            }
+            Word::Resumed { .. } | Word::GivenUp { .. } | Word::Turned { .. } | Word::Bundle { .. } | Word::Good | Word::Ended { .. } => None,
+        };
+        let hosts: Vec<_> = match home {
+            Some(host) => vec![host],
+            None => self.rows.keys().cloned().collect(),
+        };
+        for host in &hosts {
+            if let Some(rows) = self.rows.get_mut(host) {
+                rows.push(entry.clone());
+            }
+        }
+        hosts
+    }
+}
+
+/// An outcome's row.
+pub(super) fn outcome(step: StepId, result: &Result<(), Failure>) -> Word {
+    Word::Outcome { step, error: result.as_ref().err().map(|failure| Arc::from(failure.text.as_str())) }
+}

@@ -1,0 +1,31 @@
+//! Carries a deployment out: step by step behind a [`Port`], journal first, under a lock on every host; killed at any point it can be carried on
+//! or taken back by whoever reads the journal.
+//!
+//! It decides nothing: what is done stands in the [`Script`](crate::delivery::strategies::Script), which is made before and shown before.
+
+mod balance;
+pub mod engine_port;
+mod evidence;
+mod executor;
+mod failure;
+mod file_records;
+mod gate;
+mod halt;
+pub mod journal;
+mod lock;
+mod log;
+mod perform;
+mod port;
+mod records;
+pub mod secrets;
+#[cfg(test)]
+mod tests;
+mod unwind;
+
+pub use executor::{Outcome, Run, RunError};
+pub use failure::{Failure, FailureKind};
+pub use file_records::FileRecords;
+pub use halt::Halt;
+pub use lock::{Held, Holder, LockError, STALE, read_journal};
+pub use port::{Life, MarkOrder, Place, Port, PortError, Question, Slot, SlotChange, SlotState};
+pub use records::{Order, Records, RecordsError};

@@ -1,0 +1,298 @@
+//! What may go wrong while a run lives: gates that do not open, taken ports, hosts that go away, other people.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    clock::live,
+    scenario::{Scenario, deployment, holder, rows},
+    world::{Nature, names},
+};
+use crate::{
+    delivery::{
+        plan::fixture::{Shop, rolling},
+        release::Names,
+        spec::*,
+        strategies::script,
+    },
+    fleet::{ContainerState, HostId},
+    run::{
+        LockError, Order as Told, Run, RunError,
+        journal::{State, Way},
+        read_journal,
+    },
+};
+
+fn version(n: u32) -> Arc<str> {
+    format!("registry:5000/shop/web@sha256:{n:064x}").into()
+}
+
+fn bad(nature: Nature, shop: Shop) -> Scenario {
+    let scenario = Scenario::new(shop, &|_| {});
+    scenario.world.lock().natures.insert(version(2), nature);
+    scenario
+}
+
+#[test]
+fn a_version_that_never_gets_well_is_taken_back() {
+    for order in [None, Some(Order::StopFirst)] {
+        for nature in [Nature::Sick, Nature::Crashes] {
+            let mut shop = Shop::of_web(3);
+            shop.strategy.order = order;
+            let scenario = bad(nature, shop);
+            let outcome = scenario.deploy().unwrap().unwrap();
+            assert_eq!(outcome.state, State::Unwound, "{outcome:?}");
+            assert!(outcome.reason.as_ref().unwrap().contains(r#"host "app-01": gate shop-production-web-1-2-0000"#), "{outcome:?}");
+            scenario.is_unwound();
+            let bundles = &scenario.world.lock().bundles;
+            let files: Vec<_> = bundles[0].iter().map(|(name, _)| name.as_str()).collect();
+            assert!(files.contains(&"app-01-shop-production-web-1-2-0000.log") && files.contains(&"failure.txt"), "{files:?}");
+        }
+    }
+}
+
+#[test]
+fn what_ends_while_it_bakes_is_taken_back() {
+    let mut shop = Shop::of_web(2);
+    shop.strategy = StrategySpec { bake: Duration::from_secs(60), ..rolling(Batch::Count(2), Duration::ZERO) };
+    let scenario = bad(Nature::EndsAfter(20), shop);
+    // What has ended does not serve: that is the version's doing, not the run's.
+    scenario.world.lock().promise.clear();
+    let outcome = scenario.deploy().unwrap().unwrap();
+    assert_eq!(outcome.state, State::Unwound, "{outcome:?}");
+    assert!(outcome.reason.unwrap().contains("did not stay up"));
+    scenario.is_unwound();
+}
+
+#[test]
+fn the_scope_of_a_failure_is_the_policys() {
+    for (on_failure, state, new) in [(OnFailure::Batch, State::Failed, 1), (OnFailure::Host, State::Failed, 1), (OnFailure::Park, State::Parked, 1)] {
+        let mut shop = Shop::of_web(2);
+        shop.strategy.on_failure = on_failure;
+        let scenario = Scenario::new(shop, &|_| {});
+        // Only the second host cannot start it.
+        scenario.world.lock().hosts.get_mut("app-02").unwrap().squatters.extend(20_000..20_100);
+        let outcome = scenario.deploy().unwrap().unwrap();
+        assert_eq!(outcome.state, state, "{outcome:?}");
+        let running = rows(&scenario.world).into_iter().filter(|row| row.4 && row.1.ends_with("-2-0000")).count();
+        assert_eq!(running, new, "{on_failure:?}");
+        assert_eq!(scenario.world.lock().broken, [""; 0]);
+        let locks = rows(&scenario.world).iter().filter(|row| row.1.starts_with("quarterdeck-lock")).count();
+        assert_eq!(locks, if on_failure == OnFailure::Park { 2 } else { 0 });
+        if on_failure == OnFailure::Park {
+            let outcome = scenario.resume(Way::Back, "later").unwrap().unwrap();
+            assert_eq!(outcome.state, State::Unwound);
+            scenario.is_unwound();
+        }
+    }
+}
+
+#[test]
+fn so_many_failing_hosts_are_borne() {
+    for order in [None, Some(Order::StopFirst)] {
+        let mut shop = Shop::of_web(3);
+        shop.strategy.max_failures = 1;
+        shop.strategy.order = order;
+        let scenario = Scenario::new(shop, &|_| {});
+        scenario.world.lock().hosts.get_mut("app-02").unwrap().squatters.extend(20_001..20_100);
+        let outcome = scenario.deploy().unwrap().unwrap();
+        let story = scenario.world.story();
+        // The old one's port is its own again when the new one cannot have it.
+        if order.is_none() {
+            assert_eq!((outcome.state, outcome.owed.into_iter().collect::<Vec<_>>()), (State::Good, vec![HostId::new("app-02")]), "{story}");
+            let versions: Vec<_> = rows(&scenario.world).into_iter().filter(|row| row.4).map(|row| row.1.to_string()).collect();
+            assert_eq!(versions, ["shop-production-web-1-2-0000", "shop-production-web-1-1-0000", "shop-production-web-1-2-0000"]);
+        } else {
+            assert_eq!(outcome.state, State::Good, "{story}");
+        }
+        scenario.sound();
+    }
+}
+
+#[test]
+fn one_way_is_never_crossed_by_itself() {
+    let shop = Shop::of_web(2).with_job("migrate", JobTime::Before, true);
+    let scenario = bad(Nature::Sick, shop);
+    let outcome = scenario.deploy().unwrap().unwrap();
+    assert_eq!(outcome.state, State::Parked, "{outcome:?}");
+    assert!(outcome.reason.unwrap().contains("cannot be undone"));
+    // A person may.
+    let outcome = scenario.resume(Way::Back, "later").unwrap().unwrap();
+    assert_eq!(outcome.state, State::Unwound);
+    scenario.is_unwound();
+}
+
+#[test]
+fn a_failing_job_changes_nothing_else() {
+    let shop = Shop::of_web(2).with_job("migrate", JobTime::Before, false).with_job("tell", JobTime::Failed, false);
+    let scenario = bad(Nature::JobFails, shop);
+    let outcome = scenario.deploy().unwrap().unwrap();
+    assert_eq!(outcome.state, State::Unwound, "{outcome:?}");
+    let reason = outcome.reason.unwrap();
+    assert!(reason.contains("it ended with exit code 3; its last words: the log of shop-production-migrate-job-2-0000"), "{reason}");
+    let state = scenario.world.lock();
+    assert_eq!(state.jobs_run.iter().map(|name| &**name).collect::<Vec<_>>(), ["shop-production-migrate-job-2-0000", "shop-production-tell-job-2-0000"]);
+}
+
+#[test]
+fn a_port_that_was_taken_meanwhile_becomes_the_next() {
+    let scenario = Scenario::new(Shop::of_web(1), &|_| {});
+    // One that nobody can see in a list.
+    scenario.world.lock().hosts.get_mut("app-01").unwrap().squatters.extend([20_001, 20_002]);
+    let outcome = scenario.deploy().unwrap().unwrap();
+    assert_eq!((outcome.state, outcome.reason), (State::Good, None), "{}", scenario.world.story());
+    scenario.is_good();
+    let state = scenario.world.lock();
+    let web = state.hosts["app-01"].containers.iter().find(|sim| sim.state == ContainerState::Running).unwrap();
+    assert_eq!(web.ports[0].host, 20_003);
+    assert_eq!(web.labels["quarterdeck.ports"].as_ref(), "80/tcp=20003");
+}
+
+#[test]
+fn an_engine_that_is_away_for_a_moment_holds_nobody_up() {
+    let total = {
+        let scenario = Scenario::new(Shop::of_web(2), &|_| {});
+        scenario.deploy().unwrap().unwrap();
+        scenario.world.lock().points
+    };
+    for at in 1..total - 8 {
+        let scenario = Scenario::new(Shop::of_web(2), &|_| {});
+        {
+            let mut state = scenario.world.lock();
+            state.breaks.push((at, |state| state.hosts.get_mut("app-02").unwrap().away = true));
+            state.breaks.push((at + 6, |state| state.hosts.get_mut("app-02").unwrap().away = false));
+            state.promise.clear();
+        }
+        match scenario.deploy().unwrap() {
+            Ok(outcome) if outcome.state == State::Good => {}
+            // It was away when the lock was to be taken, or for good as far as anyone could tell: nothing was done, or all of it taken back.
+            other => assert!(
+                matches!(&other, Err(RunError::Lock(LockError::NotGiven { .. })))
+                    || matches!(&other, Ok(outcome) if matches!(outcome.state, State::Unwound | State::Failed)),
+                "away at {at}: {other:?}\n{}",
+                scenario.world.story()
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_host_that_stays_away_is_owed_its_way_back() {
+    let scenario = Scenario::new(Shop::of_web(3), &|_| {});
+    {
+        let mut state = scenario.world.lock();
+        // In the middle of the second host's change.
+        state.breaks.push((60, |state| state.hosts.get_mut("app-02").unwrap().away = true));
+        state.promise.clear();
+    }
+    let outcome = scenario.deploy().unwrap().unwrap();
+    let story = scenario.world.story();
+    match outcome.state {
+        State::Failed => assert_eq!(outcome.owed.into_iter().collect::<Vec<_>>(), [HostId::new("app-02")], "{story}"),
+        State::Unwound | State::Good => {}
+        State::Waiting | State::Running | State::Parked => panic!("{outcome:?}\n{story}"),
+    }
+    let elsewhere = rows(&scenario.world).into_iter().filter(|row| row.0 != HostId::new("app-02") && row.1.starts_with("quarterdeck-lock"));
+    assert_eq!(elsewhere.count(), 0, "{story}");
+}
+
+#[test]
+fn two_who_want_the_same_meet_at_the_lock() {
+    let scenario = Scenario::new(Shop::of_web(3), &|_| {});
+    scenario.world.lock().kill_at = Some(40);
+    assert!(scenario.deploy().is_none());
+    {
+        let mut state = scenario.world.lock();
+        (state.killed, state.kill_at) = (false, None);
+    }
+    let mut other = scenario.plan.clone();
+    other.deployment = deployment(9);
+    let me = holder("bob");
+    let run = Run { port: &scenario.world, records: &scenario.world, holder: &me };
+    let error = live(&scenario.world, run.begin(&other, &script(&other))).unwrap().unwrap_err();
+    assert!(error.to_string().starts_with(r#"locked by second@jump-01 on host "app-01" since 2023-11-14"#), "{error}");
+    assert!(error.to_string().contains("alive"), "{error}");
+    // Nor is it taken over while it gives signs of life.
+    let early = live(&scenario.world, run.resume(&scenario.plan.deployment, Way::Forward, false)).unwrap().unwrap_err();
+    assert!(matches!(early, RunError::Alive { .. }), "{early}");
+}
+
+#[test]
+fn an_unrelated_app_is_not_held_up() {
+    let (app, environment) = (crate::fleet::AppName::new("blog"), names().1);
+    let (_, own) = (Names { app: &app, environment: &environment }, names());
+    assert_ne!(Names { app: &app, environment: &environment }.lock(), Names { app: &own.0, environment: &own.1 }.lock());
+}
+
+#[test]
+fn another_console_reads_a_dead_run_from_the_hosts_alone() {
+    for at in [30, 55, 80] {
+        let scenario = Scenario::new(Shop::of_web(3), &|_| {});
+        scenario.world.lock().kill_at = Some(at);
+        assert!(scenario.deploy().is_none());
+        {
+            let mut state = scenario.world.lock();
+            (state.killed, state.kill_at) = (false, None);
+            state.rows.clear();
+        }
+        let (app, environment) = names();
+        let read = read_journal(&scenario.world, Names { app: &app, environment: &environment }, &scenario.plan.hosts);
+        let entries = live(&scenario.world, read).unwrap().unwrap();
+        let text = String::from_utf8(crate::run::journal::write(&entries)).unwrap();
+        scenario.world.lock().rows = text.lines().map(str::to_owned).collect();
+        let outcome = scenario.resume(if at == 55 { Way::Back } else { Way::Forward }, "elsewhere").unwrap().unwrap();
+        match outcome.state {
+            State::Good => scenario.is_good(),
+            State::Unwound => scenario.is_unwound(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn whoever_loses_its_lock_stops_where_it_is() {
+    let scenario = Scenario::new(Shop::of_web(3), &|_| {});
+    scenario.world.lock().breaks.push((50, |state| {
+        for host in state.hosts.values_mut() {
+            host.containers.retain(|sim| !sim.name.starts_with("quarterdeck-lock"));
+        }
+    }));
+    let outcome = scenario.deploy().unwrap().unwrap();
+    assert_eq!(outcome.state, State::Parked, "{outcome:?}");
+    assert!(outcome.reason.unwrap().contains("was taken away"));
+}
+
+#[test]
+fn a_person_parks_and_turns_a_run() {
+    for (order, state) in [(Told::Park, State::Parked), (Told::Unwind, State::Unwound)] {
+        let mut shop = Shop::of_web(3);
+        shop.strategy = rolling(Batch::Count(1), Duration::from_secs(30));
+        let scenario = Scenario::new(shop, &|_| {});
+        scenario.world.lock().order = order.clone();
+        let outcome = scenario.deploy().unwrap().unwrap();
+        assert_eq!(outcome.state, state, "{outcome:?}");
+        scenario.world.lock().order = Told::GoOn;
+        if order == Told::Park {
+            let outcome = scenario.resume(Way::Forward, "later").unwrap().unwrap();
+            assert_eq!((outcome.state, outcome.reason), (State::Good, None));
+            scenario.is_good();
+        } else {
+            scenario.is_unwound();
+        }
+    }
+}
+
+#[test]
+fn a_rollback_starts_what_was_kept() {
+    let mut scenario = Scenario::new(Shop::of_web(2), &|_| {});
+    assert_eq!(scenario.deploy().unwrap().unwrap().state, State::Good);
+    scenario.shop.number += 1;
+    scenario.shop.observed = scenario.world.observe();
+    scenario.shop.options.rollback = true;
+    scenario.plan = scenario.shop.plan(1).unwrap();
+    scenario.world.lock().rows.clear();
+    let creates = |world: &super::world::World| world.lock().hosts.values().flat_map(|host| &host.containers).map(|sim| sim.id.clone()).collect::<Vec<_>>();
+    let before = creates(&scenario.world);
+    assert_eq!(scenario.deploy().unwrap().unwrap().state, State::Good);
+    assert_eq!(creates(&scenario.world), before, "nothing is made anew");
+    scenario.is_good();
+}
