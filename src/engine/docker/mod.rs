@@ -5,6 +5,10 @@
 //! decoded here, leniently and into small rows; the rest of the API is bollard's, over the same pool.
 
 mod archive;
+mod build;
+mod build_container;
+mod build_progress;
+mod build_trace;
 mod client;
 mod decode;
 mod error;
@@ -13,11 +17,14 @@ mod lines;
 mod logs;
 mod meter;
 mod once;
+mod push;
 mod requests;
 mod stock;
 mod wire;
 
 pub use archive::{ArchiveBody, PathStat};
+pub use build::{BuildEnd, BuildEvent, BuildOrder, BuildStream, Builder, ContextPieces, StepFailure};
+pub use build_container::Errand;
 pub use client::Client;
 pub use error::EngineError;
 pub use exec::{Duplex, ExecId, ExecOrder, ExecState};
@@ -25,4 +32,5 @@ pub use lines::Lines;
 pub use logs::{LogBody, LogQuery};
 pub use meter::Meter;
 pub use once::OnceError;
+pub use push::{ImageLayer, ImageReport, RegistryAuth, RegistryAuths, Transfer, TransferEvent, split_tag};
 pub use requests::{Handshake, parse_event};
