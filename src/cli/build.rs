@@ -340,7 +340,7 @@ fn table(built: &Built) -> String {
     for image in &built.images {
         let digest = image.digest.as_deref().unwrap_or("–");
         let was = if image.built { "now" } else { "before" };
-        table.row(vec![image.name.to_string(), image.reference.clone(), digest.to_owned(), text::bytes(image.size), was.to_owned()]);
+        table.push(vec![image.name.to_string(), image.reference.clone(), digest.to_owned(), text::bytes(image.size), was.to_owned()]);
     }
     table.render(out::width())
 }

@@ -5,6 +5,7 @@ mod cli_verbs;
 mod fake_engine;
 mod lab;
 mod lab_acts;
+mod lab_build;
 mod lab_cli;
 mod lab_engines;
 mod lab_exec;

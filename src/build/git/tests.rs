@@ -4,7 +4,7 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use tempfile::TempDir;
@@ -268,7 +268,7 @@ async fn nothing_planted_runs() {
     stage.file("b.bin", "two");
     stage.file("sub/changed", "x");
     // The traps work: the person's own git falls into the first it meets.
-    let _ = Command::new("git").args(["status", "--short"]).current_dir(stage.root()).output().unwrap();
+    let _ = Command::new("git").args(["status", "--short"]).current_dir(stage.root()).stdin(Stdio::null()).output().unwrap();
     assert!(fs::read_dir(&traps).unwrap().count() > 0, "no trap works");
     fs::remove_dir_all(&traps).unwrap();
     fs::create_dir(&traps).unwrap();
