@@ -283,7 +283,7 @@ async fn run(
                 }
             }
             if !more.map_err(failed)? {
-                return Ok(id);
+                return Ok::<_, BuildFault>(id);
             }
         }
     };

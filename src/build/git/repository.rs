@@ -151,7 +151,7 @@ impl Repository {
     /// # Errors
     /// [`GitError::Failed`] when one of them is none.
     pub async fn between(&self, from: &Commit, to: &Commit, limit: usize) -> Result<Vec<Commit>, GitError> {
-        self.commits(&[&to.sha, &format!("^{}", from.sha)], limit).await
+        self.commits(&[to.sha.as_str(), &format!("^{}", from.sha)], limit).await
     }
 
     async fn commits(&self, which: &[&str], limit: usize) -> Result<Vec<Commit>, GitError> {

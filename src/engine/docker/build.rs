@@ -119,7 +119,7 @@ impl Client {
     pub async fn build(&self, order: &BuildOrder, auths: &RegistryAuths, context: ContextPieces) -> Result<BuildStream, EngineError> {
         let path = order.path();
         let what = named(&Method::POST, &path);
-        let pieces = stream::unfold(context, |mut context| async {
+        let pieces = stream::unfold(context, |mut context| async move {
             let piece = context.recv().await?;
             Some((piece.map(Frame::data).map_err(|error| Box::new(error) as BoxError), context))
         });

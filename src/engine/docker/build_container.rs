@@ -95,7 +95,7 @@ impl Client {
     pub async fn errand_put(&self, container: &ContainerId, directory: &str, pieces: ContextPieces) -> Result<(), EngineError> {
         let path = format!("/containers/{container}/archive?path={}", utf8_percent_encode(directory, NON_ALPHANUMERIC));
         let what = named(&Method::PUT, &path);
-        let pieces = stream::unfold(pieces, |mut pieces| async {
+        let pieces = stream::unfold(pieces, |mut pieces| async move {
             let piece = pieces.recv().await?;
             Some((piece.map(Frame::data).map_err(|error| Box::new(error) as BoxError), pieces))
         });
