@@ -293,10 +293,9 @@ async fn run(
         (Ok(Err(_)), Ok(Err(source @ (ContextError::Read { .. } | ContextError::Changed { .. })))) => {
             Err(BuildFault::Context { image: image(), source })
         }
-        (Ok(Ok(None)), _) if order.tag.is_some() && order.builder == Builder::Buildkit => Err(BuildFault::Image {
-            image: image(),
-            reason: format!("the connection to {} ended before the build did", bench.host),
-        }),
+        (Ok(Ok(None)), _) if order.tag.is_some() && order.builder == Builder::Buildkit => {
+            Err(BuildFault::Image { image: image(), reason: format!("the connection to {} ended before the build did", bench.host) })
+        }
         (built, _) => built?,
     }
 }

@@ -69,12 +69,8 @@ impl Bench<'_> {
     /// The digest of an image that others made, and the image itself on the engine. The registry's word counts, so that a base that was
     /// mended is taken in; where it cannot be asked, the engine's own copy does.
     pub(super) async fn settle(&self, image: &str, base: &str, say: &mut Say<'_>) -> Result<String, BuildFault> {
-        let failed = |reason: String| BuildFault::Base {
-            image: image.to_owned(),
-            base: clean_line(base),
-            host: self.host.to_owned(),
-            reason,
-        };
+        let failed =
+            |reason: String| BuildFault::Base { image: image.to_owned(), base: clean_line(base), host: self.host.to_owned(), reason };
         if !is_reference(base) {
             return Err(failed("it is no image's name: is a build argument without a value in it?".to_owned()));
         }
@@ -156,9 +152,13 @@ pub(super) fn is_reference(text: &str) -> bool {
         Some((name, digest)) => (name, digest),
         None => split_tag(text),
     };
-    text.len() <= 512 && text.chars().all(allowed) && !name.is_empty() && !tag.is_empty() && name.split('/').all(|part| {
-        part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.ends_with(|c: char| c.is_ascii_alphanumeric())
-    })
+    text.len() <= 512
+        && text.chars().all(allowed)
+        && !name.is_empty()
+        && !tag.is_empty()
+        && name
+            .split('/')
+            .all(|part| part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.ends_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
 /// The digest under which an image is known in the repository of a reference.

@@ -218,7 +218,11 @@ mod tests {
         let cases = [
             ("FROM busybox\nRUN x", "", "busybox"),
             ("from scratch\ncopy a b", "", ""),
-            ("FROM golang:1.22 AS Build\nFROM build AS test\nFROM alpine\nCOPY --from=build /a /a\nCOPY --from=0 /b /b", "build,test,", "alpine golang:1.22"),
+            (
+                "FROM golang:1.22 AS Build\nFROM build AS test\nFROM alpine\nCOPY --from=build /a /a\nCOPY --from=0 /b /b",
+                "build,test,",
+                "alpine golang:1.22",
+            ),
             ("ARG V=18\nARG R=r:5000\nFROM $R/node:${V}-slim as x", "x", "r:5000/node:20-slim"),
             ("ARG NONE\nFROM a${NONE:-b}c${V:+d}${NONE}e", "", "abce"),
             ("FROM --platform=$BUILDPLATFORM tool-$TARGETARCH AS t\nFROM t", "t,", "tool-amd64"),

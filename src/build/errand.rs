@@ -97,9 +97,10 @@ impl Task<'_> {
 
     pub fn engine(&self, error: EngineError) -> BuildFault {
         match error {
-            EngineError::Status { message, .. } => {
-                BuildFault::Image { image: self.image.to_owned(), reason: format!("{} cannot be run on {}: {message}", self.what, self.host) }
-            }
+            EngineError::Status { message, .. } => BuildFault::Image {
+                image: self.image.to_owned(),
+                reason: format!("{} cannot be run on {}: {message}", self.what, self.host),
+            },
             source => BuildFault::Engine { host: self.host.to_owned(), source },
         }
     }

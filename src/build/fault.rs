@@ -119,7 +119,9 @@ pub enum BuildFault {
         reason: String,
     },
     /// What was pushed and what came back are not the same.
-    #[error("image {reference}: the registry told the digest {told}, and the engine knows it as {known}: somebody else pushed that tag; build again")]
+    #[error(
+        "image {reference}: the registry told the digest {told}, and the engine knows it as {known}: somebody else pushed that tag; build again"
+    )]
     Digest {
         /// What.
         reference: String,
@@ -200,6 +202,9 @@ mod tests {
         assert!(push("something else").ends_with("something else"));
         let failure = StepFailure { step: Some("RUN make".into()), reason: "exit code: 2".into(), tail: vec!["no rule".into()] };
         let fault = BuildFault::Step { image: "web".into(), stage: "the stage test".into(), failure };
-        assert_eq!((fault.to_string().as_str(), fault.tail()), ("image web: the stage test: RUN make: exit code: 2", vec!["no rule".to_owned()]));
+        assert_eq!(
+            (fault.to_string().as_str(), fault.tail()),
+            ("image web: the stage test: RUN make: exit code: 2", vec!["no rule".to_owned()])
+        );
     }
 }

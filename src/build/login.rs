@@ -245,7 +245,11 @@ mod tests {
             ("unknown:5000/x", "", "", ""),
         ] {
             let auth = logins.find(reference).await.unwrap();
-            assert_eq!((auth.username.as_str(), auth.password.as_str(), auth.identity_token.as_str()), (username, password, token), "{reference}");
+            assert_eq!(
+                (auth.username.as_str(), auth.password.as_str(), auth.identity_token.as_str()),
+                (username, password, token),
+                "{reference}"
+            );
         }
         let all = logins.find_all(["r:5000/x", "r:5000/y", "busybox"].into_iter()).await.unwrap();
         assert_eq!(all.0.keys().collect::<Vec<_>>(), ["https://index.docker.io/v1/", "r:5000"]);

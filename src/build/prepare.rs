@@ -88,7 +88,9 @@ async fn inside(
         Err(error) if error.is_not_found() => return Err(nothing()),
         Err(error) => return Err(task.engine(error)),
     };
-    unpack(body, root.to_owned(), prepare.out.to_string()).await.map_err(|source| BuildFault::Local { what: format!("prepare's {}", prepare.out), source })
+    unpack(body, root.to_owned(), prepare.out.to_string())
+        .await
+        .map_err(|source| BuildFault::Local { what: format!("prepare's {}", prepare.out), source })
 }
 
 /// Unpacks what lies at a path, in place of what is there.
@@ -179,7 +181,11 @@ mod tests {
         std::os::unix::fs::symlink(other.path(), root.join("link")).unwrap();
         std::fs::write(root.join("file"), "").unwrap();
         for (out, parent) in [("old", Some("")), ("a/b/c", Some("a/b")), ("link", Some("")), ("./x", Some("")), ("file", Some(""))] {
-            assert_eq!(room(root, Path::new(out)).ok(), parent.map(|parent| root.join(parent)).map(|path| path.components().collect()), "{out}");
+            assert_eq!(
+                room(root, Path::new(out)).ok(),
+                parent.map(|parent| root.join(parent)).map(|path| path.components().collect()),
+                "{out}"
+            );
         }
         assert!(!root.join("old").exists() && root.join("a/b").is_dir());
         std::os::unix::fs::symlink(other.path(), root.join("link")).unwrap();

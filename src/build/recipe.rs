@@ -59,7 +59,8 @@ impl Recipe {
     pub async fn find(material: &Material<'_>, bench: &Bench<'_>, name: &Arc<str>, say: &mut Say<'_>) -> Result<Self, BuildFault> {
         let spec = material.spec.images.get(name).cloned().ok_or(BuildFault::NoImages)?;
         let fault = |reason: String| BuildFault::Image { image: name.to_string(), reason };
-        let context = join(material.home, &spec.context).ok_or_else(|| fault(format!("context {:?} leads out of the repository", clean_line(&spec.context))))?;
+        let context = join(material.home, &spec.context)
+            .ok_or_else(|| fault(format!("context {:?} leads out of the repository", clean_line(&spec.context))))?;
         if !material.files.iter().any(|file| below(&file.path, &context).is_some()) {
             return Err(fault(format!("context {:?}: the commit has no file there", clean_line(&spec.context))));
         }

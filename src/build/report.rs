@@ -117,7 +117,8 @@ mod tests {
 
     #[test]
     fn what_could_be_shared() {
-        let bases = [("web", vec!["r:5000/node:18", "nginx"]), ("api", vec!["r:5000/node:20"]), ("job", vec!["r:5000/node:20", "nginx:latest"])];
+        let bases =
+            [("web", vec!["r:5000/node:18", "nginx"]), ("api", vec!["r:5000/node:20"]), ("job", vec!["r:5000/node:20", "nginx:latest"])];
         assert_eq!(differing(&bases), ["r:5000/node is used as 18 (web) and 20 (api, job): with one of them, hosts would keep it once"]);
     }
 }

@@ -71,7 +71,8 @@ impl Builds for BuildRecords {
 
     fn record(&self, image: BuiltImage) -> BoxFuture<'_, Result<(), RecordsError>> {
         let recorded = self.ledger.run(move |store| Box::pin(async move { insert(store, &image).await }));
-        async move { recorded.await.map_err(|error| RecordsError(format!("the image is pushed, but could not be recorded: {error}"))) }.boxed()
+        async move { recorded.await.map_err(|error| RecordsError(format!("the image is pushed, but could not be recorded: {error}"))) }
+            .boxed()
     }
 }
 
@@ -89,8 +90,8 @@ async fn find(store: &mut Store, question: &'static str, values: Vec<String>) ->
 
 async fn insert(store: &mut Store, image: &BuiltImage) -> Result<(), LedgerError> {
     let file = store.file().to_owned();
-    let layers = serde_json::to_string(&image.layers)
-        .map_err(|error| LedgerError::Other { file: file.clone(), reason: error.to_string() })?;
+    let layers =
+        serde_json::to_string(&image.layers).map_err(|error| LedgerError::Other { file: file.clone(), reason: error.to_string() })?;
     let connection = store.begin_write().await?;
     let insert = sqlx::query(INSERT)
         .bind(image.repository.to_string())

@@ -209,7 +209,10 @@ hosts = ["app-01"]
         self.file("web/.dockerignore", "private\nDockerfile\n");
         self.file("web/private", "not for the engine");
         self.file("web/index.html", "hello one\n");
-        self.file("docs/Dockerfile", "ARG REGISTRY\nFROM ${REGISTRY}/base:latest\nCOPY out/page.txt /srv/page.txt\nRUN grep -q PAGE /srv/page.txt\n");
+        self.file(
+            "docs/Dockerfile",
+            "ARG REGISTRY\nFROM ${REGISTRY}/base:latest\nCOPY out/page.txt /srv/page.txt\nRUN grep -q PAGE /srv/page.txt\n",
+        );
         self.file("docs/page.txt", "a page\n");
         self.file("README.md", "no part of any image\n");
         self.file(".gitattributes", "*.html filter=evil diff=evil\n");
@@ -306,7 +309,8 @@ fn first_build(stage: &Stage) {
         assert!(image["built"] == true && image["size"].as_u64() > Some(100_000), "{image}");
     }
     let reference = images[0]["reference"].as_str().unwrap();
-    let labels: Value = serde_json::from_str(&stage.lab.docker("app-01", &["inspect", reference, "--format", "{{json .Config.Labels}}"])).unwrap();
+    let labels: Value =
+        serde_json::from_str(&stage.lab.docker("app-01", &["inspect", reference, "--format", "{{json .Config.Labels}}"])).unwrap();
     let label = |name: &str| labels[format!("org.opencontainers.image.{name}")].as_str().unwrap().to_owned();
     assert_eq!((label("version"), label("revision"), label("source")), (version, sha, stage.shop().display().to_string()));
     assert!(label("created").starts_with("20"), "{labels}");
@@ -397,7 +401,8 @@ fn over_ssh(stage: &Stage) {
 fn a_new_base(stage: &Stage) {
     let base = format!("{}/base:latest", stage.registry.address);
     let docker = stage.home.join("docker-login");
-    let config = format!(r#"{{"auths":{{"{}":{{"auth":"{}"}}}}}}"#, stage.registry.address, BASE64_STANDARD.encode(format!("ops:{SECRET}")));
+    let config =
+        format!(r#"{{"auths":{{"{}":{{"auth":"{}"}}}}}}"#, stage.registry.address, BASE64_STANDARD.encode(format!("ops:{SECRET}")));
     fs::create_dir(&docker).unwrap();
     fs::write(docker.join("config.json"), config).unwrap();
     stage.lab.docker("app-01", &["run", "--name", "patched", &base, "touch", "/patched"]);

@@ -160,7 +160,10 @@ fn screen_and_engine_do_not_know_each_other() {
 #[test]
 fn builds_know_no_screen_no_verb_and_no_record() {
     assert_eq!(
-        offences(|path| is_in(path, &["src/build/"]), &["crate::ui", "crate::runtime", "crate::cli", "crate::ledger", "ratatui", "crossterm"]),
+        offences(
+            |path| is_in(path, &["src/build/"]),
+            &["crate::ui", "crate::runtime", "crate::cli", "crate::ledger", "ratatui", "crossterm"]
+        ),
         NONE
     );
 }

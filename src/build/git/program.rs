@@ -109,14 +109,14 @@ impl Git {
     /// # Errors
     /// As there.
     pub async fn tell<S: AsRef<OsStr>>(&self, words: &[S], input: &[u8]) -> Result<Vec<u8>, GitError> {
-        run(self.command(words, Trust::Nobody), words, input, QUICK).await
+        run(self.command(words, Trust::Nobody), words, input, QUICK).await.map(|said| said.out)
     }
 
-    /// Asks for something that crosses the network, with the person's own configuration.
+    /// Asks for something that crosses the network, with the person's own configuration; gives git's warnings.
     ///
     /// # Errors
     /// As [`Git::ask`].
-    pub async fn fetch<S: AsRef<OsStr>>(&self, words: &[S]) -> Result<Vec<u8>, GitError> {
+    pub async fn fetch<S: AsRef<OsStr>>(&self, words: &[S]) -> Result<String, GitError> {
         let mut command = self.command(words, Trust::Person);
         let own = SSH.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value)));
         let own: Vec<(&&str, OsString)> = own.collect();
@@ -125,14 +125,14 @@ impl Git {
             command.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
         }
         command.envs(own);
-        run(command, words, &[], FETCH).await
+        run(command, words, &[], FETCH).await.map(|said| String::from_utf8_lossy(&said.warnings).into_owned())
     }
 
     /// A setting of the person's own.
     pub async fn person(&self, key: &str) -> Option<String> {
         let words = ["config", "--global", "--includes", "--get", key];
-        let output = run(self.command(&words, Trust::Person), &words, &[], QUICK).await.ok()?;
-        Some(String::from_utf8(output).ok()?.trim().to_owned()).filter(|value| !value.is_empty())
+        let said = run(self.command(&words, Trust::Person), &words, &[], QUICK).await.ok()?;
+        Some(String::from_utf8(said.out).ok()?.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
     fn command<S: AsRef<OsStr>>(&self, words: &[S], trust: Trust) -> Command {
@@ -165,7 +165,13 @@ impl Git {
     }
 }
 
-async fn run<S: AsRef<OsStr>>(mut command: Command, words: &[S], input: &[u8], limit: Duration) -> Result<Vec<u8>, GitError> {
+/// What git says of a success.
+struct Said {
+    out: Vec<u8>,
+    warnings: Vec<u8>,
+}
+
+async fn run<S: AsRef<OsStr>>(mut command: Command, words: &[S], input: &[u8], limit: Duration) -> Result<Said, GitError> {
     let what = words.first().map(|word| word.as_ref().to_string_lossy().into_owned()).unwrap_or_default();
     let failed = |reason: String| GitError::Failed { what: what.clone(), reason };
     let mut child = command.spawn().map_err(|error| match error.kind() {
@@ -189,7 +195,7 @@ async fn run<S: AsRef<OsStr>>(mut command: Command, words: &[S], input: &[u8], l
         Err(_) => return Err(failed(format!("no end within {} s", limit.as_secs()))),
     };
     match output.status.success() {
-        true => Ok(output.stdout),
+        true => Ok(Said { out: output.stdout, warnings: output.stderr }),
         false => Err(failed(reason(&output.stderr, &output.status.to_string()))),
     }
 }
@@ -216,7 +222,10 @@ mod tests {
     fn what_git_says() {
         for (stderr, expected) in [
             ("warning: x\nfatal: bad object\n", "fatal: bad object"),
-            ("ops@git: Permission denied (publickey).\nfatal: Could not read from remote repository.\n\nPlease make sure\n", "ops@git: Permission denied (publickey). · fatal: Could not read from remote repository."),
+            (
+                "ops@git: Permission denied (publickey).\nfatal: Could not read from remote repository.\n\nPlease make sure\n",
+                "ops@git: Permission denied (publickey). · fatal: Could not read from remote repository.",
+            ),
             ("odd\x1b[31m", "odd␛[31m"),
             ("", "exit status: 1"),
         ] {
@@ -230,8 +239,13 @@ mod tests {
         let command = git.command(&["status"], Trust::Nobody);
         let std = command.as_std();
         let words: Vec<String> = std.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
-        assert!(words.windows(2).any(|pair| pair == ["-c", "core.fsmonitor=false"]) && words.windows(2).any(|pair| pair == ["--git-dir", "/cache"]));
-        let env = |name: &str| std.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value).map(|value| value.to_string_lossy().into_owned());
+        assert!(
+            words.windows(2).any(|pair| pair == ["-c", "core.fsmonitor=false"])
+                && words.windows(2).any(|pair| pair == ["--git-dir", "/cache"])
+        );
+        let env = |name: &str| {
+            std.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value).map(|value| value.to_string_lossy().into_owned())
+        };
         assert_eq!(env("GIT_TERMINAL_PROMPT").as_deref(), Some("0"));
         assert_eq!(env("GIT_CONFIG_GLOBAL").as_deref(), Some("/dev/null"));
         assert_eq!(env("GIT_INDEX_FILE").as_deref(), Some("/index"));

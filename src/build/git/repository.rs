@@ -113,9 +113,13 @@ impl Repository {
         let refs = [format!("+HEAD:{HEAD}"), "+refs/heads/*:refs/heads/*".to_owned(), "+refs/tags/*:refs/tags/*".to_owned()];
         let words: Vec<&str> = words.into_iter().chain([url.as_str()]).chain(refs.iter().map(String::as_str)).collect();
         match self.git.fetch(&words).await {
+            // It leaves out what a shallow source cannot give, and calls that a success.
+            Ok(warnings) if warnings.contains("shallow") => Err(GitError::Shallow { source_name: name }),
             Ok(_) => Ok(()),
             Err(GitError::Failed { reason, .. }) if reason.contains("shallow") => Err(GitError::Shallow { source_name: name }),
-            Err(GitError::Failed { reason, .. }) if reason.contains("find remote ref HEAD") => Err(GitError::NoCommit { source_name: name }),
+            Err(GitError::Failed { reason, .. }) if reason.contains("find remote ref HEAD") => {
+                Err(GitError::NoCommit { source_name: name })
+            }
             Err(GitError::Failed { reason, .. }) => Err(GitError::Fetch { remedy: remedy(&reason), source_name: name, reason }),
             Err(other) => Err(other),
         }

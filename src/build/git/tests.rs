@@ -104,7 +104,9 @@ async fn commits_trees_and_files() {
     let repository = stage.fetched().await;
     let snapshot = newest(&repository).await;
     assert_eq!((snapshot.commit.sha.as_str(), snapshot.count, snapshot.commit.author.as_str()), (second.as_str(), 2, "Ada"));
-    for (rev, sha) in [("v1", &first), ("main", &second), ("HEAD~1", &first), ("@", &second), (&first[..8], &first), ("origin/other", &first)] {
+    for (rev, sha) in
+        [("v1", &first), ("main", &second), ("HEAD~1", &first), ("@", &second), (&first[..8], &first), ("origin/other", &first)]
+    {
         assert_eq!(&repository.resolve(Some(rev)).await.unwrap().sha, sha, "{rev}");
     }
     for rev in ["nowhere", "--output=/tmp/x", "HEAD:a.txt", ""] {
@@ -261,7 +263,9 @@ async fn nothing_planted_runs() {
         stage.git(&["config", key, &trap(name)]);
     }
     stage.git(&["config", "log.showSignature", "true"]);
-    for hook in ["pre-commit", "post-checkout", "post-index-change", "reference-transaction", "post-merge", "pre-auto-gc", "fsmonitor-watchman"] {
+    for hook in
+        ["pre-commit", "post-checkout", "post-index-change", "reference-transaction", "post-merge", "pre-auto-gc", "fsmonitor-watchman"]
+    {
         fs::copy(trap(&format!("hook-{hook}")), stage.root().join(".git/hooks").join(hook)).unwrap();
     }
     stage.file("a.txt", "two");

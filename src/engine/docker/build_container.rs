@@ -57,7 +57,8 @@ impl Client {
             #[serde(rename = "Id")]
             id: String,
         }
-        let (program, arguments) = errand.command.split_first().map_or((&[][..], &[][..]), |(first, rest)| (std::slice::from_ref(first), rest));
+        let (program, arguments) =
+            errand.command.split_first().map_or((&[][..], &[][..]), |(first, rest)| (std::slice::from_ref(first), rest));
         let body = json!({
             "Image": errand.image,
             "Entrypoint": program,

@@ -166,7 +166,9 @@ impl BuildReader {
                 self.tail.clear();
                 events.push(BuildEvent::Step { place: Some(place), text, cached: false });
             } else if line == " ---> Using cache" {
-                if let Some(BuildEvent::Step { cached, .. }) = events.iter_mut().rev().find(|event| matches!(event, BuildEvent::Step { .. })) {
+                if let Some(BuildEvent::Step { cached, .. }) =
+                    events.iter_mut().rev().find(|event| matches!(event, BuildEvent::Step { .. }))
+                {
                     *cached = true;
                 }
             } else if !is_chatter(&line) {
@@ -267,7 +269,10 @@ fn step_of(line: &str) -> Option<((u32, u32), &str)> {
 /// What the classic builder says of itself.
 fn is_chatter(line: &str) -> bool {
     let line = line.trim_start();
-    line.is_empty() || ["---> ", "Removing intermediate container ", "Successfully built ", "Successfully tagged "].iter().any(|begin| line.starts_with(begin))
+    line.is_empty()
+        || ["---> ", "Removing intermediate container ", "Successfully built ", "Successfully tagged "]
+            .iter()
+            .any(|begin| line.starts_with(begin))
 }
 
 /// What BuildKit does for itself.
@@ -359,14 +364,27 @@ mod tests {
             Trace { vertexes: vec![Vertex { cached: true, ..begun(&from) }], ..Trace::default() },
             Trace { vertexes: vec![begun(&from), begun(&run)], ..Trace::default() },
             Trace {
-                statuses: vec![Status { id: "extracting sha256:abcdef0123456789".into(), vertex: "1".into(), current: 1, total: 2, completed: false }],
+                statuses: vec![Status {
+                    id: "extracting sha256:abcdef0123456789".into(),
+                    vertex: "1".into(),
+                    current: 1,
+                    total: 2,
+                    completed: false,
+                }],
                 logs: vec![
                     Log { vertex: "2".into(), stream: 1, bytes: b"one\ntw".to_vec() },
                     Log { vertex: "2".into(), stream: 2, bytes: b"o\nthree".to_vec() },
                 ],
                 ..Trace::default()
             },
-            Trace { vertexes: vec![Vertex { error: "executor failed running [/bin/sh -c make]: exit code: 3".into(), completed: true, ..begun(&run) }], ..Trace::default() },
+            Trace {
+                vertexes: vec![Vertex {
+                    error: "executor failed running [/bin/sh -c make]: exit code: 3".into(),
+                    completed: true,
+                    ..begun(&run)
+                }],
+                ..Trace::default()
+            },
         ];
         let failing = r#"{"errorDetail":{"message":"failed to solve: executor failed running [/bin/sh -c make]: exit code: 3"},"error":"executor failed"}"#;
         let lines: Vec<String> = reports.iter().map(traced).chain([failing.to_owned()]).collect();

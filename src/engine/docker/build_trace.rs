@@ -239,7 +239,14 @@ pub(super) mod tests {
     fn a_report_reads_back() {
         let trace = Trace {
             vertexes: vec![
-                Vertex { digest: "sha256:1".into(), name: "[1/2] FROM base".into(), cached: true, started: true, completed: true, error: String::new() },
+                Vertex {
+                    digest: "sha256:1".into(),
+                    name: "[1/2] FROM base".into(),
+                    cached: true,
+                    started: true,
+                    completed: true,
+                    error: String::new(),
+                },
                 Vertex { digest: "sha256:2".into(), name: "[2/2] RUN x".into(), error: "exit code: 3".into(), ..Vertex::default() },
             ],
             statuses: vec![Status { id: "sha256:a".into(), vertex: "sha256:1".into(), current: 1 << 40, total: u64::MAX, completed: true }],

@@ -250,7 +250,9 @@ impl Client {
                 }
                 Err(EngineError::Status { status: 404, .. }) => Ok(None),
                 // Registries that will not say whether there is something answer so, too.
-                Err(EngineError::Status { message, .. }) if message.contains("manifest unknown") || message.contains("name unknown") => Ok(None),
+                Err(EngineError::Status { message, .. }) if message.contains("manifest unknown") || message.contains("name unknown") => {
+                    Ok(None)
+                }
                 Err(error) => Err(error),
             }
         };
@@ -357,10 +359,16 @@ mod tests {
         let digest = format!("sha256:{}", "ab".repeat(32));
         let layer = |phase: &str, bytes| TransferEvent::Layer { id: "a1".into(), phase: phase.into(), bytes };
         for (line, expected) in [
-            (r#"{"status":"The push refers to repository [r/x]"}"#.to_owned(), TransferEvent::Said("The push refers to repository [r/x]".into())),
+            (
+                r#"{"status":"The push refers to repository [r/x]"}"#.to_owned(),
+                TransferEvent::Said("The push refers to repository [r/x]".into()),
+            ),
             (r#"{"status":"Preparing","progressDetail":{},"id":"a1"}"#.to_owned(), layer("Preparing", None)),
             (r#"{"status":"Pushing","progressDetail":{"current":512},"id":"a1"}"#.to_owned(), layer("Pushing", Some((512, None)))),
-            (r#"{"status":"Downloading","progressDetail":{"current":5,"total":9},"id":"a1"}"#.to_owned(), layer("Downloading", Some((5, Some(9))))),
+            (
+                r#"{"status":"Downloading","progressDetail":{"current":5,"total":9},"id":"a1"}"#.to_owned(),
+                layer("Downloading", Some((5, Some(9)))),
+            ),
             (format!(r#"{{"status":"1: digest: {digest} size: 1148"}}"#), TransferEvent::Digest(digest.as_str().into())),
             (format!(r#"{{"status":"Digest: {digest}"}}"#), TransferEvent::Digest(digest.as_str().into())),
         ] {
@@ -373,12 +381,19 @@ mod tests {
 
     #[test]
     fn credentials_go_into_headers_and_nowhere_else() {
-        let auth = RegistryAuth { server: "r:5000".into(), username: "u".into(), password: "p\u{ff}~secret".into(), ..RegistryAuth::default() };
+        let auth =
+            RegistryAuth { server: "r:5000".into(), username: "u".into(), password: "p\u{ff}~secret".into(), ..RegistryAuth::default() };
         assert_eq!(RegistryAuth::default().header(), "e30=");
         let decoded = BASE64_URL_SAFE.decode(auth.header()).unwrap();
-        assert_eq!(String::from_utf8(decoded).unwrap(), "{\"password\":\"p\u{ff}~secret\",\"serveraddress\":\"r:5000\",\"username\":\"u\"}");
+        assert_eq!(
+            String::from_utf8(decoded).unwrap(),
+            "{\"password\":\"p\u{ff}~secret\",\"serveraddress\":\"r:5000\",\"username\":\"u\"}"
+        );
         let token = RegistryAuth { identity_token: "t".into(), ..auth.clone() };
-        assert_eq!(String::from_utf8(BASE64_URL_SAFE.decode(token.header()).unwrap()).unwrap(), r#"{"identitytoken":"t","serveraddress":"r:5000"}"#);
+        assert_eq!(
+            String::from_utf8(BASE64_URL_SAFE.decode(token.header()).unwrap()).unwrap(),
+            r#"{"identitytoken":"t","serveraddress":"r:5000"}"#
+        );
         let all = RegistryAuths(BTreeMap::from([("r:5000".to_owned(), auth.clone()), ("x".to_owned(), RegistryAuth::default())]));
         assert!(!format!("{auth:?} {all:?}").contains("secret"));
         assert!(!String::from_utf8(BASE64_URL_SAFE.decode(all.header()).unwrap()).unwrap().contains("\"x\""));
@@ -386,11 +401,9 @@ mod tests {
 
     #[test]
     fn names_and_tags() {
-        for (reference, expected) in [
-            ("busybox", ("busybox", "latest")),
-            ("r:5000/a/b", ("r:5000/a/b", "latest")),
-            ("r:5000/a/b:1.0", ("r:5000/a/b", "1.0")),
-        ] {
+        for (reference, expected) in
+            [("busybox", ("busybox", "latest")), ("r:5000/a/b", ("r:5000/a/b", "latest")), ("r:5000/a/b:1.0", ("r:5000/a/b", "1.0"))]
+        {
             assert_eq!(split_tag(reference), expected);
         }
     }
