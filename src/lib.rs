@@ -31,3 +31,4 @@ pub mod stats;
 pub mod stock;
 pub mod text;
 pub mod ui;
+pub mod written;

@@ -388,6 +388,12 @@ pub enum Verb {
         #[command(flatten)]
         output: Output,
     },
+    /// The templates of apps: their mistakes, and what they say
+    App {
+        /// What to do with one.
+        #[command(subcommand)]
+        verb: AppVerb,
+    },
     /// The themes, and where each comes from
     Themes(Output),
     /// The keys of the loaded keymap
@@ -406,6 +412,43 @@ pub enum Verb {
     },
     /// Print the manual page, for man -l
     Man,
+}
+
+/// What to do with a template.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AppVerb {
+    /// All mistakes of a template, each with its place; then what is probably not meant
+    #[command(
+        after_help = "Examples:\n  quarterdeck app check\n  quarterdeck app check shop\n  quarterdeck app check src/shop/quarterdeck.toml --format json\n\nHosts, balancers, policies and the sources of secrets are looked up in the configuration.\nExit codes: 0 no mistakes, 2 mistakes"
+    )]
+    Check {
+        /// An app of the configuration, a file or its directory; without it, ./quarterdeck.toml
+        #[arg(value_name = "APP|FILE")]
+        subject: Option<String>,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// What runs in each environment, each setting with the line that says it
+    #[command(after_help = "Examples:\n  quarterdeck app show\n  quarterdeck app show shop production")]
+    Show {
+        /// An app of the configuration, a file or its directory; without it, ./quarterdeck.toml
+        #[arg(value_name = "APP|FILE")]
+        subject: Option<String>,
+        /// Only this environment
+        #[arg(value_name = "ENV")]
+        environment: Option<String>,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Make a template from a Compose file, and say line by line what could not be carried over
+    #[command(after_help = "Example:\n  quarterdeck app import compose.yaml > quarterdeck.toml")]
+    Import {
+        /// The Compose file
+        #[arg(value_name = "COMPOSE.YAML")]
+        file: PathBuf,
+    },
 }
 
 /// What to do with simulated hosts.
@@ -583,6 +626,10 @@ mod tests {
             "top name:web",
             "doctor",
             "doctor identity",
+            "app check",
+            "app check shop --format json",
+            "app show shop production",
+            "app import compose.yaml",
             "themes",
             "keys",
             "sim serve calm --dir /tmp/x --speed 60 --hosts 3",
@@ -605,6 +652,8 @@ mod tests {
             ("versions --by hosts", "host"),
             ("inspect", "SELECTOR"),
             ("top", "SELECTOR"),
+            ("app", "check"),
+            ("app import", "COMPOSE.YAML"),
             ("stats --by hosts", "host"),
             ("logs", "SELECTOR"),
             ("exec", "SELECTOR"),

@@ -125,8 +125,11 @@ impl Named {
                 (app.template.clone().ok_or_else(missing)?, Some(AppName::new(word)))
             }
             None if !is_path => {
-                let near = nearest(word, apps.keys().map(AppName::as_str)).map_or_else(String::new, |near| format!(" (did you mean {near:?}?)"));
-                return Err(Failure::usage(format!("there is no [apps.{word}] in the configuration{near}: name one of it, or the path of a {FILE}")));
+                let near =
+                    nearest(word, apps.keys().map(AppName::as_str)).map_or_else(String::new, |near| format!(" (did you mean {near:?}?)"));
+                return Err(Failure::usage(format!(
+                    "there is no [apps.{word}] in the configuration{near}: name one of it, or the path of a {FILE}"
+                )));
             }
             _ => (Source::Path(PathBuf::from(word)), None),
         };
@@ -168,7 +171,9 @@ impl Named {
         let template = Template::parse(Path::new(&path), &text).map_err(Failure::usage)?;
         if let Some(app) = self.app.as_ref().filter(|app| **app != template.spec.app) {
             let other = &template.spec.app;
-            return Err(Failure::usage(format!("{path}: is of the app {other}, and the configuration takes it for {app}: mend app.name, or [apps.{app}]")));
+            return Err(Failure::usage(format!(
+                "{path}: is of the app {other}, and the configuration takes it for {app}: mend app.name, or [apps.{app}]"
+            )));
         }
         let version = match &template.version {
             VersionSource::Literal(version) => version.to_string(),
@@ -411,7 +416,8 @@ impl Said {
         let done: u64 = moving.layers.values().map(|(current, _)| current).sum();
         let whole: Option<u64> = moving.layers.values().map(|(current, total)| total.map(|total| total.max(*current))).sum();
         let of = whole.map_or_else(String::new, |whole| format!(" of {}", text::bytes(whole)));
-        moving.shown = write!(std::io::stderr(), "\r\x1b[2K  {}, {}{of}", text::counted(moving.layers.len(), "layer"), text::bytes(done)).is_ok();
+        moving.shown =
+            write!(std::io::stderr(), "\r\x1b[2K  {}, {}{of}", text::counted(moving.layers.len(), "layer"), text::bytes(done)).is_ok();
     }
 
     /// The line that is written over goes.

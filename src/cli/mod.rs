@@ -2,9 +2,10 @@
 //! cannot disagree.
 
 mod acts;
+mod app;
 pub mod args;
 mod audit;
-// mod build;
+mod build;
 mod bundle;
 mod check;
 mod completions;
@@ -85,6 +86,7 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Unpause { acting } => acts::run(global, Act::Unpause, &acting),
         Verb::Rm { acting, force, volumes } => acts::run(global, Act::Remove { force, volumes }, &acting),
         Verb::Rename { acting, to } => acts::run(global, Act::Rename { to }, &acting),
+        Verb::App { verb } => app::run(global, &verb),
         Verb::Check { filter, output } => check::run(global, &filter, output),
         Verb::Bundle { out, selector } => bundle::run(global, out, &selector),
         Verb::Stats { selector, by, once, output } => stats::run(global, &stats::Request { selector: &selector, by, once, output }),
@@ -96,8 +98,7 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Exec { selector, no_tty, no_stdin, command } => exec::run(global, exec::Request { selector, no_tty, no_stdin, command }),
         Verb::Cp { paths } => cp::run(global, &paths),
         Verb::Build { app, rev, no_push, output } => {
-            let _ = (app, rev, no_push, output);
-            Ok(Exit::DONE)
+            build::run(global, &build::Request { app: &app, rev: rev.as_deref(), push: !no_push, output })
         }
         Verb::Audit { since, verify, heads, output } => audit::run(global, &audit::Request { since, verify, heads, output }),
         Verb::Init { shared } => init::run(global, shared.as_deref()),

@@ -13,9 +13,8 @@ use sha2::{Digest, Sha256};
 use super::{
     endpoint::{Endpoint, TlsFiles},
     hosts::{HostConfig, bare, name_of, readable, tls_port},
-    origin::Origin,
-    section::Reader,
 };
+use crate::written::{Origin, Reader};
 
 /// The Docker CLI's own configuration, as far as it says where engines are.
 #[derive(Clone)]

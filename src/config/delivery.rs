@@ -6,14 +6,11 @@ use std::{fmt, ops::RangeInclusive, os::unix::fs::PermissionsExt as _, path::Pat
 
 use indexmap::IndexMap;
 
-use super::{
-    endpoint::masked,
-    hosts::{environment_ok, name_ok},
-    origin::Origin,
-    section::{Reader, Said, Section, choice},
-    tree::{Entry, Value},
+use super::endpoint::masked;
+use crate::{
+    fleet::{AppName, EnvironmentId, HostId},
+    written::{Entry, Origin, Reader, Said, Section, Value, choice, environment_ok, plain_ok},
 };
-use crate::fleet::{AppName, EnvironmentId, HostId};
 
 /// Everything of the configuration that only delivery uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -322,8 +319,7 @@ fn policies(reader: &mut Reader<'_>, top: &mut Section) -> IndexMap<EnvironmentI
 }
 
 fn plain_name(reader: &mut Reader<'_>, table: &str, name: &str, origin: &Origin) {
-    let lower = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    if !lower || !name_ok(name) {
+    if !plain_ok(name) {
         reader.fault(origin, format!("{table}: {name:?} is no app: lower-case letters, digits and -"));
     }
 }

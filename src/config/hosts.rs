@@ -5,11 +5,11 @@ use std::{net::IpAddr, path::Path};
 use super::{
     context::DockerCli,
     endpoint::{Address, Endpoint, SshEngine, TlsFiles, masked},
-    origin::Origin,
-    section::{Reader, Said, Section, choice},
-    tree::{Entry, Value},
 };
-use crate::fleet::{EnvironmentId, HostId};
+use crate::{
+    fleet::{EnvironmentId, HostId},
+    written::{Entry, Origin, Reader, Said, Section, Value, choice, environment_ok, host_ok},
+};
 
 /// One host of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ fn host(reader: &mut Reader<'_>, docker: &DockerCli, name: &str, origin: Origin,
         reader.fault(&key, format!("[hosts.{whole}]: a name with dots must be quoted: [hosts.\"{whole}\"]"));
         return None;
     }
-    if !name_ok(name) {
+    if !host_ok(name) {
         reader.fault(&origin, format!("{title}: a host's name is letters, digits and . _ -, beginning with a letter or digit"));
     }
     let url = section.text(reader, "url");
@@ -166,14 +166,6 @@ pub(super) fn environment(reader: &mut Reader<'_>, title: &str, said: Said<Strin
     None
 }
 
-pub(super) fn environment_ok(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-}
-
-pub(super) fn name_ok(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-}
-
 /// `[hosts.web1.example.com]` reads as tables in tables: finds the whole name.
 fn dotted(section: &mut Section, name: &str) -> Option<(Origin, String)> {
     let known = ["url", "address", "environment", "tags", "tls", "ssh"];
@@ -203,7 +195,7 @@ pub(super) fn flag(reader: &mut Reader<'_>, docker: &DockerCli, text: &str) -> O
         Some(at) => (Some(&text[..at]), &text[at + 1..]),
         None => (None, text),
     };
-    if let Some(name) = name.filter(|name| !name_ok(name)) {
+    if let Some(name) = name.filter(|name| !host_ok(name)) {
         reader.fault(&origin, format!("{name:?}: a host's name is letters, digits and . _ -, beginning with a letter or digit"));
         return None;
     }

@@ -3,12 +3,7 @@
 use globset::Glob;
 use regex::Regex;
 
-use super::{
-    hosts::environment_ok,
-    origin::Origin,
-    section::{Reader, Section},
-    tree::{Node, Value},
-};
+use crate::written::{Node, Origin, Reader, Section, Value, environment_ok};
 
 /// One rule; all of its match fields must hold. First rule wins.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,17 +2,8 @@
 
 use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
 
-use super::{
-    Config,
-    context::DockerCli,
-    delivery,
-    endpoint::DEFAULT_SOCKET,
-    fault::{ConfigError, Fault, suggestion},
-    hosts, identity,
-    origin::Origin,
-    section::{Reader, Section},
-    tree::{self, Entry, Node, Table, Value},
-};
+use super::{Config, context::DockerCli, delivery, endpoint::DEFAULT_SOCKET, hosts, identity, merge::merge};
+use crate::written::{Entry, Fault, Faults, Node, Origin, Reader, Section, Table, Value, parse, suggestion};
 
 /// What the command line says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,7 +91,7 @@ impl Layers {
     }
 
     /// Reads and merges everything; all faults at once.
-    pub fn load(&self) -> Result<Config, ConfigError> {
+    pub fn load(&self) -> Result<Config, Faults> {
         let mut faults = Vec::new();
         let mut files = Vec::new();
         let mut merged = Table::new();
@@ -112,16 +103,16 @@ impl Layers {
             let path = Arc::new(std::path::absolute(path).unwrap_or_else(|_| path.clone()));
             if let Some(table) = read_file(&path, must_exist, &mut faults) {
                 files.push(path.as_ref().clone());
-                tree::merge(&mut merged, table);
+                merge(&mut merged, table);
             }
         }
-        tree::merge(&mut merged, self.variables(&mut faults));
-        tree::merge(&mut merged, self.flag_layer());
+        merge(&mut merged, self.variables(&mut faults));
+        merge(&mut merged, self.flag_layer());
         let mut reader = Reader { home: self.home.as_deref(), faults };
         let config = self.decode(&mut reader, merged, files);
         match (reader.faults.is_empty(), config) {
             (true, Some(config)) => Ok(config),
-            (_, _) => Err(ConfigError::new(reader.faults)),
+            (_, _) => Err(Faults::new(reader.faults)),
         }
     }
 
@@ -230,7 +221,7 @@ fn read_file(path: &Arc<PathBuf>, must_exist: bool, faults: &mut Vec<Fault>) -> 
         }
     };
     match String::from_utf8(bytes) {
-        Ok(text) => tree::parse(path, &text, faults),
+        Ok(text) => parse(path, &text, faults),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
             faults.push(Fault::new(&origin, format!("is not UTF-8 text (byte {at})")));

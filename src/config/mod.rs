@@ -6,25 +6,22 @@
 mod context;
 mod delivery;
 mod endpoint;
-mod fault;
 mod hosts;
 mod identity;
 mod layers;
-mod origin;
-mod section;
+mod merge;
 #[cfg(test)]
 mod tests;
-mod tree;
 
 use std::path::PathBuf;
 
 pub use delivery::{AppConfig, BalancerConfig, Delivery, LedgerConfig, PolicyConfig, SecretSource, Source};
 pub use endpoint::{Address, DEFAULT_SOCKET, Endpoint, EndpointError, SshEngine, TlsFiles};
-pub use fault::{ConfigError, Fault};
 pub use hosts::HostConfig;
 pub use identity::IdentityRule;
 pub use layers::{Flags, Layers};
-pub use origin::Origin;
+
+pub use crate::written::{Fault, Faults as ConfigError, Origin};
 
 use crate::rights::Rights;
 

@@ -4,5 +4,7 @@
 //! one, which is what runs. [`Policy`] is how it gets there: always today's.
 
 pub mod spec;
+pub mod template;
 
 pub use spec::{Policy, Rendered, Revision, Spec};
+pub use template::Template;

@@ -23,7 +23,8 @@ pub fn harmless_json(json: String) -> String {
     out
 }
 
-fn acts(c: char) -> bool {
+/// Whether a terminal acts on a character or does not show it.
+pub fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

@@ -14,7 +14,7 @@ mod words;
 
 pub use age::{age, clock, since};
 pub use clean::{clean, clean_bytes, clean_line, clean_within};
-pub use json::harmless_json;
+pub use json::{acts, harmless_json};
 pub use nearest::nearest;
 pub use time_spec::{TimeSpec, TimeSpecError};
 pub use units::{bytes, count, counted};

@@ -1,7 +1,4 @@
-//! A layer as a tree of values that remember where they were said, and the merge of two layers.
-//!
-//! Owns the merge rule (tables merge by key, everything else replaces) and its exceptions, which only ever tighten:
-//! `read-only = true` and `[policy.*]`. It knows no key's meaning beyond these.
+//! A TOML file as a tree of values that remember where they were said. It knows no key's meaning.
 
 use std::{ops::Range, path::PathBuf, sync::Arc};
 
@@ -12,29 +9,28 @@ use super::{fault::Fault, origin::Origin};
 
 /// A value and where it was said.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub origin: Origin,
     pub value: Value,
 }
 
 /// A table: key → where the key stands, and its value.
-pub(super) type Table = IndexMap<String, Entry>;
+pub(crate) type Table = IndexMap<String, Entry>;
 
 /// One `key = value`.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub key: Origin,
     pub node: Node,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Text(String),
     Flag(bool),
     Integer(i64),
+    Float(f64),
     /// No key takes one, so only the kind matters.
-    Float,
-    /// As for floats.
     Date,
     List(Vec<Node>),
     Table(Table),
@@ -47,7 +43,7 @@ impl Value {
             Self::Text(_) => "a text",
             Self::Flag(_) => "true or false",
             Self::Integer(_) => "a whole number",
-            Self::Float => "a number",
+            Self::Float(_) => "a number",
             Self::Date => "a date",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
@@ -56,8 +52,8 @@ impl Value {
 }
 
 /// Reads a file's text. Syntax errors are all collected; a text with one yields no tree.
-pub(super) fn parse(path: &Arc<PathBuf>, text: &str, faults: &mut Vec<Fault>) -> Option<Table> {
-    let source = Source { path, text };
+pub(crate) fn parse(path: &Arc<PathBuf>, text: &str, faults: &mut Vec<Fault>) -> Option<Table> {
+    let source = Source { path, text, lines: text.match_indices('\n').map(|(at, _)| at + 1).collect() };
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
         return Some(source.table(table.into_inner(), faults));
@@ -74,13 +70,15 @@ pub(super) fn parse(path: &Arc<PathBuf>, text: &str, faults: &mut Vec<Fault>) ->
 struct Source<'a> {
     path: &'a Arc<PathBuf>,
     text: &'a str,
+    /// Where the second line and all after it begin.
+    lines: Vec<usize>,
 }
 
 impl Source<'_> {
     fn origin(&self, span: &Range<usize>) -> Origin {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+        let above = self.lines.partition_point(|start| *start <= span.start);
+        let start = above.checked_sub(1).map_or(0, |last| self.lines[last]);
+        let (line, column) = (above + 1, self.text.get(start..span.start).map_or(0, |before| before.chars().count()) + 1);
         Origin::File { path: self.path.clone(), line, column }
     }
 
@@ -105,7 +103,13 @@ impl Source<'_> {
                     Value::Integer(0)
                 }
             },
-            DeValue::Float(_) => Value::Float,
+            DeValue::Float(number) => match number.as_str().parse() {
+                Ok(number) => Value::Float(number),
+                Err(_) => {
+                    faults.push(Fault::new(&origin, format!("{} is no number", number.as_str())));
+                    Value::Float(0.0)
+                }
+            },
             DeValue::Datetime(_) => Value::Date,
             DeValue::Array(items) => Value::List(
                 items
@@ -119,45 +123,5 @@ impl Source<'_> {
             DeValue::Table(table) => Value::Table(self.table(table, faults)),
         };
         Node { origin, value }
-    }
-}
-
-/// Lays `upper` over `lower`.
-pub(super) fn merge(lower: &mut Table, upper: Table) {
-    merge_at(lower, upper, &mut Vec::new());
-}
-
-fn merge_at(lower: &mut Table, upper: Table, path: &mut Vec<String>) {
-    for (key, entry) in upper {
-        path.push(key.clone());
-        match lower.get_mut(&key) {
-            None => {
-                lower.insert(key, entry);
-            }
-            Some(below) => match (&mut below.node.value, entry.node.value) {
-                (Value::Table(below), Value::Table(above)) => merge_at(below, above, path),
-                (value, above) => {
-                    if !holds_against(path, value, &above) {
-                        *value = above;
-                        below.node.origin = entry.node.origin;
-                        below.key = entry.key;
-                    }
-                }
-            },
-        }
-        path.pop();
-    }
-}
-
-/// Whether what a lower layer says stays, because the upper one would only loosen it.
-fn holds_against(path: &[String], below: &Value, above: &Value) -> bool {
-    let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    match (path.as_slice(), below, above) {
-        (["read-only"], Value::Flag(true), Value::Flag(false)) => true,
-        (["policy", _, "approve"], Value::Integer(below), Value::Integer(above)) => below >= above,
-        (["policy", _, "verify"], Value::Flag(true), Value::Flag(false)) => true,
-        (["policy", _, "override"], Value::Flag(false), Value::Flag(true)) => true,
-        (["policy", _, "after"], Value::Text(_), Value::Text(_)) => true,
-        _ => false,
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// What reading needs besides the tables.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     /// For `~`.
     pub home: Option<&'a Path>,
     pub faults: Vec<Fault>,
@@ -54,13 +54,13 @@ impl Reader<'_> {
 
 /// A value and where it was said.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Said<T> {
+pub(crate) struct Said<T> {
     pub value: T,
     pub origin: Origin,
 }
 
 /// A table being read; call [`Section::finish`] at the end.
-pub(super) struct Section {
+pub(crate) struct Section {
     /// `hosts.app-03`, empty at the top.
     pub name: String,
     table: Table,
@@ -90,6 +90,11 @@ impl Section {
     pub fn take(&mut self, key: &'static str) -> Option<Entry> {
         self.asked.push(key);
         self.table.shift_remove(key)
+    }
+
+    /// Whether a key stands in the file and nobody asked for it yet.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
     }
 
     /// Keys that nobody asked for yet, to look at before [`Section::finish`] reports them.
@@ -214,7 +219,7 @@ impl Section {
 }
 
 /// One of a few words; anything else is a fault with the nearest.
-pub(super) fn choice<T: Copy>(reader: &mut Reader<'_>, name: &str, said: &Said<String>, known: &[(&str, T)]) -> Option<T> {
+pub(crate) fn choice<T: Copy>(reader: &mut Reader<'_>, name: &str, said: &Said<String>, known: &[(&str, T)]) -> Option<T> {
     if let Some((_, value)) = known.iter().find(|(word, _)| *word == said.value) {
         return Some(*value);
     }

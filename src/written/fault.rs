@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: all of it at once, each fault with its place.
+//! What is wrong with what a person wrote: all of it at once, each fault with its place.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(origin: &Origin, message: impl AsRef<str>) -> Self {
+    pub(crate) fn new(origin: &Origin, message: impl AsRef<str>) -> Self {
         Self { origin: origin.clone(), message: clean_line(message.as_ref()) }
     }
 }
@@ -28,16 +28,16 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Everything that is wrong with the configuration, one line each, in the order of files and lines.
+/// Everything that is wrong, one line each, in the order of files and lines.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{}", lines(.faults))]
-pub struct ConfigError {
+pub struct Faults {
     /// At least one.
     pub faults: Vec<Fault>,
 }
 
-impl ConfigError {
-    pub(super) fn new(mut faults: Vec<Fault>) -> Self {
+impl Faults {
+    pub(crate) fn new(mut faults: Vec<Fault>) -> Self {
         faults.sort_by_cached_key(|fault| match &fault.origin {
             Origin::File { path, line, column } => (Some(path.clone()), *line, *column),
             Origin::Default
@@ -56,7 +56,7 @@ fn lines(faults: &[Fault]) -> String {
 }
 
 /// `: did you mean "theme"?`, or the known names when none is near.
-pub(super) fn suggestion(name: &str, known: &[&str]) -> String {
+pub(crate) fn suggestion(name: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {
         Some(near) => format!(": did you mean {near:?}?"),
         None => format!(": expected {}", one_of(known)),
@@ -64,7 +64,7 @@ pub(super) fn suggestion(name: &str, known: &[&str]) -> String {
 }
 
 /// `a, b or c`.
-pub(super) fn one_of(names: &[&str]) -> String {
+pub(crate) fn one_of(names: &[&str]) -> String {
     match names {
         [] => "nothing".to_owned(),
         [only] => (*only).to_owned(),

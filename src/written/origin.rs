@@ -1,4 +1,4 @@
-//! Where a value of the configuration was said, so that every error and `doctor` can point at it.
+//! Where a value was said, so that every error and `doctor` can point at it.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -38,7 +38,7 @@ pub enum Origin {
 
 impl Origin {
     /// The file a value stands in: relative paths start at its directory.
-    pub(super) fn file(&self) -> Option<&PathBuf> {
+    pub(crate) fn file(&self) -> Option<&PathBuf> {
         match self {
             Self::File { path, .. } | Self::Whole(path) => Some(path),
             Self::Default | Self::Variable(_) | Self::Flag(_) | Self::Context { .. } | Self::LocalSocket { .. } => None,

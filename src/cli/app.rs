@@ -1,0 +1,296 @@
+//! `app`: the templates of apps: their mistakes, what they say by environment, and one made from a Compose file.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    args::{AppVerb, Format, Global, Output},
+    exit::{Exit, Failure},
+    json, out,
+};
+use crate::{
+    config::{Config, Layers, Source},
+    delivery::{
+        Rendered,
+        template::{self, Checked, Explained, FILE, Surroundings, Template, explain},
+    },
+    fleet::{
+        AppName, EnvironmentId,
+        mask::{MASK, is_secret},
+    },
+    text::{clean, clean_line, counted, nearest},
+    written::{Fault, Origin},
+};
+
+/// Does what is asked of a template.
+pub fn run(global: &Global, verb: &AppVerb) -> Result<Exit, Failure> {
+    match verb {
+        AppVerb::Check { subject, output } => check(global, subject.as_deref(), *output),
+        AppVerb::Show { subject, environment, output } => show(global, subject.as_deref(), environment.as_deref(), *output),
+        AppVerb::Import { file } => import(file),
+    }
+}
+
+/// A template that was found.
+struct Found {
+    /// As mistakes name it.
+    file: PathBuf,
+    text: String,
+    /// `None`: there is no configuration to judge it by.
+    around: Option<Surroundings>,
+}
+
+impl Found {
+    fn checked(&self) -> Checked {
+        Template::check(&self.file, &self.text, self.around.as_ref())
+    }
+}
+
+/// The template of an app of the configuration, of a file or directory, or of the directory we are in.
+fn find(global: &Global, subject: Option<&str>) -> Result<Found, Failure> {
+    let config = Layers::from_process(global.flags()).load().map_err(Failure::usage)?;
+    let (file, app) = locate(&config, subject)?;
+    let text = read(&file)?;
+    let around = match app {
+        Some(app) => Some(Surroundings::of_app(&config, &app)),
+        // Without a file of its own nobody said which hosts there are.
+        None => (!config.files.is_empty()).then(|| Surroundings::from(&config)),
+    };
+    Ok(Found { file, text, around })
+}
+
+fn locate(config: &Config, subject: Option<&str>) -> Result<(PathBuf, Option<AppName>), Failure> {
+    let Some(subject) = subject else { return Ok((PathBuf::from(FILE), None)) };
+    if let Some((name, app)) = config.delivery.apps.get_key_value(subject) {
+        let Some(source) = &app.template else {
+            return Err(Failure::usage(format!("[apps.{name}] has no template in the configuration: template = \"/path/{FILE}\"")));
+        };
+        return Ok((registered(name, source)?, Some(name.clone())));
+    }
+    let path = Path::new(subject);
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Ok((path.join(FILE), None)),
+        Ok(_) => Ok((path.to_owned(), None)),
+        // What reads as a file is one: reading it says why it cannot be.
+        Err(_) if subject.contains(['/', '.']) => Ok((path.to_owned(), None)),
+        Err(_) => {
+            let known: Vec<&str> = config.delivery.apps.keys().map(AppName::as_str).collect();
+            let hint = match (nearest(subject, known.iter().copied()), known.is_empty()) {
+                (Some(near), _) => format!("did you mean {near:?}?"),
+                (None, false) => format!("expected {}, or a file", known.join(", ")),
+                (None, true) => "the configuration has no [apps.*]".to_owned(),
+            };
+            Err(Failure::usage(format!("{subject:?} is no app and no file: {hint}")))
+        }
+    }
+}
+
+/// The file of a registered template. One in a git repository must be checked out first.
+fn registered(app: &AppName, source: &Source) -> Result<PathBuf, Failure> {
+    match source {
+        Source::Path(path) if path.is_dir() => Ok(path.join(FILE)),
+        Source::Path(path) => Ok(path.clone()),
+        Source::Git { url, branch } => {
+            let branch = branch.as_ref().map_or(String::new(), |branch| format!(" -b {branch}"));
+            let remedy = format!("git clone{branch} {url} {app} && quarterdeck app check {app}/{FILE}");
+            Err(Failure::usage(format!("the template of {app} is in git, and a checkout is looked at: {remedy}")))
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    let name = clean_line(&file.display().to_string());
+    let bytes = fs::read(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound if file == Path::new(FILE) => Failure::usage(format!(
+            "there is no {FILE} here: name an app or a file, or make one: quarterdeck app import compose.yaml > {FILE}"
+        )),
+        io::ErrorKind::NotFound => Failure::usage(format!("{name}: there is no such file")),
+        _ => Failure::usage(format!("{name}: cannot read it: {error}")),
+    })?;
+    String::from_utf8(bytes)
+        .map_err(|error| Failure::usage(format!("{name}: is not UTF-8 text (byte {})", error.utf8_error().valid_up_to())))
+}
+
+fn check(global: &Global, subject: Option<&str>, output: Output) -> Result<Exit, Failure> {
+    let found = find(global, subject)?;
+    let checked = found.checked();
+    out::print(&match output.format {
+        Format::Json => json::line(&Report::of(&found.file, &checked))?,
+        Format::Table => page(&found.file, &checked),
+    })?;
+    if found.around.is_none() {
+        out::complain("no configuration: hosts, balancers, policies and the sources of secrets were not looked up");
+    }
+    Ok(if checked.template.is_some() { Exit::DONE } else { Exit::USAGE })
+}
+
+/// All mistakes, then all warnings, then how many.
+fn page(file: &Path, checked: &Checked) -> String {
+    let mut page = String::new();
+    for fault in &checked.faults {
+        page.push_str(&format!("{fault}\n"));
+    }
+    for warning in &checked.warnings {
+        page.push_str(&format!("{}: warning: {}\n", clean_line(&warning.origin.to_string()), warning.message));
+    }
+    let mistakes = match checked.faults.len() {
+        0 => "no mistakes".to_owned(),
+        count => counted(count, "mistake"),
+    };
+    let warnings = match checked.warnings.len() {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "warning")),
+    };
+    page.push_str(&format!("{}: {mistakes}{warnings}\n", clean(&file.display().to_string())));
+    page
+}
+
+#[derive(Serialize)]
+struct Report {
+    file: String,
+    mistakes: Vec<Place>,
+    warnings: Vec<Place>,
+}
+
+/// A mistake as a program reads it.
+#[derive(Serialize)]
+struct Place {
+    /// `None`: it is about the file as a whole.
+    line: Option<usize>,
+    column: Option<usize>,
+    message: String,
+}
+
+impl Report {
+    fn of(file: &Path, checked: &Checked) -> Self {
+        let places = |faults: &[Fault]| faults.iter().map(Place::of).collect();
+        Self { file: file.display().to_string(), mistakes: places(&checked.faults), warnings: places(&checked.warnings) }
+    }
+}
+
+impl Place {
+    fn of(fault: &Fault) -> Self {
+        let (line, column) = match fault.origin {
+            Origin::File { line, column, .. } => (Some(line), Some(column)),
+            Origin::Default
+            | Origin::Whole(_)
+            | Origin::Variable(_)
+            | Origin::Flag(_)
+            | Origin::Context { .. }
+            | Origin::LocalSocket { .. } => (None, None),
+        };
+        Self { line, column, message: fault.message.clone() }
+    }
+}
+
+fn show(global: &Global, subject: Option<&str>, environment: Option<&str>, output: Output) -> Result<Exit, Failure> {
+    let found = find(global, subject)?;
+    let checked = found.checked();
+    let Some(template) = checked.template else {
+        let lines: Vec<String> = checked.faults.iter().map(ToString::to_string).collect();
+        return Err(Failure::usage(format!("the template has mistakes:\n{}", lines.join("\n"))));
+    };
+    let environments = chosen(&template, environment)?;
+    let explained: Vec<Explained> =
+        environments.iter().filter_map(|environment| explain(&template, environment, found.around.as_ref())).collect();
+    out::print(&match output.format {
+        Format::Json => {
+            let rows: Vec<_> = explained.iter().map(|explained| document(&template, explained)).collect();
+            json::array(&rows)?
+        }
+        Format::Table => explained.iter().map(|explained| sheet(&template, explained)).collect::<Vec<_>>().join("\n"),
+    })?;
+    Ok(Exit::DONE)
+}
+
+fn chosen(template: &Template, name: Option<&str>) -> Result<Vec<EnvironmentId>, Failure> {
+    let Some(name) = name else { return Ok(template.environments.keys().cloned().collect()) };
+    if let Some((found, _)) = template.environments.get_key_value(name) {
+        return Ok(vec![found.clone()]);
+    }
+    let known: Vec<&str> = template.environments.keys().map(EnvironmentId::as_str).collect();
+    let hint = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("expected {}", known.join(", ")),
+    };
+    Err(Failure::usage(format!("{} has no environment {name:?}: {hint}", template.spec.app)))
+}
+
+/// The widest setting beside which the origins are lined up.
+const LINED_UP: usize = 72;
+
+/// One environment as a sheet to read: TOML, each line with where it was said.
+fn sheet(template: &Template, explained: &Explained) -> String {
+    let mut sheet = format!("# {} in {}, configuration {}\n", template.spec.app, explained.environment, explained.config);
+    for section in &explained.sections {
+        sheet.push_str(&format!("[{}]\n", section.title));
+        let longest = section.rows.iter().map(|row| row.key.chars().count()).max().unwrap_or(0);
+        let lines: Vec<(String, String)> = section
+            .rows
+            .iter()
+            .map(|row| {
+                let secret = row.variable.as_deref().is_some_and(is_secret);
+                let value = if secret { format!("{MASK:?}") } else { row.value.clone() };
+                (format!("{:longest$} = {value}", row.key), row.source.to_string())
+            })
+            .collect();
+        let widths = lines.iter().map(|(line, _)| line.chars().count()).filter(|width| *width <= LINED_UP);
+        let width = widths.max().unwrap_or(0);
+        for (line, source) in lines {
+            sheet.push_str(&format!("{line:width$}  # {}\n", clean_line(&source)));
+        }
+    }
+    sheet
+}
+
+fn document(template: &Template, explained: &Explained) -> serde_json::Value {
+    let sections = explained.sections.iter().flat_map(|section| {
+        section.rows.iter().map(|row| {
+            let path = format!("{}.{}", section.title, row.key);
+            (path, serde_json::Value::from(row.source.to_string()))
+        })
+    });
+    json!({
+        "app": template.spec.app,
+        "environment": explained.environment,
+        "config": explained.config,
+        "rendered": template.render(&explained.environment).map(masked),
+        "policy": template.environments.get(&explained.environment).map(|environment| &environment.policy),
+        "origins": sections.collect::<serde_json::Map<_, _>>(),
+    })
+}
+
+/// Without the values of what looks like a secret and yet stands in the template.
+fn masked(mut rendered: Rendered) -> Rendered {
+    let services = rendered.services.values_mut().map(|running| &mut running.spec.vars);
+    let jobs = rendered.jobs.values_mut().map(|job| &mut job.vars);
+    for vars in services.chain(jobs) {
+        for (_, value) in vars.iter_mut().filter(|(name, _)| is_secret(name)) {
+            *value = MASK.into();
+        }
+    }
+    rendered
+}
+
+fn import(file: &Path) -> Result<Exit, Failure> {
+    let text = read(file)?;
+    let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let folder = whole.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let imported = template::import(file, &text, &folder.unwrap_or_default()).map_err(Failure::usage)?;
+    out::print(&imported.template)?;
+    for loss in &imported.losses {
+        out::complain(&format!("{}: {}", clean_line(&loss.origin.short()), loss.message));
+    }
+    if !imported.losses.is_empty() {
+        out::complain(&format!("{} to look at; then: quarterdeck app check", counted(imported.losses.len(), "thing")));
+    }
+    Ok(Exit::DONE)
+}
+
+#[cfg(test)]
+mod tests;

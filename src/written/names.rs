@@ -1,0 +1,16 @@
+//! What may be a name. Pure.
+
+/// `[a-z0-9][a-z0-9-]*`: an app, a service, an image, a job, a volume.
+pub(crate) fn plain_ok(name: &str) -> bool {
+    !name.starts_with('-') && !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// `[a-z0-9]+`: without a dash, because dashes part the names of what is started in an environment.
+pub(crate) fn environment_ok(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+}
+
+/// Letters, digits and `. _ -`, beginning with a letter or digit: a host, a balancer.
+pub(crate) fn host_ok(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
