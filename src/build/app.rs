@@ -199,20 +199,19 @@ async fn make(
     if let Some(order) = &recipe.spec.prepare {
         prepare(bench, &recipe.name, order, &root, time, say).await?;
     }
-    let mut left_over = None;
     if let Some(stage) = &recipe.spec.test_target {
         let order = order(material, bench, recipe, None, Some(stage));
-        left_over = run(bench, recipe, &order, &root, time, &format!("the stage {stage}"), say).await?;
-    }
-    let reference = format!("{}:{version}", recipe.repository);
-    let order = order(material, bench, recipe, Some(&reference), None);
-    let id = run(bench, recipe, &order, &root, time, "the build", say).await?;
-    if let Some(image) = left_over.filter(|image| Some(image) != id.as_ref()) {
-        // The classic builder's image of a stage has no name; if it is a part of the other one, it stays.
-        if let Err(error) = bench.client.remove_image(image.as_str()).await {
+        let image = run(bench, recipe, &order, &root, time, &format!("the stage {stage}"), say).await?;
+        // It has no name and nobody will ask for it; the steps before it stay in the builder's cache.
+        if let Some(image) = image
+            && let Err(error) = bench.client.remove_image(image.as_str()).await
+        {
             tracing::debug!(%error, "the image of a stage stays");
         }
     }
+    let reference = format!("{}:{version}", recipe.repository);
+    let order = order(material, bench, recipe, Some(&reference), None);
+    run(bench, recipe, &order, &root, time, "the build", say).await?;
     if let Err(fault) = test(bench, recipe, &reference, say).await {
         if let Err(error) = bench.client.remove_image(&reference).await {
             say(Progress::Note(format!("{reference} is left on {}: {error}", bench.host).into()));

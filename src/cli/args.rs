@@ -262,7 +262,7 @@ pub enum Verb {
     },
     /// Build an app's images from a commit, test them and push them
     #[command(
-        after_help = "Examples:\n  quarterdeck build shop\n  quarterdeck build shop --rev v1.0.1\n  quarterdeck build ./quarterdeck.toml --no-push\n\nThe commit is checked out beside the work tree and built on the engine of [build] host; commands of the\nrepository run in containers there, never here. Without --rev a work tree is built with its changes,\nand the version says so. What did not change since an earlier build is not built again.\nWhat steps print is shown with -v, and the last of it when one fails."
+        after_help = "Examples:\n  quarterdeck build shop\n  quarterdeck build shop --rev v1.0.1\n  quarterdeck build ./quarterdeck.toml --no-push\n\nThe commit is checked out beside the work tree and built on the engine of [build] host; commands of the\nrepository run in containers there, never here. Without --rev a work tree is built with its changes,\nand the version says so. What did not change since an earlier build is not built again.\nWhat steps print is shown with --logs, and the last of it when one fails."
     )]
     Build {
         /// An app of the configuration, or the path of a quarterdeck.toml
@@ -274,6 +274,9 @@ pub enum Verb {
         /// Build and test only
         #[arg(long)]
         no_push: bool,
+        /// Show what steps and tests print, too
+        #[arg(long)]
+        logs: bool,
         /// How to print.
         #[command(flatten)]
         output: Output,

@@ -51,6 +51,8 @@ pub struct Request<'a> {
     pub app: &'a str,
     pub rev: Option<&'a str>,
     pub push: bool,
+    /// Whether what steps print is shown.
+    pub logs: bool,
     pub output: Output,
 }
 
@@ -62,7 +64,7 @@ pub fn run(global: &Global, request: &Request<'_>) -> Result<Exit, Failure> {
         return Err(Failure::usage("build: simulated hosts build nothing: leave --sim out"));
     }
     let layers = Layers::from_process(global.flags());
-    let mut said = Said::new(request.output.format, global.verbose > 0);
+    let mut said = Said::new(request.output.format, request.logs);
     wait(async {
         let template = Named::find(&sources, request.app)?;
         let commit = template.fetch(request.rev, &sources).await?;

@@ -97,8 +97,8 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Networks(Listing { filter, output }) => stock::networks(global, &filter, output),
         Verb::Exec { selector, no_tty, no_stdin, command } => exec::run(global, exec::Request { selector, no_tty, no_stdin, command }),
         Verb::Cp { paths } => cp::run(global, &paths),
-        Verb::Build { app, rev, no_push, output } => {
-            build::run(global, &build::Request { app: &app, rev: rev.as_deref(), push: !no_push, output })
+        Verb::Build { app, rev, no_push, logs, output } => {
+            build::run(global, &build::Request { app: &app, rev: rev.as_deref(), push: !no_push, logs, output })
         }
         Verb::Audit { since, verify, heads, output } => audit::run(global, &audit::Request { since, verify, heads, output }),
         Verb::Init { shared } => init::run(global, shared.as_deref()),

@@ -47,7 +47,8 @@ pub struct BuildOrder {
     pub builder: Builder,
     /// The Dockerfile's name in the context.
     pub dockerfile: String,
-    /// What the image is called; `None`: nothing, and BuildKit makes none then: the steps are what is wanted.
+    /// What the image is called; `None`: by its id alone. An order for no image at all (`outputs` of type `cacheonly`) is refused from
+    /// Docker 25 on.
     pub tag: Option<String>,
     /// The stage to build; `None`: the last.
     pub target: Option<String>,
@@ -156,9 +157,6 @@ impl BuildOrder {
         pairs.extend(self.target.clone().map(|target| ("target", target)));
         if self.builder == Builder::Buildkit {
             pairs.push(("version", "2".to_owned()));
-            if self.tag.is_none() {
-                pairs.push(("outputs", r#"[{"Type":"cacheonly"}]"#.to_owned()));
-            }
         }
         let query: Vec<String> =
             pairs.iter().map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))).collect();
@@ -180,7 +178,7 @@ mod tests {
             args: BTreeMap::from([("MODE".into(), "a b&c".into())]),
             labels: BTreeMap::new(),
         };
-        let expected = "/build?dockerfile=docker%2FDockerfile&buildargs=%7B%22MODE%22%3A%22a%20b%26c%22%7D&labels=%7B%7D&rm=1&forcerm=1&target=test&version=2&outputs=%5B%7B%22Type%22%3A%22cacheonly%22%7D%5D";
+        let expected = "/build?dockerfile=docker%2FDockerfile&buildargs=%7B%22MODE%22%3A%22a%20b%26c%22%7D&labels=%7B%7D&rm=1&forcerm=1&target=test&version=2";
         assert_eq!(order.path(), expected);
         let whole = BuildOrder { builder: Builder::Classic, tag: Some("r:5000/a/b:1".to_owned()), target: None, ..order };
         assert!(whole.path().ends_with("&forcerm=1&t=r%3A5000%2Fa%2Fb%3A1"), "{}", whole.path());

@@ -277,7 +277,7 @@ fn is_chatter(line: &str) -> bool {
 
 /// What BuildKit does for itself.
 fn is_internal(name: &str) -> bool {
-    name.starts_with("[internal]") || name.starts_with("copy /context")
+    ["[internal]", "copy /context", "exporting "].iter().any(|begin| name.starts_with(begin))
 }
 
 /// `[web 2/3] RUN make` → 2 of 3.
