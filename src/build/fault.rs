@@ -119,15 +119,13 @@ pub enum BuildFault {
         reason: String,
     },
     /// What was pushed and what came back are not the same.
-    #[error(
-        "image {reference}: the registry told the digest {told}, and the engine knows it as {known}: somebody else pushed that tag; build again"
-    )]
+    #[error("image {reference}: the push told the digest {told}, and the tag has {known}: somebody else pushed that tag; build again")]
     Digest {
         /// What.
         reference: String,
         /// By the push.
         told: String,
-        /// By the engine.
+        /// By the registry, or the engine.
         known: String,
     },
     /// The engine failed.

@@ -16,7 +16,22 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use quarterdeck::{
+    build::{
+        Bench, BuildFault, Built, Logins, Material, Progress,
+        git::{Place, Repository},
+    },
+    config::Endpoint,
+    delivery::template::Template,
+    engine::{
+        docker::{Builder, Client, Meter},
+        transport::Transports,
+    },
+    ledger::{Access, Ledger, StateDir},
+    rights::Rights,
+};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     lab::Lab,
@@ -291,6 +306,7 @@ fn from_a_commit_to_a_digest() {
     changes(&stage);
     failing_stages(&stage);
     over_ssh(&stage);
+    the_classic_builder(&stage);
     a_new_base(&stage);
     interrupted(&stage);
     assert_eq!(lookout.found(), Vec::<String>::new(), "the password stood on a command line or in an environment");
@@ -398,7 +414,77 @@ fn over_ssh(stage: &Stage) {
     assert!(known[0]["built"] == false && known[0]["digest"] == images[0]["digest"], "{known:?}");
 }
 
+/// An engine without BuildKit builds the same, step by step; and says where it failed.
+fn the_classic_builder(stage: &Stage) {
+    let (steps, built) = classic(stage, "hello classic\n");
+    let built = built.unwrap();
+    assert!(
+        steps.iter().any(|step| step.starts_with("RUN tr a-z A-Z")) && steps.iter().any(|step| step == "output: made for release"),
+        "{steps:?}"
+    );
+    assert!(built.images.iter().all(|image| image.built && image.digest.is_some()), "{built:?}");
+    assert_eq!(built.images[0].digest, stage.registry.digest("shop/web", &built.version));
+    let page = stage.lab.docker("app-01", &["run", "--rm", &built.images[0].reference, "cat", "/srv/index.html"]);
+    assert_eq!(page, "HELLO CLASSIC\n");
+    let (_, failed) = classic(stage, "goodbye classic\n");
+    let fault = failed.unwrap_err();
+    assert!(fault.to_string().contains("image web: the stage test: RUN test ! -e") && fault.to_string().contains("code: 1"), "{fault}");
+    stage.assert_tidy("app-01");
+}
+
+/// What steps said, and what came of them.
+fn classic(stage: &Stage, page: &str) -> (Vec<String>, Result<Built, BuildFault>) {
+    stage.file("web/index.html", page);
+    stage.commit("Step by step");
+    let mut steps = Vec::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let built = runtime.block_on(async {
+        let state = stage.home.join("classic");
+        let repository = Repository::new(Place::around(&stage.shop()).unwrap(), &state);
+        repository.fetch().await.unwrap();
+        let snapshot = repository.snapshot(repository.resolve(None).await.unwrap()).await.unwrap();
+        let files = repository.files(&snapshot.tree).await.unwrap();
+        let text = repository.read(&files, "quarterdeck.toml").await.unwrap().unwrap();
+        let template = Template::parse(Path::new("quarterdeck.toml"), &String::from_utf8(text).unwrap()).unwrap();
+        let endpoint = Endpoint::Unix { path: stage.lab.host("app-01")["unix"].as_str().unwrap().into() };
+        let link = Transports::from_environment(&Rights::Act).for_endpoint(&endpoint).connect(&endpoint).await.unwrap();
+        let client = Client::new(link, Arc::new(Meter::new()), Rights::Act);
+        client.handshake().await.unwrap();
+        let docker = stage.home.join(".docker-classic");
+        fs::create_dir_all(&docker).unwrap();
+        let login = BASE64_STANDARD.encode(format!("ops:{SECRET}"));
+        fs::write(docker.join("config.json"), format!(r#"{{"auths":{{"{}":{{"auth":"{login}"}}}}}}"#, stage.registry.address)).unwrap();
+        let (logins, stop) = (Logins::of(Some(docker.clone())), CancellationToken::new());
+        let builds = Ledger::lazy(StateDir::at(&state), Access::Record).builds();
+        let bench = Bench {
+            client: &client,
+            host: "app-01",
+            builder: Builder::Classic,
+            platform: &client.platform().await.unwrap(),
+            logins: &logins,
+            central: None,
+            builds: &builds,
+            stop: &stop,
+        };
+        let material =
+            Material { repository: &repository, snapshot: &snapshot, files: &files, home: "", spec: &template.spec, version: "1.0.1" };
+        let mut say = |progress| match progress {
+            Progress::Step { text, .. } => steps.push(text.to_string()),
+            Progress::Output(line) => steps.push(format!("output: {line}")),
+            _ => {}
+        };
+        let built = quarterdeck::build::build(&material, &bench, true, &mut say).await;
+        fs::remove_dir_all(docker).unwrap();
+        built
+    });
+    (steps, built)
+}
+
 fn a_new_base(stage: &Stage) {
+    stage.file("web/index.html", "hello once more\n");
+    stage.commit("On an old base");
+    stage.built(&[]);
+
     let base = format!("{}/base:latest", stage.registry.address);
     let docker = stage.home.join("docker-login");
     let config =

@@ -259,9 +259,13 @@ fn plain(line: &str) -> String {
     plain
 }
 
-/// `Step 2/7 : RUN make`
+/// `Step 2/7 : RUN make`; Podman's `[1/2] STEP 2/7: RUN make`, of the stages of the target.
 fn step_of(line: &str) -> Option<((u32, u32), &str)> {
-    let (count, instruction) = line.strip_prefix("Step ")?.split_once(" : ")?;
+    let podman = || {
+        let line = if line.starts_with('[') { line.split_once("] ")?.1 } else { line };
+        line.strip_prefix("STEP ")?.split_once(": ")
+    };
+    let (count, instruction) = line.strip_prefix("Step ").and_then(|rest| rest.split_once(" : ")).or_else(podman)?;
     let (number, of) = count.split_once('/')?;
     Some(((number.parse().ok()?, of.parse().ok()?), instruction))
 }
@@ -401,6 +405,22 @@ mod tests {
         assert_eq!(failure.step.as_deref(), Some("[web 2/2] RUN make"));
         assert_eq!(failure.tail.iter().map(|line| &**line).collect::<Vec<_>>(), ["one", "two", "three"]);
         assert_eq!(failure.reason, "failed to solve: executor failed running [/bin/sh -c make]: exit code: 3");
+    }
+
+    #[test]
+    fn podman() {
+        let id = "2ae2a34c9b7314dff5498910da2e198ba5554472fc236cd7c53b50743cf45fa2";
+        let lines = [
+            stream("[1/2] STEP 2/4: RUN make\n"),
+            stream("made\n"),
+            stream("--> 1959b261873\n"),
+            stream("STEP 1/1: FROM base\n"),
+            stream(&format!("{id}\n")),
+            format!(r#"{{"aux":{{"ID":"sha256:{id}"}}}}"#),
+        ];
+        let image = BuildEvent::Image(format!("sha256:{id}").into());
+        let expected = [step(2, 4, "RUN make", false), BuildEvent::Output("made".into()), step(1, 1, "FROM base", false), image];
+        assert_eq!(read(&lines), (expected.to_vec(), None));
     }
 
     #[test]

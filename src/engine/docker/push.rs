@@ -248,7 +248,8 @@ impl Client {
                     let answer: Answer = parse(&answer, &what)?;
                     Ok(Some(clean(&answer.descriptor.digest).into_owned()))
                 }
-                Err(EngineError::Status { status: 404, .. }) => Ok(None),
+                // Podman has no such question, and answers with these words alone.
+                Err(EngineError::Status { status: 404, message }) if message != "Not Found" => Ok(None),
                 // Registries that will not say whether there is something answer so, too.
                 Err(EngineError::Status { message, .. }) if message.contains("manifest unknown") || message.contains("name unknown") => {
                     Ok(None)
