@@ -10,6 +10,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
 
+use super::git::absolute_path;
 use crate::{
     engine::docker::{RegistryAuth, RegistryAuths},
     text::clean_line,
@@ -175,7 +176,7 @@ async fn ask(helper: &str, server: &str) -> Result<Option<RegistryAuth>, LoginEr
         return Err(failed("has a name that is no program's"));
     }
     let mut command = Command::new(format!("docker-credential-{helper}"));
-    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    command.arg("get").env("PATH", absolute_path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| failed(&format!("cannot be run ({error})")))?;
     let stdin = child.stdin.take();
     let whole = async {

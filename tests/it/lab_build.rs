@@ -307,6 +307,7 @@ fn from_a_commit_to_a_digest() {
     failing_stages(&stage);
     over_ssh(&stage);
     the_classic_builder(&stage);
+    central_dockerfiles(&stage);
     a_new_base(&stage);
     interrupted(&stage);
     assert_eq!(lookout.found(), Vec::<String>::new(), "the password stood on a command line or in an environment");
@@ -480,6 +481,23 @@ fn classic(stage: &Stage, page: &str) -> (Vec<String>, Result<Built, BuildFault>
     (steps, built)
 }
 
+fn central_dockerfiles(stage: &Stage) {
+    let config = fs::read_to_string(&stage.config).unwrap();
+    let own = fs::read_to_string(stage.shop().join("docs/Dockerfile")).unwrap();
+    stage.git(&["rm", "--quiet", "docs/Dockerfile"]);
+    stage.file("web/index.html", "hello centre\n");
+    stage.commit("Its Dockerfile is elsewhere");
+    let ended = stage.build(&[]);
+    let words = "image docs: there is no Dockerfile: looked for docs/Dockerfile, docker/Dockerfile";
+    assert!(ended.code == Some(1) && ended.err.contains(words), "{ended:?}");
+    stage.program.file("central/shop/docs/Dockerfile", &own.replace("RUN", "RUN test ! -e /Dockerfile &&"));
+    fs::write(&stage.config, format!("dockerfiles = \"{}\"\n{config}", stage.home.join("central").display())).unwrap();
+    let (_, images) = stage.built(&[]);
+    assert!(images[1]["name"] == "docs" && images[1]["built"] == true, "{images:?}");
+    fs::write(&stage.config, config).unwrap();
+    stage.git(&["revert", "--no-edit", "HEAD"]);
+}
+
 fn a_new_base(stage: &Stage) {
     stage.file("web/index.html", "hello once more\n");
     stage.commit("On an old base");
@@ -555,4 +573,42 @@ fn refusals(stage: &Stage) {
     let ended = stage.build(&[]);
     let remedy = format!("docker login {}", stage.registry.address);
     assert!(ended.code == Some(1) && ended.err.contains("cannot be pushed from app-01") && ended.err.contains(&remedy), "{ended:?}");
+}
+
+#[test]
+fn what_is_wrong_before_any_engine_is_asked() {
+    let program = Program::new();
+    let config = program.file("config.toml", "[hosts.gone]\nurl = \"unix:///nowhere/docker.sock\"\n[apps.bare]\n");
+    let template = program.file("shop/quarterdeck.toml", "[app]\nname = \"shop\"\n");
+    let build = |subject: &str| program.run(&["-c", &config, "build", subject]);
+    let git = |words: &[&str]| {
+        let identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"];
+        let dir = Path::new(&template).parent().unwrap();
+        let output =
+            Command::new("git").args(identity).args(words).current_dir(dir).env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
+        assert!(output.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let commit = || {
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "-m", "x"]);
+    };
+    let says = |ended: Ended, code: i32, words: &str| assert!(ended.code == Some(code) && ended.err.contains(words), "{words}: {ended:?}");
+    says(build(&template), 2, "is in no git repository");
+    says(build("/nowhere/quarterdeck.toml"), 2, "No such file");
+    says(build("bare"), 2, "apps.bare: template is missing");
+    says(build("bear"), 2, "did you mean \"bare\"?");
+    git(&["init", "--quiet"]);
+    says(build(&template), 1, "has no commit yet");
+    commit();
+    says(build(&template), 2, "quarterdeck.toml:1");
+    program.file(
+        "shop/quarterdeck.toml",
+        "[app]\nname = \"shop\"\nregistry = \"r:5000\"\nversion = { file = \"package.json\", key = \"version\" }\n[images.web]\ncontext = \"web\"\n[services.web]\nimage = \"web\"\nports = [\"80\"]\n[environments.testing]\nhosts = [\"gone\"]\n",
+    );
+    says(build(&template), 2, "package.json: there is no such file in the commit");
+    program.file("shop/package.json", "{\"version\":\"1.0+meta\"}");
+    says(build(&template), 2, "does not fit into an image tag");
+    program.file("shop/package.json", "{\"version\":\"1.0\"}");
+    says(build(&template), 3, "host \"gone\"");
+    says(program.run(&["--sim", "build", &template]), 2, "simulated hosts build nothing");
 }

@@ -15,6 +15,7 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 pub use program::Git;
+pub(super) use program::absolute_path;
 pub use repository::{Place, Repository};
 
 /// A commit.

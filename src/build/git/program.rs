@@ -23,8 +23,7 @@ const QUICK: Duration = Duration::from_secs(120);
 const FETCH: Duration = Duration::from_secs(900);
 
 /// Variables of ours that git may see; everything else, `GIT_*` above all, stays here.
-const KEPT: [&str; 18] = [
-    "PATH",
+const KEPT: [&str; 17] = [
     "HOME",
     "USER",
     "LOGNAME",
@@ -137,7 +136,10 @@ impl Git {
 
     fn command<S: AsRef<OsStr>>(&self, words: &[S], trust: Trust) -> Command {
         let mut command = Command::new("git");
-        command.env_clear().envs(KEPT.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value))));
+        command
+            .env_clear()
+            .env("PATH", absolute_path())
+            .envs(KEPT.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value))));
         command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_ATTR_NOSYSTEM", "1").env("GIT_NO_LAZY_FETCH", "1");
         command.env("GIT_NO_REPLACE_OBJECTS", "1").env("GIT_OPTIONAL_LOCKS", "0").env("GCM_INTERACTIVE", "never");
         if trust == Trust::Nobody {
@@ -156,13 +158,19 @@ impl Git {
         // Named, and so not looked for: no other directory's configuration is read, whoever owns it.
         command.arg("--git-dir").arg(&self.dir);
         if let Some((tree, _)) = &self.work {
-            command.arg("--work-tree").arg(tree).current_dir(tree);
-        } else {
-            command.current_dir("/");
+            command.arg("--work-tree").arg(tree);
         }
-        command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.args(words).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }
+}
+
+/// Where programs are looked for, without what depends on the directory one happens to be in: a repository may hold a `git` of its own.
+pub(in crate::build) fn absolute_path() -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).filter(|place| place.is_absolute());
+    // Without a place that it can be put together of there is none.
+    std::env::join_paths(places).unwrap_or_default()
 }
 
 /// What git says of a success.
@@ -250,5 +258,7 @@ mod tests {
         assert_eq!(env("GIT_CONFIG_GLOBAL").as_deref(), Some("/dev/null"));
         assert_eq!(env("GIT_INDEX_FILE").as_deref(), Some("/index"));
         assert_eq!(env("GIT_DIR"), None);
+        let path = env("PATH").unwrap();
+        assert!(std::env::split_paths(&path).all(|place| place.is_absolute()) && std.get_current_dir() == Some(Path::new("/")), "{path}");
     }
 }
