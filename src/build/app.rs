@@ -19,6 +19,7 @@ use super::{
 use crate::{
     engine::docker::{BuildEnd, BuildEvent, BuildOrder, Builder, Errand},
     fleet::ImageId,
+    text::clean_line,
 };
 
 /// A test's whole time.
@@ -74,6 +75,7 @@ pub async fn build(material: &Material<'_>, bench: &Bench<'_>, push: bool, say: 
         return Err(BuildFault::NoImages);
     }
     super::version::check(material.version)?;
+    unfetched(material).await?.into_iter().for_each(|line| say(Progress::Note(line.into())));
     let mut recipes = Vec::with_capacity(material.spec.images.len());
     for name in material.spec.images.keys() {
         recipes.push(Recipe::find(material, bench, name, say).await?);
@@ -105,6 +107,22 @@ pub async fn build(material: &Material<'_>, bench: &Bench<'_>, push: bool, say: 
         });
     }
     Ok(Built { version, revision: material.snapshot.commit.sha.clone(), images })
+}
+
+/// What of a commit is not in its checkout, a line each: it would be missed in an image only when that runs.
+async fn unfetched(material: &Material<'_>) -> Result<Vec<String>, BuildFault> {
+    let mut lines = Vec::new();
+    let submodules: Vec<&str> = material.files.iter().filter(|file| file.mode == "160000").map(|file| file.path.as_str()).collect();
+    if !submodules.is_empty() {
+        lines.push(clean_line(&format!("submodules are not fetched, their directories are empty: {}", submodules.join(", "))));
+    }
+    for file in material.files.iter().filter(|file| file.path == ".gitattributes" || file.path.ends_with("/.gitattributes")) {
+        let bytes = material.repository.read(material.files, &file.path).await?.unwrap_or_default();
+        if String::from_utf8_lossy(&bytes).contains("filter=lfs") {
+            lines.push(clean_line(&format!("{}: files of Git LFS are not fetched, their pointers are built instead", file.path)));
+        }
+    }
+    Ok(lines)
 }
 
 /// The image that a key became, if its registry still has it. A registry that cannot be asked is believed to.
@@ -339,6 +357,11 @@ async fn deliver(
     hints.iter().for_each(|line| say(Progress::Note(format!("{}: {line}", recipe.name).into())));
     let mut digest = None;
     if push {
+        let reference = format!("{}:{version}", recipe.repository);
+        if bench.unless_stopped(bench.is_taken(&reference)).await?? == Some(true) {
+            let reason = format!("somebody else pushed {reference} meanwhile: build again");
+            return Err(BuildFault::Image { image: recipe.name.to_string(), reason });
+        }
         say(Progress::Begin { image: Arc::clone(&recipe.name), what: "push".into() });
         let told = bench.unless_stopped(bench.push(&recipe.repository, version, say)).await??;
         let image = BuiltImage {

@@ -18,7 +18,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use quarterdeck::{
     build::{
-        Bench, BuildFault, Built, Logins, Material, Progress,
+        Bench, BuildFault, Built, Context, Ignore, Logins, Material, Progress,
         git::{Place, Repository},
     },
     config::Endpoint,
@@ -300,6 +300,7 @@ fn from_a_commit_to_a_digest() {
         Err(skipped) => return skipped.say(module_path!(), line!()),
     };
     let stage = Stage::set(lab);
+    the_same_context_as_docker(&stage);
     let lookout = Lookout::post();
     first_build(&stage);
     nothing_twice(&stage);
@@ -313,6 +314,58 @@ fn from_a_commit_to_a_digest() {
     assert_eq!(lookout.found(), Vec::<String>::new(), "the password stood on a command line or in an environment");
     nowhere_written(&stage);
     refusals(&stage);
+}
+
+/// Docker's own client as the oracle of what `.dockerignore` means.
+fn the_same_context_as_docker(stage: &Stage) {
+    let dir = tempfile::tempdir().unwrap();
+    let files = "README.md docs/a.md docs/b/c.md logs/keep.log logs/other.log logs/deep/x.log src/main.c src/secret/key src/a/deep/f src/a/f sub/x.txt
+        sub/y/z.txt #x .env sub/.env .env.local abc bcd web/node_modules/m/index.js node_modules/n a.log";
+    for name in files.split_whitespace() {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, name).unwrap();
+    }
+    fs::write(dir.path().join("Dockerfile"), "FROM base:latest\nCOPY . /ctx\n").unwrap();
+    for patterns in [
+        "*.md\n!README.md\n",
+        "**/*.log\n!logs/keep.log\n",
+        "logs\n!logs/keep.log\n!logs/deep\n",
+        "*\n!src/**\nsrc/secret\n",
+        "\u{feff}/sub/./y/../*.txt\n# comment\n\\#x\n",
+        "**/.env\n.env*\n!sub/.env\n",
+        "a?c\n[b-d]*\n",
+        "src/**/deep\n**/node_modules\n!node_modules\n",
+        "docs/**\n!docs/b/c.md\nsub/\n",
+        "**\n!abc\n",
+    ] {
+        fs::write(dir.path().join(".dockerignore"), patterns).unwrap();
+        let socket = format!("unix://{}", stage.lab.host("app-01")["unix"].as_str().unwrap());
+        let built = Command::new("docker")
+            .env("DOCKER_HOST", socket)
+            .env("DOCKER_BUILDKIT", "0")
+            .args(["build", "-q", "-t", "oracle", "."])
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        assert!(built.status.success(), "{patterns:?}: {}", String::from_utf8_lossy(&built.stderr));
+        let listed = stage.lab.docker("app-01", &["run", "--rm", "oracle", "find", "/ctx", "-type", "f"]);
+        let own = |name: &&str| !matches!(*name, "Dockerfile" | ".dockerignore");
+        let mut expected: Vec<&str> = listed.lines().filter_map(|line| line.strip_prefix("/ctx/")).filter(own).collect();
+        expected.sort_unstable();
+        let always = vec!["Dockerfile".to_owned(), ".dockerignore".to_owned()];
+        let ignore = Ignore::parse(patterns).unwrap();
+        let context = Context { root: dir.path().to_owned(), ignore, extra: Vec::new(), always, time: 0 };
+        let mut bytes = Vec::new();
+        context.write(&mut bytes).unwrap();
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let sent = archive.entries().unwrap().map(|entry| entry.unwrap());
+        let sent = sent.filter(|entry| entry.header().entry_type().is_file()).map(|entry| entry.path().unwrap().display().to_string());
+        let mut sent: Vec<String> = sent.filter(|name| own(&name.as_str())).collect();
+        sent.sort_unstable();
+        assert_eq!(sent, expected, "{patterns:?}");
+    }
+    stage.lab.docker("app-01", &["rmi", "oracle"]);
 }
 
 fn first_build(stage: &Stage) {
