@@ -218,7 +218,7 @@ async fn make(
         prepare(bench, &recipe.name, order, &root, time, say).await?;
     }
     if let Some(stage) = &recipe.spec.test_target {
-        let order = order(material, bench, recipe, None, Some(stage));
+        let order = order(bench, recipe, None, Some(stage), BTreeMap::new());
         let image = run(bench, recipe, &order, &root, time, &format!("the stage {stage}"), say).await?;
         // It has no name and nobody will ask for it; the steps before it stay in the builder's cache.
         if let Some(image) = image
@@ -228,7 +228,7 @@ async fn make(
         }
     }
     let reference = format!("{}:{version}", recipe.repository);
-    let order = order(material, bench, recipe, Some(&reference), None);
+    let order = order(bench, recipe, Some(&reference), None, labels(material, version).await);
     run(bench, recipe, &order, &root, time, "the build", say).await?;
     if let Err(fault) = test(bench, recipe, &reference, say).await {
         if let Err(error) = bench.client.remove_image(&reference).await {
@@ -247,14 +247,21 @@ async fn make(
     Ok(Finished { id: ImageId::new(found.id), size: found.size, layers })
 }
 
-fn order(material: &Material<'_>, bench: &Bench<'_>, recipe: &Recipe, reference: Option<&str>, target: Option<&str>) -> BuildOrder {
-    let mut labels = BTreeMap::new();
-    if let Some((_, version)) = reference.and_then(|reference| reference.rsplit_once(':')) {
-        let created = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
-        let source = material.repository.place().name();
-        let ours = [("version", version), ("revision", &material.snapshot.commit.sha), ("source", &source), ("created", &created)];
-        labels.extend(ours.map(|(name, value)| (format!("org.opencontainers.image.{name}"), value.to_owned())));
-    }
+/// The labels by which others know where an image comes from (https://specs.opencontainers.org/image-spec/annotations/).
+async fn labels(material: &Material<'_>, version: &str) -> BTreeMap<String, String> {
+    let created = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+    let source = material.repository.source().await;
+    let ours = [("version", version), ("revision", &material.snapshot.commit.sha), ("source", &source), ("created", &created)];
+    ours.map(|(name, value)| (format!("org.opencontainers.image.{name}"), value.to_owned())).into()
+}
+
+fn order(
+    bench: &Bench<'_>,
+    recipe: &Recipe,
+    reference: Option<&str>,
+    target: Option<&str>,
+    labels: BTreeMap<String, String>,
+) -> BuildOrder {
     BuildOrder {
         builder: bench.builder,
         dockerfile: recipe.dockerfile.clone(),

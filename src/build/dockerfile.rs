@@ -14,6 +14,8 @@ pub struct Dockerfile {
     pub bases: BTreeSet<String>,
     /// The frontend that `# syntax=` asks for.
     pub syntax: Option<String>,
+    /// Whether a step wants what only a person's own session has: a secret or an agent.
+    pub wants_session: bool,
 }
 
 /// Where a Dockerfile is looked for, in this order, from the directory of the template.
@@ -49,6 +51,7 @@ impl Dockerfile {
                 "RUN" => {
                     for mount in rest.iter().take_while(|word| word.starts_with("--")).filter_map(|word| word.strip_prefix("--mount=")) {
                         file.source(mount.split(',').find_map(|field| field.strip_prefix("from=")));
+                        file.wants_session |= mount.split(',').any(|field| matches!(field, "type=secret" | "type=ssh"));
                     }
                 }
                 _ => {}
@@ -245,6 +248,14 @@ mod tests {
             assert_eq!((found.as_str(), file.bases.iter().cloned().collect::<Vec<_>>().join(" ").as_str()), (stages, bases), "{text}");
         }
         assert!(Dockerfile::parse("FROM a AS Test", &args, &platform).has_stage("TEST"));
+        for (text, wants) in [
+            ("RUN --mount=type=secret,id=x true", true),
+            ("RUN --network=none --mount=id=y,type=ssh true", true),
+            ("RUN --mount=type=cache,target=/c true", false),
+            ("RUN echo --mount=type=ssh", false),
+        ] {
+            assert_eq!(Dockerfile::parse(text, &args, &platform).wants_session, wants, "{text}");
+        }
     }
 
     #[test]

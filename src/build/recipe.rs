@@ -9,7 +9,7 @@ use super::{
     git::{Repository, Snapshot},
     ignore::Ignore,
     key::{ImageKey, Ingredients, TreeFile, below, select},
-    progress::Say,
+    progress::{Progress, Say},
 };
 use crate::{
     delivery::spec::{ImageSpec, Spec},
@@ -72,6 +72,11 @@ impl Recipe {
             let known = parsed.stages.iter().map(String::as_str).filter(|stage| !stage.is_empty());
             let hint = nearest(stage, known).map_or_else(String::new, |near| format!(" (did you mean {:?}?)", clean_line(near)));
             return Err(fault(format!("test-target: {dockerfile} has no stage {:?}{hint}", clean_line(stage))));
+        }
+        if parsed.wants_session {
+            let note =
+                format!("{dockerfile}: RUN --mount=type=secret and type=ssh find nothing here: a template has no secrets for builds");
+            say(Progress::Note(note.into()));
         }
         let mut bases = BTreeMap::new();
         let prepared = spec.prepare.as_ref().map(|prepare| prepare.image.to_string());

@@ -1,9 +1,10 @@
 //! The bare copy of a source, and what is asked of it.
 
 use std::{
+    ffi::OsStr,
     fs::File,
     io,
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -77,19 +78,36 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The copy below a state directory; nothing is made yet. It belongs to one user: a git directory that others may write could run
-    /// commands as us.
+    /// The copy below a state directory; nothing is made yet. It belongs to one user, also where the state is shared: a git directory that
+    /// others may write could run commands as us.
     pub fn new(place: Place, state: &Path) -> Self {
         let digest = Sha256::digest(place.url().as_bytes());
         let digits: String = digest.iter().take(NAME_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect();
         let uid = rustix::process::geteuid().as_raw();
-        let dir = state.join("sources").join(uid.to_string()).join(format!("{digits}.git"));
+        let dir = state.join(format!("sources-{uid}")).join(format!("{digits}.git"));
         Self { git: Git::bare(&dir), place, dir }
     }
 
     /// Where its commits come from.
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Where its commits come from, as others know it: a work tree's `origin`, where it has one. Without a password.
+    pub async fn source(&self) -> String {
+        let Place::Tree(root) = &self.place else { return without_password(&self.place.name()) };
+        let config = common_dir(&root.join(".git")).map(|dir| dir.join("config").into_os_string());
+        let origin = match config {
+            // A file that is read runs nothing.
+            Some(file) => {
+                let (before, after) = (["config", "--file"], ["--no-includes", "--get", "remote.origin.url"]);
+                let words = before.iter().map(OsStr::new).chain([file.as_os_str()]).chain(after.iter().map(OsStr::new));
+                self.git.ask(&words.collect::<Vec<_>>()).await.ok()
+            }
+            None => None,
+        };
+        let origin = origin.map(|url| clean_line(&text(&url))).filter(|url| !url.is_empty());
+        origin.map_or_else(|| self.place.name(), |url| without_password(&url))
     }
 
     /// Brings our copy up to date.
@@ -228,9 +246,17 @@ impl Repository {
         git.ask(&["checkout-index", "--all", "--force", "--quiet"]).await.map(|_| ())
     }
 
+    /// Makes its directory, and sees that nobody else may write there.
     fn prepare(&self) -> Result<(), GitError> {
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
-        made.map_err(|error| cache(&self.dir, &error))
+        let room = self.dir.parent().unwrap_or(&self.dir);
+        let make = |dir: &Path| std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| cache(dir, &error));
+        make(room)?;
+        let meta = std::fs::symlink_metadata(room).map_err(|error| cache(room, &error))?;
+        if !meta.is_dir() || meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
+            let reason = "others may write there, and could have git run something as you: remove it; it is made anew".to_owned();
+            return Err(GitError::Cache { path: room.to_owned(), reason });
+        }
+        make(&self.dir)
     }
 
     /// That only one process at a time fetches; held while it lives.
@@ -254,6 +280,16 @@ pub(super) fn cache(path: &Path, error: &io::Error) -> GitError {
 
 pub(super) fn text(output: &[u8]) -> String {
     String::from_utf8_lossy(output).trim().to_owned()
+}
+
+/// `https://user:password@host/x` → `https://host/x`; a name alone stays, as in `ssh://git@host/x`.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match host.rsplit_once('@') {
+        Some((user, host)) if user.contains(':') || scheme.starts_with("http") => format!("{scheme}://{host}{path}"),
+        Some(_) | None => url.to_owned(),
+    }
 }
 
 /// `HEAD` means the source's, which has another name in our copy.

@@ -292,6 +292,38 @@ async fn nothing_planted_runs() {
 }
 
 #[tokio::test]
+async fn where_it_comes_from_as_others_know_it() {
+    let stage = Stage::new();
+    stage.file("a", "1");
+    stage.commit("first");
+    let repository = stage.fetched().await;
+    assert_eq!(repository.source().await, stage.root().canonicalize().unwrap().display().to_string());
+    for (url, told) in [
+        ("https://ada:hunter2@git.example/shop.git", "https://git.example/shop.git"),
+        ("https://token@git.example/shop.git", "https://git.example/shop.git"),
+        ("ssh://git@git.example:22/shop", "ssh://git@git.example:22/shop"),
+        ("git@git.example:shop", "git@git.example:shop"),
+    ] {
+        stage.git(&["config", "remote.origin.url", url]);
+        assert_eq!(repository.source().await, told);
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_others_may_write_is_not_used() {
+    let stage = Stage::new();
+    stage.file("a", "1");
+    stage.commit("first");
+    let repository = stage.fetched().await;
+    let state = stage.dir.path().join("state");
+    let room = fs::read_dir(&state).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(fs::metadata(&room).unwrap().permissions().mode() & 0o077, 0);
+    fs::set_permissions(&room, fs::Permissions::from_mode(0o770)).unwrap();
+    let error = repository.fetch().await.unwrap_err().to_string();
+    assert!(error.contains("others may write there"), "{error}");
+}
+
+#[tokio::test]
 async fn many_at_once_fetch_one_copy() {
     let stage = Stage::new();
     stage.file("a", "1");

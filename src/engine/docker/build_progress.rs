@@ -272,11 +272,10 @@ fn step_of(line: &str) -> Option<((u32, u32), &str)> {
 
 /// What the classic builder says of itself.
 fn is_chatter(line: &str) -> bool {
+    const BEGINNINGS: [&str; 5] = ["---> ", "--> ", "Removing intermediate container ", "Successfully built ", "Successfully tagged "];
     let line = line.trim_start();
-    line.is_empty()
-        || ["---> ", "Removing intermediate container ", "Successfully built ", "Successfully tagged "]
-            .iter()
-            .any(|begin| line.starts_with(begin))
+    let is_id = line.len() == 64 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id || line.is_empty() || BEGINNINGS.iter().any(|begin| line.starts_with(begin))
 }
 
 /// What BuildKit does for itself.
