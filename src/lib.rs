@@ -7,7 +7,7 @@
 //! key | mouse | palette | argv → Action → resolve(selection) → Command → confirm → update → Effect → engine → (later) Delta
 //! ```
 //!
-//! The pure modules ([`text`], [`fleet`], [`logs`], [`stats`], [`alerts`], [`action`], [`act`], [`stock`], [`rights`]) know no I/O, no clock and no terminal; the
+//! The pure modules ([`text`], [`fleet`], [`logs`], [`stats`], [`alerts`], [`action`], [`act`], [`stock`], [`rights`], [`written`]) know no I/O, no clock and no terminal; the
 //! [`engine`] never knows the [`ui`] and the [`ui`] never calls the [`engine`]: they meet at
 //! [`fleet::Delta`] and [`action`], which are plain data. `tests/it/layers.rs` holds these directions.
 

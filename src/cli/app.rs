@@ -1,12 +1,13 @@
 //! `app`: the templates of apps: their mistakes, what they say by environment, and one made from a Compose file.
 
+mod show;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
 use serde::Serialize;
-use serde_json::json;
 
 use super::{
     args::{AppVerb, Format, Global, Output},
@@ -15,14 +16,8 @@ use super::{
 };
 use crate::{
     config::{Config, Layers, Source},
-    delivery::{
-        Rendered,
-        template::{self, Checked, Explained, FILE, Surroundings, Template, explain},
-    },
-    fleet::{
-        AppName, EnvironmentId,
-        mask::{MASK, is_secret},
-    },
+    delivery::template::{self, Checked, FILE, Surroundings, Template},
+    fleet::AppName,
     text::{clean, clean_line, counted, nearest},
     written::{Fault, Origin},
 };
@@ -31,7 +26,7 @@ use crate::{
 pub fn run(global: &Global, verb: &AppVerb) -> Result<Exit, Failure> {
     match verb {
         AppVerb::Check { subject, output } => check(global, subject.as_deref(), *output),
-        AppVerb::Show { subject, environment, output } => show(global, subject.as_deref(), environment.as_deref(), *output),
+        AppVerb::Show { subject, environment, output } => show::run(&find(global, subject.as_deref())?, environment.as_deref(), *output),
         AppVerb::Import { file } => import(file),
     }
 }
@@ -186,95 +181,6 @@ impl Place {
         };
         Self { line, column, message: fault.message.clone() }
     }
-}
-
-fn show(global: &Global, subject: Option<&str>, environment: Option<&str>, output: Output) -> Result<Exit, Failure> {
-    let found = find(global, subject)?;
-    let checked = found.checked();
-    let Some(template) = checked.template else {
-        let lines: Vec<String> = checked.faults.iter().map(ToString::to_string).collect();
-        return Err(Failure::usage(format!("the template has mistakes:\n{}", lines.join("\n"))));
-    };
-    let environments = chosen(&template, environment)?;
-    let explained: Vec<Explained> =
-        environments.iter().filter_map(|environment| explain(&template, environment, found.around.as_ref())).collect();
-    out::print(&match output.format {
-        Format::Json => {
-            let rows: Vec<_> = explained.iter().map(|explained| document(&template, explained)).collect();
-            json::array(&rows)?
-        }
-        Format::Table => explained.iter().map(|explained| sheet(&template, explained)).collect::<Vec<_>>().join("\n"),
-    })?;
-    Ok(Exit::DONE)
-}
-
-fn chosen(template: &Template, name: Option<&str>) -> Result<Vec<EnvironmentId>, Failure> {
-    let Some(name) = name else { return Ok(template.environments.keys().cloned().collect()) };
-    if let Some((found, _)) = template.environments.get_key_value(name) {
-        return Ok(vec![found.clone()]);
-    }
-    let known: Vec<&str> = template.environments.keys().map(EnvironmentId::as_str).collect();
-    let hint = match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean {near:?}?"),
-        None => format!("expected {}", known.join(", ")),
-    };
-    Err(Failure::usage(format!("{} has no environment {name:?}: {hint}", template.spec.app)))
-}
-
-/// The widest setting beside which the origins are lined up.
-const LINED_UP: usize = 72;
-
-/// One environment as a sheet to read: TOML, each line with where it was said.
-fn sheet(template: &Template, explained: &Explained) -> String {
-    let mut sheet = format!("# {} in {}, configuration {}\n", template.spec.app, explained.environment, explained.config);
-    for section in &explained.sections {
-        sheet.push_str(&format!("[{}]\n", section.title));
-        let longest = section.rows.iter().map(|row| row.key.chars().count()).max().unwrap_or(0);
-        let lines: Vec<(String, String)> = section
-            .rows
-            .iter()
-            .map(|row| {
-                let secret = row.variable.as_deref().is_some_and(is_secret);
-                let value = if secret { format!("{MASK:?}") } else { row.value.clone() };
-                (format!("{:longest$} = {value}", row.key), row.source.to_string())
-            })
-            .collect();
-        let widths = lines.iter().map(|(line, _)| line.chars().count()).filter(|width| *width <= LINED_UP);
-        let width = widths.max().unwrap_or(0);
-        for (line, source) in lines {
-            sheet.push_str(&format!("{line:width$}  # {}\n", clean_line(&source)));
-        }
-    }
-    sheet
-}
-
-fn document(template: &Template, explained: &Explained) -> serde_json::Value {
-    let sections = explained.sections.iter().flat_map(|section| {
-        section.rows.iter().map(|row| {
-            let path = format!("{}.{}", section.title, row.key);
-            (path, serde_json::Value::from(row.source.to_string()))
-        })
-    });
-    json!({
-        "app": template.spec.app,
-        "environment": explained.environment,
-        "config": explained.config,
-        "rendered": template.render(&explained.environment).map(masked),
-        "policy": template.environments.get(&explained.environment).map(|environment| &environment.policy),
-        "origins": sections.collect::<serde_json::Map<_, _>>(),
-    })
-}
-
-/// Without the values of what looks like a secret and yet stands in the template.
-fn masked(mut rendered: Rendered) -> Rendered {
-    let services = rendered.services.values_mut().map(|running| &mut running.spec.vars);
-    let jobs = rendered.jobs.values_mut().map(|job| &mut job.vars);
-    for vars in services.chain(jobs) {
-        for (_, value) in vars.iter_mut().filter(|(name, _)| is_secret(name)) {
-            *value = MASK.into();
-        }
-    }
-    rendered
 }
 
 fn import(file: &Path) -> Result<Exit, Failure> {

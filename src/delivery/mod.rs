@@ -1,7 +1,7 @@
 //! The way of a version from commit to production and back. Pure: what is to run where, and in which steps; nothing here sends anything.
 //!
-//! A [`Spec`] is what an app's template said at the build's commit; a [`Revision`] what one environment adds to it; [`Rendered`] both in
-//! one, which is what runs. [`Policy`] is how it gets there: always today's.
+//! The [`template`] is what an app's repository says. A [`Spec`] is what it said at the build's commit; a [`Revision`] what one
+//! environment adds to it; [`Rendered`] both in one, which is what runs. [`Policy`] is how it gets there: always today's.
 
 pub mod spec;
 pub mod template;

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module for each seam.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod app_templates;
 mod cli_verbs;
 mod fake_engine;
 mod lab;

@@ -32,9 +32,15 @@ fn golden() {
     insta::assert_snapshot!("app_check_well", page(Path::new("shop/quarterdeck.toml"), &checked(FULL)));
     let report = Report::of(Path::new("shop/quarterdeck.toml"), &checked(&broken));
     insta::assert_snapshot!("app_check_json", json::pretty(&report).unwrap());
-    let template = checked(&FULL.replace("LOG = \"info\"", "API_KEY = \"hunter2\"")).template.unwrap();
-    let explained = explain(&template, &"production".into(), None).unwrap();
-    let (sheet, document) = (sheet(&template, &explained), json::pretty(&document(&template, &explained)).unwrap());
+    let template = checked(
+        &FULL
+            .replace("LOG = \"info\"", "API_KEY = \"hunter2\", DATABASE_URL = \"postgres://shop:hunter2@db/shop\"")
+            .replace("\"-h\", \"/srv\"", "\"--token\", \"hunter2\""),
+    )
+    .template
+    .unwrap();
+    let view = show::View::of(&template, "production".into(), None).unwrap();
+    let (sheet, document) = (view.sheet(), json::pretty(&view.document()).unwrap());
     assert!(!sheet.contains("hunter2") && !document.contains("hunter2"));
     insta::assert_snapshot!("app_show", sheet);
     insta::assert_snapshot!("app_show_json", document);
@@ -71,6 +77,6 @@ fn unreadable_templates_and_unknown_environments_say_so() {
         assert!(words.contains(hint), "{words}");
     }
     let template = checked(FULL).template.unwrap();
-    assert_eq!(chosen(&template, None).unwrap().len(), 2);
-    assert!(chosen(&template, Some("prodution")).unwrap_err().words().contains("did you mean \"production\"?"));
+    assert_eq!(show::chosen(&template, None).unwrap().len(), 2);
+    assert!(show::chosen(&template, Some("prodution")).unwrap_err().words().contains("did you mean \"production\"?"));
 }

@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc};
 
 use indexmap::IndexMap;
 
-use super::facts::{self, Fact, Part};
+use super::{
+    facts::{self, Fact},
+    part::Part,
+};
 use crate::{delivery::spec::Rendered, fleet::ServiceName};
 
 /// Everything that differs; nothing of what is the same.

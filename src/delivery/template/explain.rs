@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::{
     Surroundings, Template,
-    facts::{self, Fact, Part},
+    facts::{self, Fact},
+    part::Part,
     quote,
 };
 use crate::{
@@ -40,8 +41,6 @@ pub struct Row {
     pub key: String,
     /// As TOML.
     pub value: String,
-    /// The name of the variable whose value this is.
-    pub variable: Option<String>,
     /// Who said it.
     pub source: Source,
 }
@@ -92,12 +91,7 @@ pub fn explain(template: &Template, environment: &EnvironmentId, around: Option<
         let mut rows: Vec<Row> = rows.collect();
         // That there is none is worth a line where somebody said so.
         let none = running.spec.traffic.is_none().then(|| template.origin(&format!("{}.traffic", usual[0]))).flatten();
-        rows.extend(none.map(|origin| Row {
-            key: "traffic".to_owned(),
-            value: quote::text("none"),
-            variable: None,
-            source: said(Some(origin)),
-        }));
+        rows.extend(none.map(|origin| Row { key: "traffic".to_owned(), value: quote::text("none"), source: said(Some(origin)) }));
         sections.push(Section { title: own, rows });
     }
     for (name, job) in &rendered.jobs {
@@ -121,9 +115,8 @@ fn row(template: &Template, fact: Fact, places: &[String]) -> Row {
         // Lists are said as a whole.
         _ => template.origin(&format!("{place}.{part}")),
     });
-    let variable = fact.name.as_ref().filter(|_| fact.part == Part::Variables).map(ToString::to_string);
     let key = fact.name.map_or_else(|| part.to_owned(), |name| format!("{part}.{}", quote::key(&name)));
-    Row { key, value: fact.value, variable, source: said(origin) }
+    Row { key, value: fact.value, source: said(origin) }
 }
 
 fn said(origin: Option<&Origin>) -> Source {
@@ -132,7 +125,7 @@ fn said(origin: Option<&Origin>) -> Source {
 
 fn policy_rows(template: &Template, environment: &EnvironmentId, written: &Policy, policy: &Policy) -> Vec<Row> {
     let place = |key: &str| said(template.origin(&format!("environments.{environment}.{key}")));
-    let row = |key: &str, value: String, source: Source| Row { key: key.to_owned(), value, variable: None, source };
+    let row = |key: &str, value: String, source: Source| Row { key: key.to_owned(), value, source };
     let mut rows = vec![
         row("hosts", quote::list(policy.hosts.iter().map(|host| host.as_str())), place("hosts")),
         row("auto", policy.auto.to_string(), place("auto")),

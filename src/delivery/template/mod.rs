@@ -10,6 +10,7 @@ mod explain;
 mod facts;
 mod hash;
 mod notation;
+mod part;
 mod places;
 mod quantity;
 mod quote;
@@ -36,8 +37,8 @@ use crate::{
 pub use compose::{Imported, import};
 pub use diff::{Change, Diff, Differs, Standing};
 pub use explain::{Explained, Row, Section, Source, explain};
-pub use facts::Part;
 pub use hash::canonical;
+pub use part::Part;
 pub use render::{render, start_order};
 pub use surroundings::Surroundings;
 

@@ -1,6 +1,9 @@
 //! What the configuration knows that a template is judged by.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 use indexmap::IndexMap;
 
@@ -19,6 +22,8 @@ pub struct Surroundings {
     pub balancers: Vec<String>,
     /// The names of which there is a source.
     pub secrets: BTreeMap<(AppName, EnvironmentId), BTreeSet<String>>,
+    /// Where free ports are taken from; `None`: nobody said.
+    pub ports: Option<RangeInclusive<u16>>,
     /// `[policy.*]`.
     pub policies: IndexMap<EnvironmentId, PolicyConfig>,
     /// The app that the configuration takes the template for; `None` for a file that nobody registered.
@@ -33,6 +38,7 @@ impl From<&Config> for Surroundings {
             hosts: config.hosts.iter().map(|host| (host.id.clone(), host.environment.clone())).collect(),
             balancers: delivery.balancers.keys().cloned().collect(),
             secrets: secrets.collect(),
+            ports: Some(delivery.ports.clone()),
             policies: delivery.policies.clone(),
             app: None,
         }

@@ -30,6 +30,7 @@ fn around() -> Surroundings {
         hosts: hosts.into_iter().map(|(name, environment)| (HostId::new(name), environment.map(EnvironmentId::new))).collect(),
         balancers: vec!["edge".to_owned()],
         secrets: environments.into_iter().map(|name| (("shop".into(), name.into()), secrets.clone())).collect(),
+        ports: Some(20_000..=29_999),
         policies: [("staging".into(), strict), ("guarded".into(), lost)].into_iter().collect(),
         app: None,
     }
@@ -257,10 +258,10 @@ version = { file = "package.json", key = "version" }
 [images.old]
 [services.web]
 image = "web"
-vars = { API_TOKEN = "x" }
+vars = { API_TOKEN = "x", DATABASE_URL = "postgres://shop:hunter2@db/shop" }
 [services.cache]
 image = "library/redis"
-ports = ["6379"]
+ports = ["26379:6379"]
 [environments.testing]
 hosts = ["app-03"]
 "#;
@@ -299,9 +300,10 @@ fn compose_files_become_templates() {
 
 #[test]
 fn no_secret_of_a_compose_file_is_copied() {
-    let text = "services:\n  a:\n    image: x:1\n    environment:\n      DB_PASSWORD: hunter2\n      API_TOKEN: ${API_TOKEN:-hunter2}\n";
+    let text = "services:\n  a:\n    image: x:1\n    environment:\n      DB_PASSWORD: hunter2\n      API_TOKEN: ${API_TOKEN:-hunter2}\n      \
+                DATABASE_URL: postgres://a:hunter2@db/a\n    command: redis --requirepass ${REDIS_PASSWORD:-hunter2}\n";
     let imported = import(Path::new("c.yaml"), text, "a").unwrap();
-    assert!(imported.template.contains("secrets = [\"DB_PASSWORD\", \"API_TOKEN\"]"), "{}", imported.template);
+    assert!(imported.template.contains("secrets = [\"DB_PASSWORD\", \"API_TOKEN\", \"DATABASE_URL\"]"), "{}", imported.template);
     assert!(!format!("{imported:?}").contains("hunter2"), "{imported:?}");
 }
 

@@ -1,6 +1,4 @@
-//! Two that want the same: a port of a host, a volume.
-
-use std::net::IpAddr;
+//! Two that want the same: a port of a host, a volume, a name.
 
 use super::Judge;
 use crate::{
@@ -51,12 +49,17 @@ pub(super) fn check(judge: &mut Judge<'_>) {
             }
         }
     }
+    let spec = &judge.template.spec;
+    for name in spec.jobs.keys().filter(|name| spec.services.contains_key(&***name)) {
+        let origin = judge.places.key(&format!("jobs.{name}"));
+        found.push(Fault::new(&origin, format!("jobs.{name}: a service has this name, and their containers would be called the same")));
+    }
     judge.faults.extend(found);
 }
 
 fn clash(a: &Taken<'_>, b: &Taken<'_>) -> bool {
-    let any = |address: Option<IpAddr>| address.is_some_and(|address| address.is_unspecified());
-    let overlap = a.port.address == b.port.address || any(a.port.address) || any(b.port.address);
+    let all = |port: &PortSpec| port.address.is_some_and(|address| address.is_unspecified());
+    let overlap = a.port.address == b.port.address || all(a.port) || all(b.port);
     let same = (a.host, a.port.host, a.port.protocol) == (b.host, b.port.host, b.port.protocol);
     same && overlap
 }

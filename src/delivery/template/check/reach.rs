@@ -43,8 +43,7 @@ pub(super) fn check(judge: &mut Judge<'_>) {
 fn out_of_reach(environment: &EnvironmentId, rendered: &Rendered, hosts: &[HostId], need: &ServiceName) -> Option<String> {
     let needed = rendered.services.get(need)?;
     let from = hosts.iter().find(|host| !needed.hosts.contains(host))?;
-    let published = needed.spec.ports.iter().any(|port| port.protocol == Protocol::Tcp);
-    (!published && !needed.hosts.is_empty()).then(|| {
+    (needed.spec.ports.is_empty() && !needed.hosts.is_empty()).then(|| {
         let where_it_is = needed.hosts.iter().map(HostId::as_str).collect::<Vec<_>>().join(", ");
         format!(
             "in {environment}, {need:?} runs on {where_it_is} and is needed from {from}, but has no port: [services.{need}] ports = [\"…\"]"

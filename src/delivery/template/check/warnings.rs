@@ -1,14 +1,18 @@
 //! What can be meant, and probably is not.
 
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
 use super::Judge;
 use crate::{
     delivery::{
         spec::{ImageSource, Verify},
         template::{Surroundings, Template, notation::is_floating},
     },
-    fleet::mask::is_secret,
+    fleet::mask::{is_secret, mask_text},
     written::Fault,
 };
+
+type Vars = BTreeMap<Arc<str>, Arc<str>>;
 
 /// Everything that is no mistake and yet worth a look.
 pub(in crate::delivery::template) fn warnings(template: &Template, around: Option<&Surroundings>, found: &mut Vec<Fault>) {
@@ -19,6 +23,7 @@ pub(in crate::delivery::template) fn warnings(template: &Template, around: Optio
     unused(&mut judge);
     if let Some(around) = around {
         strangers(&mut judge, around);
+        in_the_range(&mut judge, around);
     }
 }
 
@@ -59,24 +64,21 @@ fn floating(judge: &mut Judge<'_>) {
 /// A value in the repository that should be nowhere.
 fn plain_secrets(judge: &mut Judge<'_>) {
     let template = judge.template;
-    let mut found: Vec<String> = Vec::new();
-    for (name, service) in &template.spec.services {
-        found.extend(service.vars.keys().map(|key| format!("services.{name}.vars.{key}")));
-    }
-    for (name, job) in &template.spec.jobs {
-        found.extend(job.vars.keys().map(|key| format!("jobs.{name}.vars.{key}")));
-    }
+    let mut all: Vec<(String, &Vars)> = Vec::new();
+    all.extend(template.spec.services.iter().map(|(name, service)| (format!("services.{name}.vars"), &service.vars)));
+    all.extend(template.spec.jobs.iter().map(|(name, job)| (format!("jobs.{name}.vars"), &job.vars)));
     for (name, environment) in &template.environments {
-        found.extend(environment.revision.vars.keys().map(|key| format!("environments.{name}.vars.{key}")));
-        for (service, patch) in &environment.revision.services {
-            found.extend(patch.vars.keys().map(|key| format!("environments.{name}.services.{service}.vars.{key}")));
-        }
+        all.push((format!("environments.{name}.vars"), &environment.revision.vars));
+        let patches = environment.revision.services.iter();
+        all.extend(patches.map(|(service, patch)| (format!("environments.{name}.services.{service}.vars"), &patch.vars)));
     }
-    for path in found {
-        let variable = path.rsplit('.').next().unwrap_or(&path);
-        if is_secret(variable) {
-            let origin = judge.places.key(&path);
-            judge.fault(&origin, format!("{path}: looks like a secret, and stands in the repository: name it under secrets"));
+    for (path, vars) in all {
+        for (variable, value) in vars {
+            if is_secret(variable) || matches!(mask_text(value), Cow::Owned(_)) {
+                let path = format!("{path}.{variable}");
+                let origin = judge.places.key(&path);
+                judge.fault(&origin, format!("{path}: looks like a secret, and stands in the repository: name it under secrets"));
+            }
         }
     }
 }
@@ -119,4 +121,21 @@ fn strangers(judge: &mut Judge<'_>, around: &Surroundings) {
             }
         }
     }
+}
+
+/// A fixed port where the free ones are taken from: another deployment may have it first.
+fn in_the_range(judge: &mut Judge<'_>, around: &Surroundings) {
+    let Some(range) = &around.ports else { return };
+    let mut found = Vec::new();
+    for (environment, rendered) in &judge.rendered {
+        for (name, running) in &rendered.services {
+            for (index, port) in running.spec.ports.iter().enumerate() {
+                let Some(host) = port.host.filter(|host| range.contains(host)) else { continue };
+                let origin = judge.places.service(environment.as_str(), name.as_str(), &format!("ports.{index}"));
+                let message = format!("{host} is one of the ports that are given to others, {}-{}", range.start(), range.end());
+                found.push(Fault::new(&origin, format!("services.{name}.ports: {message}")));
+            }
+        }
+    }
+    judge.faults.extend(found);
 }

@@ -3,7 +3,7 @@
 use super::{
     Import,
     draft::Piece,
-    service::Given,
+    variables::Given,
     yaml::{Node, Pair, Value},
 };
 use crate::delivery::template::quote;

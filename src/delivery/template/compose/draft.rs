@@ -13,7 +13,7 @@ pub(super) struct Draft {
 }
 
 /// One table.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Piece {
     pub name: String,
     keys: Vec<(&'static str, String)>,
@@ -29,6 +29,11 @@ impl Piece {
     pub fn set(&mut self, key: &'static str, value: String) {
         self.remove(key);
         self.keys.push((key, value));
+    }
+
+    /// Whether the two say the same, under whatever names.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.keys == other.keys && self.vars == other.vars
     }
 
     pub fn has(&self, key: &str) -> bool {

@@ -10,8 +10,8 @@ pub(super) struct Resolved {
     pub missing: Vec<String>,
 }
 
-/// Takes the defaults; `$$` is a `$`.
-pub(super) fn resolve(text: &str) -> Resolved {
+/// Takes the defaults, but none of a variable that is left out; `$$` is a `$`.
+pub(super) fn resolve(text: &str, is_left_out: &dyn Fn(&str) -> bool) -> Resolved {
     let mut out = Resolved::default();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -26,7 +26,7 @@ pub(super) fn resolve(text: &str) -> Resolved {
                 rest = after;
                 continue;
             };
-            braced(&after[..end], &mut out);
+            braced(&after[..end], is_left_out, &mut out);
             rest = &after[end + 1..];
         } else {
             let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
@@ -59,14 +59,15 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-fn braced(inner: &str, out: &mut Resolved) {
+fn braced(inner: &str, is_left_out: &dyn Fn(&str) -> bool, out: &mut Resolved) {
     let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
     let (name, rest) = inner.split_at(end);
     match rest.strip_prefix(":-").or_else(|| rest.strip_prefix('-')) {
+        Some(_) if is_left_out(name) => out.defaults.push((name.to_owned(), String::new())),
         Some(default) => {
             // Defaults within defaults: as deep as a person writes them.
             let plain = if default.matches('$').count() <= 4 {
-                resolve(default)
+                resolve(default, is_left_out)
             } else {
                 Resolved { text: default.to_owned(), ..Resolved::default() }
             };
@@ -93,9 +94,10 @@ mod tests {
             ("${A}x$B.y", "x.y", &["A", "B"]),
             ("${A:?must}", "", &["A"]),
             ("${A:-${B:-c}}", "c", &[]),
+            ("x${SECRET:-hunter2}y", "xy", &[]),
             ("5$ and $1 and ${", "5$ and $1 and ${", &[]),
         ] {
-            let found = resolve(text);
+            let found = resolve(text, &|name| name == "SECRET");
             assert_eq!(
                 (found.text.as_str(), found.missing.iter().map(String::as_str).collect::<Vec<_>>()),
                 (expected, missing.to_vec()),
@@ -107,7 +109,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in "[$\\{\\}:\\-A-C?é ]{0,40}") {
-            let _ = resolve(&text);
+            let _ = resolve(&text, &|_| false);
         }
     }
 }

@@ -4,10 +4,13 @@
 
 mod build;
 mod draft;
+mod health;
 mod interpolate;
+mod limits;
 mod mounts;
 mod service;
 mod unknown;
+mod variables;
 mod yaml;
 
 use std::{
@@ -18,6 +21,7 @@ use std::{
 
 use super::Template;
 use crate::{
+    fleet::mask::is_secret,
     text::clean_line,
     written::{Fault, Faults, Origin, plain_ok},
 };
@@ -51,14 +55,13 @@ pub fn import(file: &Path, text: &str, app: &str) -> Result<Imported, Faults> {
     let mut import = Import::new(file.clone(), &root, app);
     import.file(&root);
     let template = import.draft.write();
-    // What cannot be right yet is said now, not at the first deployment.
-    if let Err(faults) = Template::parse(Path::new(super::FILE), &template) {
-        for fault in faults.faults {
-            import.losses.push(Fault::new(&Origin::Whole(file.clone()), format!("in the template, {fault}")));
-        }
-    }
     let mut losses = Faults::new(import.losses).faults;
     losses.dedup();
+    // What cannot be right yet is said now, not at the first deployment.
+    if let Err(faults) = Template::parse(Path::new(super::FILE), &template) {
+        let told = faults.faults.iter().map(|fault| Fault::new(&Origin::Whole(file.clone()), format!("in the template, {fault}")));
+        losses.extend(told);
+    }
     Ok(Imported { template, losses })
 }
 
@@ -136,8 +139,12 @@ impl Import {
     }
 
     fn resolve(&mut self, what: &str, line: usize, text: &str) -> String {
-        let found = interpolate::resolve(text);
+        let found = interpolate::resolve(text, &is_secret);
         for (name, default) in &found.defaults {
+            if is_secret(name) {
+                self.lose(line, format!("{what}: ${{{name}}} looks like a secret: its default is left out"));
+                continue;
+            }
             self.lose(
                 line,
                 format!("{what}: the default {default:?} of ${{{name}}} stands in the template: say other values by environment"),

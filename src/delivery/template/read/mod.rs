@@ -38,6 +38,6 @@ pub(super) fn template(reader: &mut Reader<'_>, file: Arc<PathBuf>, table: Table
 /// What becomes a part of names on hosts and in the registry.
 fn plain_name(reader: &mut Reader<'_>, title: &str, name: &str, origin: &Origin) {
     if !plain_ok(name) {
-        reader.fault(origin, format!("{title}: {name:?} is no name: lower-case letters, digits and -, beginning with a letter or digit"));
+        reader.fault(origin, format!("{title}: {name:?} is no name: at most 63 of a-z, 0-9 and -, beginning with a letter or digit"));
     }
 }

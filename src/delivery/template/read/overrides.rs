@@ -71,7 +71,7 @@ pub(super) fn traffic(reader: &mut Reader<'_>, section: &mut Section) -> Option<
     };
     let missing: Vec<&str> = ["lb", "backend", "port"].into_iter().filter(|key| !section.has(key)).collect();
     if !missing.is_empty() {
-        reader.fault(&origin, format!("{title}: {} is missing: {example}", missing.join(" and ")));
+        reader.fault(&origin, format!("{title}: expected {example}: without {}", missing.join(" and ")));
     }
     let lb = section.text(reader, "lb");
     let backend = section.text(reader, "backend");

@@ -243,7 +243,7 @@ pub(super) fn image(reader: &mut Reader<'_>, name: &str, said: &Said<String>, bu
         if notation::is_reference(text) {
             return Some(ImageSource::Outside(Arc::from(text)));
         }
-        reader.fault(&said.origin, format!("{name}: {text:?} is no image's name"));
+        reader.fault(&said.origin, format!("{name}: {text:?} is no image's name: its path is in lower case"));
         return None;
     }
     let hint = match nearest(text, built.iter().map(String::as_str)) {
