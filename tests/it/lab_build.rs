@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -299,7 +299,7 @@ fn from_a_commit_to_a_digest() {
         Ok(lab) => lab,
         Err(skipped) => return skipped.say(module_path!(), line!()),
     };
-    let stage = Stage::set(lab);
+    let mut stage = Stage::set(lab);
     the_same_context_as_docker(&stage);
     let lookout = Lookout::post();
     first_build(&stage);
@@ -313,7 +313,7 @@ fn from_a_commit_to_a_digest() {
     interrupted(&stage);
     assert_eq!(lookout.found(), Vec::<String>::new(), "the password stood on a command line or in an environment");
     nowhere_written(&stage);
-    refusals(&stage);
+    refusals(&mut stage);
 }
 
 /// Docker's own client as the oracle of what `.dockerignore` means.
@@ -587,6 +587,21 @@ fn interrupted(stage: &Stage) {
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(1));
     stage.assert_tidy("app-01");
+
+    // In the middle of a step, too.
+    let dockerfile = fs::read_to_string(stage.shop().join("docs/Dockerfile")).unwrap();
+    stage.template("true");
+    stage.file("docs/Dockerfile", &format!("{dockerfile}RUN sleep 1000\n"));
+    stage.commit("A step that never ends");
+    let mut child = stage.command(&[&file]).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("RUN sleep 1000")), "the step did not begin");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("stopped: nothing more was built or pushed"), "{ended:?}");
+    until("the step's end", || stage.lab.docker("app-01", &["ps", "-q"]).is_empty());
+    stage.git(&["revert", "--no-edit", "HEAD"]);
 }
 
 fn nowhere_written(stage: &Stage) {
@@ -611,7 +626,7 @@ fn nowhere_written(stage: &Stage) {
     assert_eq!((&builds[0]["outcome"], &builds[0]["target"]), (&"done".into(), &"shop".into()));
 }
 
-fn refusals(stage: &Stage) {
+fn refusals(stage: &mut Stage) {
     let ended = stage.build(&["--read-only"]);
     assert!(ended.code == Some(5) && ended.err.contains("build is refused: read-only"), "{ended:?}");
     let ended = stage.build(&["--rev", "nowhere"]);
@@ -626,6 +641,14 @@ fn refusals(stage: &Stage) {
     let ended = stage.build(&[]);
     let remedy = format!("docker login {}", stage.registry.address);
     assert!(ended.code == Some(1) && ended.err.contains("cannot be pushed from app-01") && ended.err.contains(&remedy), "{ended:?}");
+    // No registry at all: what is on the engine is built, and not pushed.
+    stage.registry.child.kill().unwrap();
+    stage.registry.child.wait().unwrap();
+    let ended = stage.build(&[]);
+    let remedy = format!("is {} up, and reached from there?", stage.registry.address);
+    assert!(ended.code == Some(1) && ended.out.contains("the copy on app-01 is used") && ended.err.contains(&remedy), "{ended:?}");
+    let (_, images) = stage.built(&["--no-push"]);
+    assert!(images[0]["built"] == true && images[0]["digest"].is_null(), "{images:?}");
 }
 
 #[test]
