@@ -15,6 +15,7 @@ pub mod git;
 mod ignore;
 mod key;
 mod login;
+mod make;
 mod prepare;
 mod progress;
 mod recipe;

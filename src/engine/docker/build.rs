@@ -21,7 +21,7 @@ use super::{
     build_progress::BuildReader,
     client::{ApiVersion, Body, BoxError, named, read_whole},
     decode::parse,
-    push::RegistryAuths,
+    push_auth::RegistryAuths,
 };
 use crate::text::clean;
 

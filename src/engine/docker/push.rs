@@ -1,11 +1,10 @@
-//! Images between an engine and a registry, and what an engine knows of an image.
+//! Images between an engine and a registry.
 //!
 //! Push and pull are streams whose HTTP status says little: a refused push is a 200 whose last line is the error. bollard's types drop the
-//! layer's id, so the lines are read here. Credentials go in a header, base64 as Go's URL encoding; they have no `Debug`.
+//! layer's id, so the lines are read here.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE};
 use http::{Method, Request, header};
 use http_body_util::{BodyExt as _, Empty};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -13,70 +12,14 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::{
-    Client, EngineError, Lines,
+    Client, EngineError, Lines, RegistryAuth,
     client::{Body, named, read_whole},
-    decode::{nullable, parse},
+    decode::parse,
 };
 use crate::text::{clean, clean_line};
 
-/// For what the engine knows itself.
-const QUICK: Duration = Duration::from_secs(30);
 /// How long a push or pull may be silent: an engine tries each layer five times, with growing pauses.
 const SILENCE: Duration = Duration::from_secs(120);
-
-/// Who we are to one registry.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct RegistryAuth {
-    /// As the Docker CLI names the server.
-    pub server: String,
-    /// Empty: nobody.
-    pub username: String,
-    /// Their password.
-    pub password: String,
-    /// In place of both.
-    pub identity_token: String,
-}
-
-impl fmt::Debug for RegistryAuth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RegistryAuth({} at {:?})", if self.is_anonymous() { "nobody" } else { "somebody" }, self.server)
-    }
-}
-
-impl RegistryAuth {
-    /// Whether it is nobody.
-    pub fn is_anonymous(&self) -> bool {
-        self.username.is_empty() && self.identity_token.is_empty()
-    }
-
-    fn json(&self) -> serde_json::Value {
-        match self.is_anonymous() {
-            true => serde_json::json!({}),
-            false if !self.identity_token.is_empty() => {
-                serde_json::json!({ "identitytoken": self.identity_token, "serveraddress": self.server })
-            }
-            false => serde_json::json!({ "username": self.username, "password": self.password, "serveraddress": self.server }),
-        }
-    }
-
-    /// `X-Registry-Auth`; an engine that is pushed to wants one even of nobody.
-    fn header(&self) -> String {
-        BASE64_URL_SAFE.encode(self.json().to_string())
-    }
-}
-
-/// Who we are to each registry: for a build that takes images from several.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RegistryAuths(pub BTreeMap<String, RegistryAuth>);
-
-impl RegistryAuths {
-    /// `X-Registry-Config`.
-    pub(super) fn header(&self) -> String {
-        let known = self.0.iter().filter(|(_, auth)| !auth.is_anonymous());
-        let all: serde_json::Map<String, serde_json::Value> = known.map(|(server, auth)| (server.clone(), auth.json())).collect();
-        BASE64_URL_SAFE.encode(serde_json::Value::Object(all).to_string())
-    }
-}
 
 /// What happens in a push or a pull.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,28 +108,6 @@ fn digest_of(status: &str) -> Option<String> {
     (digest.len() == "sha256:".len() + 64).then_some(digest)
 }
 
-/// What an engine says of an image.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImageReport {
-    /// The engine's own name for it.
-    pub id: String,
-    /// `<repository>@<digest>`, of where it was pushed to or pulled from.
-    pub repo_digests: Vec<String>,
-    /// Bytes of all layers.
-    pub size: u64,
-    /// `linux/amd64`.
-    pub platform: String,
-}
-
-/// One entry of an image's history, newest first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageLayer {
-    /// The instruction.
-    pub made_by: Arc<str>,
-    /// Bytes; 0 for what changes no file.
-    pub size: u64,
-}
-
 impl Client {
     /// Sends an image to its registry.
     ///
@@ -262,75 +183,9 @@ impl Client {
             Err(_) => Err(EngineError::Timeout { what: what.clone(), seconds: limit.as_secs() }),
         }
     }
-
-    /// What the engine has under a name or id; `None`: nothing.
-    ///
-    /// # Errors
-    /// Every [`EngineError`].
-    pub async fn image_report(&self, name: &str) -> Result<Option<ImageReport>, EngineError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Raw {
-            id: String,
-            #[serde(default, deserialize_with = "nullable")]
-            repo_digests: Vec<String>,
-            #[serde(default)]
-            size: u64,
-            #[serde(default)]
-            os: String,
-            #[serde(default)]
-            architecture: String,
-        }
-        match self.get(&format!("/images/{name}/json"), QUICK).await {
-            Ok(answer) => {
-                let raw: Raw = parse(&answer, "GET /images/{name}/json")?;
-                let repo_digests = raw.repo_digests.iter().map(|digest| clean(digest).into_owned()).collect();
-                let platform = clean(&format!("{}/{}", raw.os, raw.architecture)).into_owned();
-                Ok(Some(ImageReport { id: clean(&raw.id).into_owned(), repo_digests, size: raw.size, platform }))
-            }
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// What an image is made of, newest first.
-    ///
-    /// # Errors
-    /// Every [`EngineError`].
-    pub async fn image_layers(&self, name: &str) -> Result<Vec<ImageLayer>, EngineError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Raw {
-            #[serde(default)]
-            created_by: String,
-            #[serde(default)]
-            size: u64,
-        }
-        let answer = self.get(&format!("/images/{name}/history"), QUICK).await?;
-        let raw: Vec<Raw> = parse(&answer, "GET /images/{name}/history")?;
-        Ok(raw.iter().map(|entry| ImageLayer { made_by: clean_line(&entry.created_by).into(), size: entry.size }).collect())
-    }
-
-    /// Takes a name off an image; the image goes with its last name.
-    ///
-    /// # Errors
-    /// Every [`EngineError`]; `Status` 409 while something needs it.
-    pub async fn remove_image(&self, name: &str) -> Result<(), EngineError> {
-        let path = format!("/images/{name}?noprune=true");
-        let what = named(&Method::DELETE, &path);
-        let gone = async { read_whole(self.send(bare(Method::DELETE, &path, &what)?).await?, &what).await.map(|_| ()) };
-        match timeout(QUICK, gone).await {
-            Ok(gone) => gone,
-            Err(_) => Err(EngineError::Timeout { what: what.clone(), seconds: QUICK.as_secs() }),
-        }
-    }
 }
 
-fn bare(method: Method, path: &str, what: &str) -> Result<Request<Body>, EngineError> {
-    with_auth(method, path, &RegistryAuth::default(), what)
-}
-
-fn with_auth(method: Method, path: &str, auth: &RegistryAuth, what: &str) -> Result<Request<Body>, EngineError> {
+pub(super) fn with_auth(method: Method, path: &str, auth: &RegistryAuth, what: &str) -> Result<Request<Body>, EngineError> {
     let request = Request::builder().method(method).uri(path).header(header::HOST, "docker").header("X-Registry-Auth", auth.header());
     request
         .body(Empty::new().map_err(|never| match never {}).boxed_unsync())
@@ -378,26 +233,6 @@ mod tests {
         assert_eq!(event(br#"{"progressDetail":{},"aux":{"Tag":"1","Digest":"sha256:x","Size":1}}"#).unwrap(), None);
         let error = event(br#"{"errorDetail":{"message":"unauthorized"},"error":"unauthorized: authentication required"}"#).unwrap_err();
         assert_eq!(error.to_string(), "unauthorized: authentication required");
-    }
-
-    #[test]
-    fn credentials_go_into_headers_and_nowhere_else() {
-        let auth =
-            RegistryAuth { server: "r:5000".into(), username: "u".into(), password: "p\u{ff}~secret".into(), ..RegistryAuth::default() };
-        assert_eq!(RegistryAuth::default().header(), "e30=");
-        let decoded = BASE64_URL_SAFE.decode(auth.header()).unwrap();
-        assert_eq!(
-            String::from_utf8(decoded).unwrap(),
-            "{\"password\":\"p\u{ff}~secret\",\"serveraddress\":\"r:5000\",\"username\":\"u\"}"
-        );
-        let token = RegistryAuth { identity_token: "t".into(), ..auth.clone() };
-        assert_eq!(
-            String::from_utf8(BASE64_URL_SAFE.decode(token.header()).unwrap()).unwrap(),
-            r#"{"identitytoken":"t","serveraddress":"r:5000"}"#
-        );
-        let all = RegistryAuths(BTreeMap::from([("r:5000".to_owned(), auth.clone()), ("x".to_owned(), RegistryAuth::default())]));
-        assert!(!format!("{auth:?} {all:?}").contains("secret"));
-        assert!(!String::from_utf8(BASE64_URL_SAFE.decode(all.header()).unwrap()).unwrap().contains("\"x\""));
     }
 
     #[test]
