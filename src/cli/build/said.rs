@@ -19,6 +19,8 @@ pub struct Said {
     whole: bool,
     /// A line that is written over: layers on their way.
     moving: Option<Moving>,
+    /// Layers that are tried again: the seconds that were counted last.
+    retries: BTreeMap<Arc<str>, u64>,
 }
 
 /// Layers on their way.
@@ -32,19 +34,18 @@ impl Said {
     /// Prints as the verb does.
     pub fn new(format: Format, whole: bool) -> Self {
         let to_stdout = format == Format::Table;
-        Self { to_stdout, whole, moving: std::io::stderr().is_terminal().then(Moving::default) }
+        Self { to_stdout, whole, moving: std::io::stderr().is_terminal().then(Moving::default), retries: BTreeMap::new() }
     }
 
     /// Tells one thing.
     pub fn take(&mut self, progress: &Progress) {
         let line = match progress {
             Progress::Layer { id, phase, bytes } => {
-                if phase.starts_with("Retrying") {
-                    format!("  layer {id}: {phase}")
-                } else {
+                if !self.begins_to_wait(id, phase) {
                     self.moved(id, *bytes);
                     return;
                 }
+                format!("  layer {id}: {phase}")
             }
             Progress::Output(_) if !self.whole => return,
             Progress::Output(line) => format!("    {line}"),
@@ -73,6 +74,14 @@ impl Said {
         }
     }
 
+    /// Whether a layer is to be tried again, and that is news: the engine counts the seconds down one by one.
+    fn begins_to_wait(&mut self, id: &Arc<str>, phase: &str) -> bool {
+        let seconds = phase.strip_prefix("Retrying in ").and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
+        let Some(seconds) = seconds else { return false };
+        let before = self.retries.insert(Arc::clone(id), seconds);
+        before.is_none_or(|before| seconds > before)
+    }
+
     fn moved(&mut self, id: &Arc<str>, bytes: Option<(u64, Option<u64>)>) {
         let Some(moving) = &mut self.moving else { return };
         let Some(bytes) = bytes else { return };
@@ -93,5 +102,30 @@ impl Said {
             }
             *moving = Moving::default();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_countdown_is_told_once() {
+        let mut said = Said::new(Format::Json, false);
+        let mut told = Vec::new();
+        for (id, phase) in [
+            ("a", "Pushing"),
+            ("a", "Retrying in 5 seconds"),
+            ("b", "Retrying in 5 seconds"),
+            ("a", "Retrying in 4 seconds"),
+            ("a", "Retrying in 1 second"),
+            ("a", "Retrying in 10 seconds"),
+            ("a", "Retrying soon"),
+        ] {
+            if said.begins_to_wait(&Arc::from(id), phase) {
+                told.push(format!("{id}: {phase}"));
+            }
+        }
+        assert_eq!(told, ["a: Retrying in 5 seconds", "b: Retrying in 5 seconds", "a: Retrying in 10 seconds"]);
     }
 }
