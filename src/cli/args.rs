@@ -286,6 +286,27 @@ pub enum Verb {
         #[arg(required = true, num_args = 2.., value_names = ["SELECTOR:PATH", "DEST"])]
         paths: Vec<String>,
     },
+    /// Build an app's images from a commit, test them and push them
+    #[command(
+        after_help = "Examples:\n  quarterdeck build shop\n  quarterdeck build shop --rev v1.0.1\n  quarterdeck build ./quarterdeck.toml --no-push\n\nThe commit is checked out beside the work tree and built on the engine of [build] host; commands of the\nrepository run in containers there, never here. Without --rev a work tree is built with its changes,\nand the version says so. What did not change since an earlier build is not built again.\nWhat steps print is shown with --logs, and the last of it when one fails."
+    )]
+    Build {
+        /// An app of the configuration, or the path of a quarterdeck.toml
+        #[arg(value_name = "APP|FILE")]
+        app: String,
+        /// This branch, tag or commit; without it, the newest
+        #[arg(long, value_name = "REV")]
+        rev: Option<String>,
+        /// Build and test only
+        #[arg(long)]
+        no_push: bool,
+        /// Show what steps and tests print, too
+        #[arg(long)]
+        logs: bool,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
     /// Who did what to which container, and what came of it
     #[command(
         after_help = "Examples:\n  quarterdeck audit --since 1h\n  quarterdeck audit --verify\n  quarterdeck audit --verify --head 44:9f86d081884c7d65\n\n--verify reads every row and finds those that were changed, removed, moved or inserted, and rows\ncut off the end. It cannot find what somebody who may write the file did with care: all rows from\nsome point on written anew. Against that, note the head that it prints, elsewhere, and give it back\nwith --head: it must still be in the audit.\n\nT is 10m or 1h30m (so long ago), 14:02 (local) or 2026-11-21T14:02:00Z"
@@ -688,6 +709,8 @@ mod tests {
             "logs -f service:web --tail 5 --grep a --grep b --exclude c --level WARN",
             "inspect name:web",
             "audit --since 10m --format json",
+            "build shop --rev v1.0 --no-push --format json",
+            "build ./quarterdeck.toml",
             "audit --verify --head 44:9f86d081",
             "init --shared deploy",
             "exec service:web host:app-01 -- sh -c true",
@@ -739,6 +762,7 @@ mod tests {
             ("stats --by hosts", "host"),
             ("logs", "SELECTOR"),
             ("exec", "SELECTOR"),
+            ("build", "APP|FILE"),
             ("cp name:web:/etc/hosts", "SELECTOR:PATH"),
             ("audit --head 44:9f86d081", "--verify"),
             ("audit --verify --head 44", "NUMBER:HASH"),

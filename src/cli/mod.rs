@@ -5,6 +5,7 @@ mod acts;
 mod app;
 pub mod args;
 mod audit;
+mod build;
 mod bundle;
 mod check;
 mod completions;
@@ -102,6 +103,9 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Networks(shelf) => stock::networks(global, &shelf),
         Verb::Exec { selector, no_tty, no_stdin, command } => exec::run(global, exec::Request { selector, no_tty, no_stdin, command }),
         Verb::Cp { paths } => cp::run(global, &paths),
+        Verb::Build { app, rev, no_push, logs, output } => {
+            build::run(global, &build::Request { app: &app, rev: rev.as_deref(), push: !no_push, logs, output })
+        }
         Verb::Audit { since, verify, heads, output } => audit::run(global, &audit::Request { since, verify, heads, output }),
         Verb::Init { shared } => init::run(global, shared.as_deref()),
         Verb::Doctor { subject, output } => doctor::run(global, subject.as_deref(), output),

@@ -6,6 +6,7 @@
 //! DOUBLE; times are milliseconds since 1970, truth is 0 or 1.
 
 pub mod audit;
+mod builds;
 mod error;
 mod keeper;
 mod sqlite;
@@ -20,6 +21,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
 pub use audit::Audit;
+pub use builds::BuildRecords;
 pub use error::LedgerError;
 pub use state_dir::{Sharing, StateDir, StateDirError};
 
@@ -68,6 +70,11 @@ impl Ledger {
     /// Its table of acts.
     pub fn audit(&self) -> Audit {
         Audit::new(self.clone())
+    }
+
+    /// Its table of images that were built.
+    pub fn builds(&self) -> BuildRecords {
+        BuildRecords::new(self.clone())
     }
 
     /// Where it is kept.

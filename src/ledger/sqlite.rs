@@ -23,7 +23,7 @@ pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 const APPLICATION_ID: i64 = 0x5144_4c47;
 
 /// The steps from an empty file to the schema of today; step N leads to schema N. Never changed once released: a new table is a new step.
-const MIGRATIONS: [&[&str]; 1] = [super::audit::SQLITE_SCHEMA];
+const MIGRATIONS: [&[&str]; 2] = [super::audit::SQLITE_SCHEMA, super::builds::SQLITE_SCHEMA];
 
 /// What an SQLite URL may hold unescaped.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.');

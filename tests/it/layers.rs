@@ -14,6 +14,14 @@ const PURE: &[&str] = &[
     "src/stats/",
     "src/action/",
     "src/act/",
+    "src/build/dockerfile.rs",
+    "src/build/ignore.rs",
+    "src/build/key.rs",
+    "src/build/progress.rs",
+    "src/build/report.rs",
+    "src/build/version.rs",
+    "src/engine/docker/build_progress.rs",
+    "src/engine/docker/build_trace.rs",
     "src/rights/",
     "src/written/",
     "src/delivery/spec.rs",
@@ -150,6 +158,17 @@ fn the_model_and_the_rights_know_no_screen() {
 fn screen_and_engine_do_not_know_each_other() {
     assert_eq!(offences(|path| is_in(path, &["src/ui/"]), &["crate::engine", "engine::docker", "crate::runtime"]), NONE);
     assert_eq!(offences(|path| is_in(path, &["src/engine/"]), &["crate::ui", "crate::runtime", "ratatui", "crossterm"]), NONE);
+}
+
+#[test]
+fn builds_know_no_screen_no_verb_and_no_record() {
+    assert_eq!(
+        offences(
+            |path| is_in(path, &["src/build/"]),
+            &["crate::ui", "crate::runtime", "crate::cli", "crate::ledger", "ratatui", "crossterm"]
+        ),
+        NONE
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod cli_verbs;
 mod fake_engine;
 mod lab;
 mod lab_acts;
+mod lab_build;
 mod lab_cli;
 mod lab_deploy;
 mod lab_engines;

@@ -5,6 +5,10 @@
 //! decoded here, leniently and into small rows; the rest of the API is bollard's, over the same pool.
 
 mod archive;
+mod build;
+mod build_container;
+mod build_progress;
+mod build_trace;
 mod client;
 mod decode;
 mod deploy;
@@ -14,11 +18,16 @@ mod lines;
 mod logs;
 mod meter;
 mod once;
+mod push;
+mod push_auth;
+mod push_image;
 mod requests;
 mod stock;
 mod wire;
 
 pub use archive::{ArchiveBody, PathStat};
+pub use build::{BuildEnd, BuildEvent, BuildOrder, BuildStream, Builder, ContextPieces, StepFailure};
+pub use build_container::Errand;
 pub use client::Client;
 pub use deploy::MarkImage;
 pub use error::EngineError;
@@ -27,4 +36,7 @@ pub use lines::Lines;
 pub use logs::{LogBody, LogQuery};
 pub use meter::Meter;
 pub use once::OnceError;
+pub use push::{Transfer, TransferEvent, split_tag};
+pub use push_auth::{RegistryAuth, RegistryAuths};
+pub use push_image::{ImageLayer, ImageReport};
 pub use requests::{Handshake, parse_event, stock_path};
