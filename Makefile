@@ -48,8 +48,9 @@ prove: setup-test
 	cargo test --release --locked --test prove
 	cargo test --release --locked --test it lab_ -- --nocapture --test-threads 1
 
-## The figures, beside the peers that are installed (make bench PEERS=1 installs them below target/).
+## The figures, beside the peers that are installed (make bench PEERS=1 installs them below target/), of both forms of the program.
 bench: setup-test peers
+	@$(MAKE) --no-print-directory static || echo "no static build can be had here: its figures are left out"
 	cargo build --release --locked
 	cargo test --release --locked --test bench --test bench_logs --test bench_stats
 
