@@ -17,7 +17,8 @@ const NUMBERS: [&str; 6] = ["seq", "entry", "at", "login", "uid", "pid"];
 const INSERT: &str = "INSERT INTO audit (seq, entry, kind, at, login, uid, name, sudo_user, ssh_connection, machine, pid,
     action, host, target, target_id, argument, plan, outcome, detail, prev, hash)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
-/// Every column as text, in the order of [`FIELDS`], then `prev` and `hash`.
+/// Every column as text, in the order of [`FIELDS`], then `prev` and `hash`. To be sorted by `audit.seq`: for PostgreSQL `seq` alone is the
+/// text.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -27,8 +28,8 @@ macro_rules! select {
         )
     };
 }
-const PAGE: &str = select!("WHERE seq > $1 ORDER BY seq LIMIT 1000");
-const SINCE: &str = select!("WHERE entry IN (SELECT seq FROM audit WHERE kind = 'intent' AND at >= $1) ORDER BY seq");
+const PAGE: &str = select!("WHERE audit.seq > $1 ORDER BY audit.seq LIMIT 1000");
+const SINCE: &str = select!("WHERE entry IN (SELECT seq FROM audit WHERE kind = 'intent' AND at >= $1) ORDER BY audit.seq");
 const HEAD: &str = "SELECT seq, hash FROM audit_head WHERE id = 1";
 const MOVE_HEAD: &str = "UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1";
 const ROWS_OF: &str = "SELECT count(*) FROM audit WHERE entry = $1";
