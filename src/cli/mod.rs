@@ -2,6 +2,7 @@
 //! cannot disagree.
 
 mod acts;
+mod approve;
 pub mod args;
 mod audit;
 mod bundle;
@@ -9,11 +10,14 @@ mod check;
 mod completions;
 mod console;
 mod cp;
+mod deed;
+mod deployments;
 mod doctor;
 mod events;
 mod exec;
 mod exit;
 mod fleet;
+mod freeze;
 mod gather;
 mod hosts;
 mod init;
@@ -25,6 +29,7 @@ mod logs;
 mod out;
 pub(crate) mod pages;
 mod ps;
+mod releases;
 mod sim;
 mod stats;
 mod stock;
@@ -36,12 +41,12 @@ mod versions;
 
 use clap::Parser;
 
-use crate::act::Act;
+use crate::{act::Act, ledger::Answer};
 pub use crate::text::{TimeSpec, TimeSpecError};
 
 pub use exit::Exit;
 
-use args::{Cli, Global, Listing, Verb};
+use args::{Cli, DeploymentVerb, Global, Listing, Verb};
 use exit::Failure;
 
 /// Runs what the command line asks for; the process should end with this code.
@@ -94,6 +99,15 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Networks(Listing { filter, output }) => stock::networks(global, &filter, output),
         Verb::Exec { selector, no_tty, no_stdin, command } => exec::run(global, exec::Request { selector, no_tty, no_stdin, command }),
         Verb::Cp { paths } => cp::run(global, &paths),
+        Verb::Releases { app, output } => releases::run(global, &app, output),
+        Verb::Deployments { app, environment, by, since, at, limit, output } => {
+            deployments::run(global, &deployments::Request { app, environment, by, since, at, limit, output })
+        }
+        Verb::Deployment { verb: DeploymentVerb::Show { id, output } } => deployments::show(global, &id, output),
+        Verb::Approve { id, reason } => approve::run(global, &id, Answer::Yes, &reason),
+        Verb::Reject { id, reason } => approve::run(global, &id, Answer::No, &reason),
+        Verb::Freeze { app, environment, reason } => freeze::run(global, freeze::Wish::Freeze, &app, &environment, &reason),
+        Verb::Thaw { app, environment, reason } => freeze::run(global, freeze::Wish::Thaw, &app, &environment, &reason),
         Verb::Audit { since, verify, heads, output } => audit::run(global, &audit::Request { since, verify, heads, output }),
         Verb::Init { shared } => init::run(global, shared.as_deref()),
         Verb::Doctor { subject, output } => doctor::run(global, subject.as_deref(), output),

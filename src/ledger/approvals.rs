@@ -37,7 +37,7 @@ pub enum Answer {
 }
 
 /// An answer that was given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
     /// To what: [`START`], or a step's question.
     pub question: String,
@@ -52,7 +52,6 @@ pub struct Approval {
     /// The plan has changed since: it does not count any more.
     pub void: bool,
     /// The journal's last row at that moment.
-    #[serde(skip)]
     seq: i64,
 }
 

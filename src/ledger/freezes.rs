@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt as _;
-use serde::Serialize;
 use sqlx::{AnyConnection, any::AnyRow};
 
 use super::{
@@ -21,7 +20,7 @@ const INSERT: &str = "INSERT INTO freezes (app, environment, who, why, since) VA
 const DELETE: &str = "DELETE FROM freezes WHERE app = $1 AND environment = $2";
 
 /// A place where nothing may be deployed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Freeze {
     /// The product.
     pub app: AppName,

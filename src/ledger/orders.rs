@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt as _;
-use serde::Serialize;
 use sqlx::AnyConnection;
 
 use super::{
@@ -20,10 +19,9 @@ const LIST: &str = "SELECT word, who, why, at, journal_seq FROM orders WHERE dep
 const INSERT: &str = "INSERT INTO orders (deployment, seq, word, who, why, at, journal_seq) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
 /// What somebody told a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// `park`, `unwind` or `resume`.
-    #[serde(serialize_with = "as_word")]
+    /// What.
     pub order: Order,
     /// Who.
     pub who: String,
@@ -32,12 +30,14 @@ pub struct Told {
     /// When.
     pub at: DateTime<Utc>,
     /// The journal's last row at that moment.
-    #[serde(skip)]
     seq: i64,
 }
 
-fn as_word<S: serde::Serializer>(order: &Order, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(word(order))
+impl Told {
+    /// The order's word: `park`, `unwind` or `resume`.
+    pub fn word(&self) -> &'static str {
+        word(&self.order)
+    }
 }
 
 /// The table of orders, through a [`Ledger`].

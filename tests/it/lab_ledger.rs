@@ -30,7 +30,10 @@ use quarterdeck::{
 use sqlx::Connection as _;
 use tempfile::TempDir;
 
-use crate::postgres::{Cluster, cluster};
+use crate::{
+    postgres::{Cluster, PASSWORD, cluster},
+    program::{Ended, Program},
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -55,6 +58,12 @@ impl Home {
 
     fn state(&self) -> StateDir {
         StateDir::at(self.dir.path().join("state"))
+    }
+
+    /// Its configuration for the program.
+    fn configure(&self, program: &Program) -> String {
+        let ledger = if self.postgres.is_some() { &self.url } else { "sqlite" };
+        program.file("config.toml", &format!("ledger = {ledger:?}\nstate = {:?}\n", self.state().path()))
     }
 
     fn engine(&self) -> LedgerEngine {
@@ -510,4 +519,138 @@ async fn a_server_that_ends_connections_is_connected_to_anew() {
     assert_eq!(ledger.audit().begin(intent("TERM")).await, Ok(EntryId(4)));
     let refused = sqlx::raw_sql("DELETE FROM audit").execute(&mut other).await.unwrap_err().to_string();
     assert!(refused.contains("rows of the audit are only appended"), "{refused}");
+}
+
+#[tokio::test]
+async fn verbs_that_only_need_the_ledger() {
+    for home in homes!() {
+        let program = Program::new();
+        let config = home.configure(&program);
+        let run = |args: &[&str]| program.run(&[&["-c", &config][..], args].concat());
+        for args in [&["releases", "shop"][..], &["deployments"], &["deployments", "--at", "1h"]] {
+            let ended = run(&[args, &["--read-only", "--format", "json"]].concat());
+            assert_eq!((ended.code, ended.rows().len()), (Some(0), 0), "{args:?}: {ended:?}");
+        }
+        let ledger = home.open().await;
+        let (old, new) = (release("1.0.0-20-aaaaaaa", 'a'), release("1.0.1-22-7e56158", 'b'));
+        ledger.releases().record(old.clone(), "ana").await.unwrap();
+        ledger.releases().record(new.clone(), "ana").await.unwrap();
+        let ids = [ledger.deployments().next_id().await.unwrap(), ledger.deployments().next_id().await.unwrap()];
+        for (id, release) in ids.iter().zip([&old, &new]) {
+            let asked = Asked { plan: plan(id.clone(), "production", release, None), by: "ana".to_owned(), needed: 1 };
+            ledger.deployments().open(asked).await.unwrap();
+        }
+
+        let text = |args: &[&str], code: i32| {
+            let ended = run(args);
+            assert_eq!(ended.code, Some(code), "{args:?}: {ended:?}");
+            if code == 0 { ended.out } else { ended.err }
+        };
+        let (first, second) = (ids[0].to_string(), ids[1].to_string());
+        assert!(text(&["approve", &first, "--reason", "seen", "--read-only"], 5).contains("approve is refused"));
+        assert!(text(&["approve", &first, "--reason", "seen"], 0).contains("it starts where its asker waits"));
+        assert!(text(&["approve", &first, "--reason", "seen"], 5).contains("has said yes already"));
+        assert!(text(&["reject", "2", "--reason", "late"], 0).contains("rejected; nothing was changed"));
+        assert!(text(&["reject", &second, "--reason", "late"], 5).contains("waits for nobody's answer"));
+        assert!(text(&["approve", "9", "--reason", "x"], 2).contains("there is no deployment \"9\""));
+        assert!(text(&["freeze", "shop", "production", "--reason", "fair"], 0).contains("frozen"));
+        assert!(text(&["freeze", "shop", "production", "--reason", "fair"], 1).contains("thaw it first"));
+        assert!(text(&["thaw", "shop", "production", "--reason", "over"], 0).contains("froze it: fair"));
+        assert!(text(&["thaw", "shop", "production", "--reason", "over"], 0).contains("was not frozen"));
+
+        let mut pen = Pen { ledger: &ledger, home: &home, id: ids[0].clone(), next: 0 };
+        pen.write(vec![begun(&plan(ids[0].clone(), "production", &old, None)), Word::Good]).await;
+        let rows = run(&["deployments", "shop", "production", "--format", "json"]).rows();
+        let of = |index: usize, key: &str| rows[index][key].to_string();
+        assert_eq!((rows.len(), of(0, "state"), of(1, "state")), (2, "\"unwound\"".to_owned(), "\"good\"".to_owned()));
+        assert_eq!((of(1, "id"), of(1, "from_release")), (format!("{first:?}"), "null".to_owned()));
+        assert_eq!(rows[1]["hosts"], serde_json::json!(["app-02", "app-03"]));
+        assert_eq!(rows[1]["approved_by"], serde_json::json!([Who::of_process().short()]));
+        let page = run(&["deployment", "show", &first, "--format", "json", "--read-only"]).json();
+        assert_eq!((page["state"].as_str(), page["journal"][1]["text"].as_str()), (Some("good"), Some("good")));
+        assert_eq!(page["approvals"][0]["reason"], "seen");
+        let rows = run(&["releases", "shop", "--format", "json"]).rows();
+        let of_old = rows.iter().find(|row| row["version"] == "1.0.0-20-aaaaaaa").unwrap();
+        assert_eq!((rows.len(), of_old["good"][0]["environment"].as_str()), (2, Some("production")));
+        let standing = run(&["deployments", "shop", "--at", "0s", "--format", "json"]).rows();
+        assert_eq!((standing.len(), standing[0]["release"].as_str()), (1, Some(old.id().to_string().as_str())));
+
+        // All of it stands in the audit, done or not.
+        let acts = run(&["audit", "--format", "json"]).rows();
+        let acts: Vec<_> = acts.iter().map(|row| (row["action"].as_str().unwrap(), row["outcome"].as_str().unwrap())).collect();
+        let expected = [
+            ("deployment.approve", "done"),
+            ("deployment.approve", "failed"),
+            ("deployment.reject", "done"),
+            ("deployment.reject", "failed"),
+            ("environment.freeze", "done"),
+            ("environment.freeze", "failed"),
+            ("environment.thaw", "done"),
+            ("environment.thaw", "done"),
+        ];
+        assert_eq!(acts, expected);
+        assert_eq!(run(&["audit", "--verify"]).code, Some(0));
+    }
+}
+
+#[test]
+fn logins_to_a_server_and_what_is_said_when_they_fail() {
+    let cluster = match cluster() {
+        Ok(cluster) => cluster,
+        Err(skipped) => return skipped.say(module_path!(), line!()),
+    };
+    let (program, database) = (Program::new(), cluster.database());
+    let pgpass = program.file("pass", &format!("127.0.0.1:*:*:deck:{PASSWORD}\n"));
+    std::fs::set_permissions(&pgpass, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let log = state.path().join("log").display().to_string();
+    let run = |url: &str, variables: &[(&str, &str)], args: &[&str]| {
+        let config = program.file("config.toml", &format!("ledger = {url:?}\nstate = \"{}/state\"\n", state.path().display()));
+        let args = [&["-c", &config, "--log-file", &log, "-vv"][..], args].concat();
+        let ended = Ended::of(&program.command(&args).envs(variables.iter().copied()).output().unwrap());
+        assert!(!format!("{ended:?}").contains(PASSWORD), "{ended:?}");
+        ended
+    };
+    let url = cluster.tcp_url(&database);
+    let with = [("PGPASSFILE", pgpass.as_str())];
+
+    let made = run(&url, &with, &["init"]);
+    assert_eq!((made.code, made.err.as_str()), (Some(0), ""), "{made:?}");
+    assert!(made.out.contains(&format!("ledger {url}\n")), "{made:?}");
+    assert_eq!(run(&url, &[("PGPASSWORD", PASSWORD)], &["audit", "--verify"]).code, Some(0));
+    let full = format!("{url}?sslmode=verify-full&sslrootcert={}", cluster.authority());
+    let over_tls = run(&full, &with, &["audit", "--verify"]);
+    assert_eq!(over_tls.code, Some(0), "{over_tls:?}");
+
+    let foreign = cluster.database();
+    cluster.run(&foreign, "create table customers (name text)");
+    let latin = "latin";
+    cluster.run("postgres", "create database latin encoding 'LATIN1' template template0");
+    cluster.run("postgres", "create role guest login password 'x'");
+    let guest = url.replace("deck@", "guest@");
+    let malformed = program.file("broken", &format!("{PASSWORD}\n"));
+    std::fs::set_permissions(&malformed, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let nobody = format!("postgres://deck@127.0.0.1:{}/x", std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+    for (url, variables, expected) in [
+        (url.clone(), &[][..], "PGPASSFILE"),
+        (url.clone(), &[("PGPASSFILE", malformed.as_str())], "PGPASSFILE"),
+        (url.clone(), &[("PGPASSWORD", "wrong")], "password authentication failed for user \"deck\": give that user's password in ~/.pgpass"),
+        (nobody, &with, "Connection refused (os error 111): is PostgreSQL running there"),
+        (cluster.tcp_url("missing"), &with, "database \"missing\" does not exist: make it there: createdb"),
+        (cluster.tcp_url(&foreign), &with, "is no ledger of quarterdeck (another program's tables are in it): give quarterdeck a database of its own"),
+        (cluster.tcp_url(latin), &with, "its encoding is not UTF8"),
+        (guest, &[("PGPASSWORD", "x")], "permission denied"),
+        (format!("{url}?sslmode=verify-full"), &with, "sslrootcert=FILE"),
+    ] {
+        let ended = run(&url, variables, &["freeze", "shop", "production", "--reason", "x"]);
+        assert_eq!(ended.code, Some(1), "{url} {variables:?}: {ended:?}");
+        let named = url.split('?').next().unwrap();
+        assert!(ended.err.contains(expected) && ended.err.contains(named), "{url} {variables:?}: {ended:?}");
+        assert_eq!(ended.err.lines().count(), 1, "{ended:?}");
+    }
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(!said.is_empty() && !said.contains(PASSWORD), "a password is in the log");
+    // Who may only look is held to it by the server, too.
+    let looked = run(&url, &with, &["audit", "--read-only", "--format", "json"]);
+    assert_eq!((looked.code, looked.rows().len()), (Some(0), 0), "{looked:?}");
 }

@@ -4,7 +4,7 @@
 use std::{
     net::TcpListener,
     os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         OnceLock,
@@ -53,6 +53,18 @@ fn programs() -> Option<PathBuf> {
     found.pop()
 }
 
+/// A certificate for the loopback address, and that of who signed it in `ca.crt`.
+fn certify(dir: &Path) {
+    const MAKE: &str = "set -e; cd \"$1\"; key='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'
+        openssl req -x509 $key -days 2 -subj /CN=authority -keyout ca.key -out ca.crt
+        openssl req $key -subj /CN=server -keyout server.key -out server.csr
+        printf 'subjectAltName=IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' >ext
+        openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out server.crt
+        chmod 600 server.key";
+    let made = Command::new("bash").args(["-c", MAKE, "certify"]).arg(dir).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
 /// The user to run as, where we are root.
 fn user() -> Option<String> {
     let text = std::fs::read_to_string("/etc/passwd").unwrap();
@@ -85,6 +97,7 @@ impl Cluster {
         std::fs::create_dir(&dir).unwrap();
         std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).unwrap();
         std::fs::write(dir.join("word"), PASSWORD).unwrap();
+        certify(&dir);
         if let Some(user) = &user {
             assert!(Command::new("chown").args(["-R", user]).arg(&dir).status().unwrap().success());
         }
@@ -103,7 +116,10 @@ impl Cluster {
         let mut server = wrapped("postgres");
         let socket = dir.display().to_string();
         let port_word = port.to_string();
-        server.extend(["-D", &data, "-k", &socket, "-p", &port_word, "-h", "127.0.0.1", "-F", "-c", "max_connections=60"].map(str::to_owned));
+        server.extend(["-D", &data, "-k", &socket, "-p", &port_word, "-h", "127.0.0.1", "-F", "-c", "max_connections=60", "-c", "ssl=on"].map(str::to_owned));
+        for file in ["server.crt", "server.key"] {
+            server.extend(["-c".to_owned(), format!("{}={}/{file}", if file.ends_with("crt") { "ssl_cert_file" } else { "ssl_key_file" }, dir.display())]);
+        }
         let guard = Command::new("bash")
             .args(["-c", GUARD, "guard"])
             .arg(&dir)
@@ -152,6 +168,11 @@ impl Cluster {
     /// The URL of a database over TCP.
     pub fn tcp_url(&self, database: &str) -> String {
         format!("postgres://deck@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The certificate of who signed the server's.
+    pub fn authority(&self) -> String {
+        self.dir.join("ca.crt").display().to_string()
     }
 
 }

@@ -7,7 +7,6 @@ mod table;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt as _;
-use serde::Serialize;
 
 pub(super) use table::{follow, one, turn_down};
 
@@ -33,7 +32,7 @@ pub struct Asked {
 }
 
 /// A deployment as it stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Deployment {
     /// Its id.
     pub id: DeploymentId,
@@ -114,7 +113,7 @@ impl Default for DeploymentFilter {
 }
 
 /// A release that was good somewhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Good {
     /// The deployment that showed it.
     pub deployment: DeploymentId,
@@ -127,7 +126,7 @@ pub struct Good {
 }
 
 /// What an environment ran at some moment, as far as the records know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The product.
     pub app: AppName,
