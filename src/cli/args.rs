@@ -307,6 +307,91 @@ pub enum Verb {
         #[command(flatten)]
         output: Output,
     },
+    /// What of an app can be deployed or brought back, and where it was good
+    #[command(after_help = "Examples:\n  quarterdeck releases shop\n  quarterdeck releases shop --format json")]
+    Releases {
+        /// The app
+        app: String,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Which release was put where, when, by whom, and what came of it
+    #[command(
+        after_help = "Examples:\n  quarterdeck deployments shop production\n  quarterdeck deployments --since 1d --by ana\n  quarterdeck deployments --at 2026-11-21T14:02:00Z\n\nT is 10m or 1h30m (so long ago), 14:02 (local) or 2026-11-21T14:02:00Z"
+    )]
+    Deployments {
+        /// Only of this app
+        app: Option<String>,
+        /// Only in this environment
+        #[arg(value_name = "ENV")]
+        environment: Option<String>,
+        /// Only those that this person asked for
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+        /// Only those asked for since then
+        #[arg(long, value_name = "T")]
+        since: Option<TimeSpec>,
+        /// What ran where at this moment, in place of the list
+        #[arg(long, value_name = "T", conflicts_with_all = ["since", "by"])]
+        at: Option<TimeSpec>,
+        /// At most so many, the newest
+        #[arg(long, value_name = "N", default_value_t = 200)]
+        limit: u32,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// One deployment
+    Deployment {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: DeploymentVerb,
+    },
+    /// Say yes to a deployment that waits for it
+    #[command(after_help = ANSWERING)]
+    Approve {
+        /// The deployment's id
+        id: String,
+        /// Why
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
+        reason: String,
+    },
+    /// Say no to a deployment that waits for a yes
+    #[command(after_help = ANSWERING)]
+    Reject {
+        /// The deployment's id
+        id: String,
+        /// Why
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
+        reason: String,
+    },
+    /// Let nothing more be deployed into an environment
+    #[command(after_help = "Example:\n  quarterdeck freeze shop production --reason \"the fair, until Monday\"")]
+    Freeze {
+        /// The app
+        #[arg(value_parser = app)]
+        app: String,
+        /// The environment
+        #[arg(value_name = "ENV", value_parser = environment)]
+        environment: String,
+        /// Why
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
+        reason: String,
+    },
+    /// End a freeze
+    #[command(after_help = "Example:\n  quarterdeck thaw shop production --reason \"the fair is over\"")]
+    Thaw {
+        /// The app
+        #[arg(value_parser = app)]
+        app: String,
+        /// The environment
+        #[arg(value_name = "ENV", value_parser = environment)]
+        environment: String,
+        /// Why
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
+        reason: String,
+    },
     /// Who did what to which container, and what came of it
     #[command(
         after_help = "Examples:\n  quarterdeck audit --since 1h\n  quarterdeck audit --verify\n  quarterdeck audit --verify --head 44:9f86d081884c7d65\n\n--verify reads every row and finds those that were changed, removed, moved or inserted, and rows\ncut off the end. It cannot find what somebody who may write the file did with care: all rows from\nsome point on written anew. Against that, note the head that it prints, elsewhere, and give it back\nwith --head: it must still be in the audit.\n\nT is 10m or 1h30m (so long ago), 14:02 (local) or 2026-11-21T14:02:00Z"
@@ -434,12 +519,6 @@ pub enum Verb {
     /// Back to a release that was good there, with its images and its configuration
     #[command(after_help = "Examples:\n  quarterdeck rollback shop production\n  quarterdeck rollback shop production --release 1.0.0-20-1a2b3c4+c1f09ab2")]
     Rollback(Deploying),
-    /// A deployment that stands still: carry it on, or take it back
-    Deployment {
-        /// Which way.
-        #[command(subcommand)]
-        verb: DeploymentVerb,
-    },
     /// The themes, and where each comes from
     Themes(Output),
     /// The keys of the loaded keymap
@@ -494,9 +573,18 @@ pub struct Deploying {
     pub yes: bool,
 }
 
-/// What to do with a deployment that stands still.
+/// What to do with a deployment.
 #[derive(Clone, Debug, Subcommand)]
 pub enum DeploymentVerb {
+    /// Its plan, its answers, its journal
+    #[command(after_help = "Examples:\n  quarterdeck deployment show 44-k3f9\n  quarterdeck deployment show 44 --format json")]
+    Show {
+        /// Its id, or its number where only one has it
+        id: String,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
     /// Carry it on from where it stopped
     Resume(Standing),
     /// Take back what it changed
@@ -598,6 +686,31 @@ const PRUNE: &str = "Narrower than the engine's own prune, and exact: images wit
 
 /// What the acts have in common.
 const ACTING: &str = "The plan is shown first: what happens to whom, and how many healthy ones stay. It wants a yes; in production, and for\nwhat does not come back, a name. Without a terminal it wants --yes. Every target is sent its act once and never again;\nwhere the answer gets lost, the engine is asked what is.\n\nExit codes: 0 all as asked, 1 not all, 2 usage, 3 some hosts could not be reached, 5 refused";
+
+/// What the two answers have in common.
+const ANSWERING: &str = "Examples:\n  quarterdeck approve 44-k3f9 --reason \"seen in staging\"\n  quarterdeck reject 44-k3f9 --reason \"not on Friday\"\n\nBefore a deployment begins, the yes must come from somebody else than who asked for it.\n\nExit codes: 0 recorded, 1 failed, 2 no such deployment, 5 refused";
+
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("say why: it stands in the records".to_owned()),
+        said => Ok(said.to_owned()),
+    }
+}
+
+fn app(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    match text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err("an app is lower-case letters, digits and -".to_owned()),
+    }
+}
+
+fn environment(text: &str) -> Result<String, String> {
+    match !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()) {
+        true => Ok(text.to_owned()),
+        false => Err("an environment is lower-case letters and digits, no dash".to_owned()),
+    }
+}
 
 fn signal(text: &str) -> Result<String, String> {
     parse_signal(text).map_err(|error| error.to_string())
@@ -708,6 +821,15 @@ mod tests {
             "events -f --since 10m --until 14:02 service:web",
             "logs -f service:web --tail 5 --grep a --grep b --exclude c --level WARN",
             "inspect name:web",
+            "releases shop --format json",
+            "deployments",
+            "deployments shop production --since 1d --by ana --limit 5",
+            "deployments shop --at 14:02 --format json",
+            "deployment show 44-k3f9 --format json",
+            "approve 44-k3f9 --reason seen",
+            "reject 44-k3f9 --reason late",
+            "freeze shop production --reason fair",
+            "thaw shop production --reason over",
             "audit --since 10m --format json",
             "build shop --rev v1.0 --no-push --format json",
             "build ./quarterdeck.toml",
@@ -761,6 +883,13 @@ mod tests {
             ("app import", "COMPOSE.YAML"),
             ("stats --by hosts", "host"),
             ("logs", "SELECTOR"),
+            ("releases", "APP"),
+            ("deployments --at 14:02 --since 1d", "cannot be used with"),
+            ("deployment", "show"),
+            ("approve 44-k3f9", "--reason"),
+            ("freeze shop --reason fair", "ENV"),
+            ("freeze shop eu-west --reason fair", "no dash"),
+            ("thaw Shop production --reason x", "lower-case"),
             ("exec", "SELECTOR"),
             ("build", "APP|FILE"),
             ("cp name:web:/etc/hosts", "SELECTOR:PATH"),

@@ -14,7 +14,7 @@ use crate::{
         EnvironmentId, HostId, HostSpec,
         identity::{IdentityMatch, IdentityRule, IdentityRuleSpec},
     },
-    ledger::{Access, Ledger, StateDir},
+    ledger::{Access, Ledger, Server, StateDir},
     rights::Rights,
     runtime::journal::AuditJournal,
     sim::SimHost,
@@ -51,6 +51,7 @@ impl Sources {
         if let Some(fleet) = sim.as_ref().filter(|_| global.state.is_none()) {
             // What is done to simulated containers is nobody's record.
             config.state = fleet.state_dir();
+            config.delivery.ledger = LedgerConfig::Sqlite;
         }
         let targets = match &sim {
             Some(fleet) => fleet.hosts().iter().map(simulated).collect(),
@@ -109,12 +110,10 @@ pub fn ledger(config: &Config, rights: &Rights) -> Result<Ledger, Failure> {
         Rights::View { .. } => Access::Look,
         Rights::Act => Access::Record,
     };
-    match config.delivery.ledger {
-        LedgerConfig::Sqlite => Ok(Ledger::lazy(StateDir::at(&config.state), access)),
-        LedgerConfig::Postgres(_) => {
-            Err(Failure::usage("ledger: PostgreSQL is not understood by this version: set ledger = \"sqlite\", or leave it out"))
-        }
-    }
+    Ok(match &config.delivery.ledger {
+        LedgerConfig::Sqlite => Ledger::lazy(StateDir::at(&config.state), access),
+        LedgerConfig::Postgres(url) => Ledger::lazy(Server::at(url), access),
+    })
 }
 
 fn target(host: &HostConfig) -> Target {

@@ -7,7 +7,7 @@ use super::{
     gather::wait,
     out,
 };
-use crate::{config::Layers, ledger::StateDir, rights::Rights};
+use crate::{config::Layers, ledger::{Place, StateDir}, rights::Rights};
 
 /// Makes it and the ledger in it, so that whatever stands in the way shows now.
 pub fn run(global: &Global, shared: Option<&str>) -> Result<Exit, Failure> {
@@ -23,6 +23,10 @@ pub fn run(global: &Global, shared: Option<&str>) -> Result<Exit, Failure> {
     let sharing = sharing.map_err(Failure::failed)?;
     let ledger = fleet::ledger(&config, &Rights::Act)?;
     wait(async { ledger.audit().rows(Some(chrono::Utc::now())).await.map_err(Failure::failed) })?;
-    out::print(&format!("state directory {}: {sharing}\nledger {}\n", dir.path().display(), ledger.file().display()))?;
+    let place = match ledger.place() {
+        file @ Place::File(_) => format!("ledger {file}"),
+        server @ Place::Server(_) => server.to_string(),
+    };
+    out::print(&format!("state directory {}: {sharing}\n{place}\n", dir.path().display()))?;
     Ok(Exit::DONE)
 }

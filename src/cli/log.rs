@@ -16,10 +16,11 @@ pub fn open(global: &Global) -> Result<(), Failure> {
     };
     let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
     let file = file.map_err(|error| Failure::usage(format!("--log-file {}: {error}", path.display())))?;
+    // Who reads a file of passwords for PostgreSQL logs its malformed lines in full.
     let levels = EnvFilter::new(match global.verbose {
-        0 => "quarterdeck=info,warn",
-        1 => "quarterdeck=debug,warn",
-        _ => "trace",
+        0 => "quarterdeck=info,warn,sqlx_postgres::options::pgpass=off",
+        1 => "quarterdeck=debug,warn,sqlx_postgres::options::pgpass=off",
+        _ => "trace,sqlx_postgres::options::pgpass=off",
     });
     tracing_subscriber::fmt()
         .with_env_filter(levels)

@@ -3,6 +3,7 @@
 
 mod acts;
 mod app;
+mod approve;
 pub mod args;
 mod audit;
 mod build;
@@ -12,11 +13,14 @@ mod completions;
 mod console;
 mod cp;
 mod deploy;
+mod deed;
+mod deployments;
 mod doctor;
 mod events;
 mod exec;
 mod exit;
 mod fleet;
+mod freeze;
 mod gather;
 mod hosts;
 mod init;
@@ -28,6 +32,7 @@ mod logs;
 mod out;
 pub(crate) mod pages;
 mod ps;
+mod releases;
 mod sim;
 mod stats;
 mod stock;
@@ -39,12 +44,12 @@ mod versions;
 
 use clap::Parser;
 
-use crate::act::Act;
+use crate::{act::Act, ledger::Answer, run::journal::Way};
 pub use crate::text::{TimeSpec, TimeSpecError};
 
 pub use exit::Exit;
 
-use args::{Cli, Global, Verb};
+use args::{Cli, DeploymentVerb, Global, Verb};
 use exit::Failure;
 
 /// Runs what the command line asks for; the process should end with this code.
@@ -91,7 +96,6 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Plan(asked) => deploy::run(global, &asked, deploy::Kind::Plan),
         Verb::Deploy(asked) => deploy::run(global, &asked, deploy::Kind::Deploy),
         Verb::Rollback(asked) => deploy::run(global, &asked, deploy::Kind::Rollback),
-        Verb::Deployment { verb } => deploy::standing::run(global, &verb),
         Verb::Check { filter, usage, output } => check::run(global, &filter, usage, output),
         Verb::Bundle { out, selector } => bundle::run(global, out, &selector),
         Verb::Stats { selector, by, once, output } => stats::run(global, &stats::Request { selector: &selector, by, once, output }),
@@ -106,6 +110,17 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Build { app, rev, no_push, logs, output } => {
             build::run(global, &build::Request { app: &app, rev: rev.as_deref(), push: !no_push, logs, output })
         }
+        Verb::Releases { app, output } => releases::run(global, &app, output),
+        Verb::Deployments { app, environment, by, since, at, limit, output } => {
+            deployments::run(global, &deployments::Request { app, environment, by, since, at, limit, output })
+        }
+        Verb::Deployment { verb: DeploymentVerb::Show { id, output } } => deployments::show(global, &id, output),
+        Verb::Deployment { verb: DeploymentVerb::Resume(asked) } => deploy::standing::run(global, &asked, Way::Forward),
+        Verb::Deployment { verb: DeploymentVerb::Unwind(asked) } => deploy::standing::run(global, &asked, Way::Back),
+        Verb::Approve { id, reason } => approve::run(global, &id, Answer::Yes, &reason),
+        Verb::Reject { id, reason } => approve::run(global, &id, Answer::No, &reason),
+        Verb::Freeze { app, environment, reason } => freeze::run(global, freeze::Wish::Freeze, &app, &environment, &reason),
+        Verb::Thaw { app, environment, reason } => freeze::run(global, freeze::Wish::Thaw, &app, &environment, &reason),
         Verb::Audit { since, verify, heads, output } => audit::run(global, &audit::Request { since, verify, heads, output }),
         Verb::Init { shared } => init::run(global, shared.as_deref()),
         Verb::Doctor { subject, output } => doctor::run(global, subject.as_deref(), output),

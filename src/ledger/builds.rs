@@ -1,29 +1,14 @@
 //! The table of images that were built and pushed: by key, so that nothing is built twice, and by tag, so that no tag is pushed twice.
 
-use std::path::Path;
-
-use chrono::DateTime;
 use futures_util::{FutureExt as _, future::BoxFuture};
-use sqlx::{Row as _, any::AnyRow};
+use sqlx::{AnyConnection, any::AnyRow};
 
-use super::{Ledger, LedgerError, store::Store};
+use super::{
+    Ledger,
+    rows::{from_json, moment, number, text, to_json},
+    store::Trouble,
+};
 use crate::build::{Builds, BuiltImage, ImageKey, RecordsError};
-
-/// The table for SQLite. Types: `ledger`.
-pub(super) const SQLITE_SCHEMA: &[&str] = &[
-    "CREATE TABLE built_images (
-        repository TEXT NOT NULL,
-        version TEXT NOT NULL,
-        key TEXT NOT NULL,
-        digest TEXT NOT NULL,
-        revision TEXT NOT NULL,
-        size BIGINT NOT NULL,
-        layers TEXT NOT NULL,
-        at BIGINT NOT NULL,
-        PRIMARY KEY (repository, version)
-    )",
-    "CREATE INDEX built_images_key ON built_images (key)",
-];
 
 macro_rules! select {
     ($rest:literal) => {
@@ -51,7 +36,7 @@ impl BuildRecords {
     }
 
     async fn find(&self, question: &'static str, values: Vec<String>) -> Result<Option<BuiltImage>, RecordsError> {
-        let found = self.ledger.run(move |store| Box::pin(find(store, question, values))).await;
+        let found = self.ledger.read(move |connection| async move { find(connection, question, values).await }.boxed()).await;
         found.map_err(|error| RecordsError(error.to_string()))
     }
 }
@@ -70,29 +55,21 @@ impl Builds for BuildRecords {
     }
 
     fn record(&self, image: BuiltImage) -> BoxFuture<'_, Result<(), RecordsError>> {
-        let recorded = self.ledger.run(move |store| Box::pin(async move { insert(store, &image).await }));
+        let recorded = self.ledger.write(move |connection| async move { insert(connection, &image).await }.boxed());
         async move { recorded.await.map_err(|error| RecordsError(format!("the image is pushed, but could not be recorded: {error}"))) }
             .boxed()
     }
 }
 
-async fn find(store: &mut Store, question: &'static str, values: Vec<String>) -> Result<Option<BuiltImage>, LedgerError> {
-    let file = store.file().to_owned();
-    let connection = store.begin_read().await?;
+async fn find(connection: &mut AnyConnection, question: &'static str, values: Vec<String>) -> Result<Option<BuiltImage>, Trouble> {
     let mut query = sqlx::query(question);
     for value in values {
         query = query.bind(value);
     }
-    let row = query.fetch_optional(connection).await.map_err(|error| LedgerError::database(&file, &error));
-    let found = row.and_then(|row| row.map(|row| image(&row, &file)).transpose());
-    store.end(found).await
+    query.fetch_optional(connection).await?.map(|row| image(&row)).transpose()
 }
 
-async fn insert(store: &mut Store, image: &BuiltImage) -> Result<(), LedgerError> {
-    let file = store.file().to_owned();
-    let layers =
-        serde_json::to_string(&image.layers).map_err(|error| LedgerError::Other { file: file.clone(), reason: error.to_string() })?;
-    let connection = store.begin_write().await?;
+async fn insert(connection: &mut AnyConnection, image: &BuiltImage) -> Result<(), Trouble> {
     let insert = sqlx::query(INSERT)
         .bind(image.repository.to_string())
         .bind(image.version.to_string())
@@ -100,30 +77,23 @@ async fn insert(store: &mut Store, image: &BuiltImage) -> Result<(), LedgerError
         .bind(image.digest.to_string())
         .bind(image.revision.to_string())
         .bind(i64::try_from(image.size).unwrap_or(i64::MAX))
-        .bind(layers)
+        .bind(to_json(&image.layers)?)
         .bind(image.at.timestamp_millis());
-    let done = insert.execute(connection).await.map(|_| ()).map_err(|error| LedgerError::database(&file, &error));
-    store.end(done).await
+    insert.execute(connection).await?;
+    Ok(())
 }
 
-fn image(row: &AnyRow, file: &Path) -> Result<BuiltImage, LedgerError> {
-    let read = || -> Result<Option<BuiltImage>, sqlx::Error> {
-        let text = |index: usize| row.try_get::<String, _>(index);
-        let (layers, at) = (serde_json::from_str(&text(6)?), DateTime::from_timestamp_millis(row.try_get(7)?));
-        let (Ok(layers), Some(at)) = (layers, at) else { return Ok(None) };
-        Ok(Some(BuiltImage {
-            repository: text(0)?.into(),
-            version: text(1)?.into(),
-            key: ImageKey::known(&text(2)?),
-            digest: text(3)?.into(),
-            revision: text(4)?.into(),
-            size: row.try_get::<i64, _>(5)?.try_into().unwrap_or_default(),
-            layers,
-            at,
-        }))
-    };
-    let damaged = || LedgerError::Damaged { file: file.to_owned(), reason: "a row of built_images cannot be read".to_owned() };
-    read().map_err(|error| LedgerError::database(file, &error))?.ok_or_else(damaged)
+fn image(row: &AnyRow) -> Result<BuiltImage, Trouble> {
+    Ok(BuiltImage {
+        repository: text(row, 0)?.into(),
+        version: text(row, 1)?.into(),
+        key: ImageKey::known(&text(row, 2)?),
+        digest: text(row, 3)?.into(),
+        revision: text(row, 4)?.into(),
+        size: number(row, 5)?.try_into().unwrap_or_default(),
+        layers: from_json(&text(row, 6)?)?,
+        at: moment(number(row, 7)?)?,
+    })
 }
 
 #[cfg(test)]

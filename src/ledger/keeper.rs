@@ -2,14 +2,13 @@
 
 use std::{
     os::unix::fs::MetadataExt as _,
-    path::Path,
     thread::{self, JoinHandle},
 };
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, LedgerError, StateDir, Store};
+use super::{Access, LedgerEngine, LedgerError, Place, Store};
 
 /// How many pieces of work may wait. Nothing of the audit is ever dropped: a full queue makes the callers wait.
 const JOBS: usize = 64;
@@ -26,15 +25,15 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Opens the store on a new thread.
-    pub(super) async fn start(dir: &StateDir, access: Access) -> Result<Self, LedgerError> {
+    pub(super) async fn start(engine: &LedgerEngine, access: Access) -> Result<Self, LedgerError> {
         // jobs: wait
         let (jobs, mut queue) = mpsc::channel::<Job>(JOBS);
         let (tell, told) = oneshot::channel();
-        let (dir, stopped) = (dir.clone(), |error: &dyn std::fmt::Display| LedgerError::Stopped(error.to_string()));
+        let (engine, stopped) = (engine.clone(), |error: &dyn std::fmt::Display| LedgerError::Stopped(error.to_string()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| stopped(&error))?;
         let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || {
             runtime.block_on(async move {
-                let mut store = match Store::open(&dir, access).await {
+                let mut store = match Store::open(&engine, access).await {
                     Ok(store) => store,
                     Err(error) => {
                         // Nobody waits for it any more: then nobody needs to know.
@@ -42,8 +41,7 @@ impl Keeper {
                         return;
                     }
                 };
-                let file = std::fs::metadata(store.file()).ok().map(|meta| (meta.dev(), meta.ino()));
-                let _ = tell.send(Ok(file));
+                let _ = tell.send(Ok(identity(store.place())));
                 while let Some(job) = queue.recv().await {
                     job(&mut store).await;
                 }
@@ -58,11 +56,10 @@ impl Keeper {
         Ok(keeper)
     }
 
-    /// Whether what is open is still what lies at this path: somebody may have moved it away, and what is written to it then is seen by
+    /// Whether what is open is still what lies there: somebody may have moved the file away, and what is written to it then is seen by
     /// nobody.
-    pub(super) fn is_at(&self, path: &Path) -> bool {
-        let now = std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
-        self.file.is_none() || self.file == now
+    pub(super) fn is_at(&self, place: &Place) -> bool {
+        self.file.is_none() || self.file == identity(place)
     }
 
     /// Runs work on the connection and brings its result back.
@@ -74,14 +71,32 @@ impl Keeper {
         let (tell, told) = oneshot::channel();
         let job: Job = Box::new(move |store| {
             Box::pin(async move {
+                let done = match store.limit() {
+                    None => work(store).await,
+                    Some(limit) => match tokio::time::timeout(limit, work(store)).await {
+                        Ok(done) => done,
+                        Err(_) => {
+                            store.lose();
+                            Err(LedgerError::Unsure { place: store.place().clone(), reason: format!("no answer within {} s", limit.as_secs()) })
+                        }
+                    },
+                };
                 // Who asked may have stopped waiting; the work is done all the same.
-                let _ = tell.send(work(store).await);
+                let _ = tell.send(done);
             })
         });
         let ended = || LedgerError::Stopped("its thread has ended".to_owned());
         let jobs = self.jobs.as_ref().ok_or_else(ended)?;
         jobs.send(job).await.map_err(|_| ended())?;
         told.await.map_err(|_| ended())?
+    }
+}
+
+/// Device and inode of a file.
+fn identity(place: &Place) -> Option<(u64, u64)> {
+    match place {
+        Place::File(file) => std::fs::metadata(file).ok().map(|meta| (meta.dev(), meta.ino())),
+        Place::Server(_) => None,
     }
 }
 

@@ -80,7 +80,7 @@ async fn nothing_is_made_before_the_first_call_and_nothing_by_who_looks() {
     let (temp, dir) = dir();
     let lazy = Ledger::lazy(dir.clone(), Access::Record);
     let looking = Ledger::lazy(dir.clone(), Access::Look);
-    assert_eq!(looking.audit().rows(None).await, Err(LedgerError::Absent { file: dir.ledger_file() }));
+    assert_eq!(looking.audit().rows(None).await, Err(LedgerError::Absent { place: Place::File(dir.ledger_file()) }));
     assert!(snapshot(temp.path()).is_empty());
 
     lazy.audit().begin(intent("TERM")).await.unwrap();
@@ -220,7 +220,7 @@ async fn files_that_are_refused_with_the_cause_and_the_remedy() {
     drop(Ledger::open(&dir).await.unwrap());
     tamper(&dir, "PRAGMA user_version = 9").await;
     let error = Ledger::open(&dir).await.unwrap_err();
-    assert_eq!(error, LedgerError::Newer { file: dir.ledger_file(), found: 9, known: 2 });
+    assert_eq!(error, LedgerError::Newer { place: Place::File(dir.ledger_file()), found: 9, known: 3 });
     tamper(&dir, "PRAGMA user_version = 1; PRAGMA application_id = 7").await;
     assert!(Ledger::open(&dir).await.unwrap_err().to_string().contains("another program's SQLite database"));
     let looked = Ledger::lazy(dir.clone(), Access::Look).audit().rows(None).await.unwrap_err();
@@ -243,7 +243,7 @@ async fn a_lock_a_full_disk_and_a_torn_file() {
 
     quick(&ledger, "PRAGMA max_page_count = 1").await;
     let long = Intent { plan: "x".repeat(60_000), ..intent("TERM") };
-    assert_eq!(ledger.audit().begin(long).await, Err(LedgerError::Full { file: dir.ledger_file() }));
+    assert_eq!(ledger.audit().begin(long).await, Err(LedgerError::Full { place: Place::File(dir.ledger_file()) }));
     quick(&ledger, "PRAGMA max_page_count = 100000").await;
     assert_eq!(ledger.audit().begin(intent("TERM")).await, Ok(EntryId(2)), "what failed left nothing");
     drop(ledger);

@@ -47,6 +47,10 @@ pub fn lab() -> Result<&'static Lab, &'static Skipped> {
 }
 
 impl Skipped {
+    pub fn because(why: String) -> Self {
+        Self(why)
+    }
+
     pub fn say(&self, module: &str, line: u32) {
         let count = SKIPS.fetch_add(1, Ordering::Relaxed) + 1;
         let _ = writeln!(std::io::stderr(), "SKIPPED ({}): {module} line {line}; {count} skipped so far", self.0);

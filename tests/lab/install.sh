@@ -13,7 +13,7 @@ refuse() { printf '*** THE REAL LAB CANNOT BE INSTALLED HERE: %s\n*** Tests agai
 command -v apt-get dpkg-query >/dev/null || refuse "it knows only Debian's apt-get"
 
 packages=(docker.io docker-registry openssh-server openssh-client busybox-static iproute2 iptables openssl curl jq
-    pkg-config libssl-dev librsvg2-bin tmux util-linux procps ca-certificates debian-archive-keyring)
+    pkg-config libssl-dev librsvg2-bin tmux util-linux procps ca-certificates debian-archive-keyring postgresql)
 modern=
 for option in "$@"; do
     case $option in
@@ -50,6 +50,7 @@ disable_new_services() {
             docker.io) systemctl disable --now --quiet docker.socket docker.service containerd.service || true ;;
             docker-registry) systemctl disable --now --quiet docker-registry.service || true ;;
             openssh-server) systemctl disable --now --quiet ssh.service || true ;;
+            postgresql) systemctl disable --now --quiet postgresql.service || true ;;
             podman) systemctl disable --now --quiet podman.socket podman.service || true ;;
         esac
     done

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use super::{history::History, stage::Stage, telling::Telling};
 use crate::{
     cli::{
-        args::{DeploymentVerb, Global},
+        args::{Global, Standing},
         exit::{Exit, Failure},
         fleet::Sources,
         gather::wait,
@@ -18,11 +18,7 @@ use crate::{
 };
 
 /// Carries it on, or takes it back.
-pub(in crate::cli) fn run(global: &Global, verb: &DeploymentVerb) -> Result<Exit, Failure> {
-    let (asked, way) = match verb {
-        DeploymentVerb::Resume(asked) => (asked, Way::Forward),
-        DeploymentVerb::Unwind(asked) => (asked, Way::Back),
-    };
+pub(in crate::cli) fn run(global: &Global, asked: &Standing, way: Way) -> Result<Exit, Failure> {
     let sources = Sources::load(global)?;
     sources.may_act("deployment")?;
     let id: DeploymentId = asked.id.parse().map_err(Failure::usage)?;

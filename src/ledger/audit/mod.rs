@@ -12,7 +12,6 @@ use chrono::{DateTime, Utc};
 
 pub use chain::{ChainFault, Check, Head};
 pub use entry::{Entry, EntryId, Intent, Outcome, Target, Verdict};
-pub(super) use table::SQLITE_SCHEMA;
 pub use who::Who;
 
 use super::{Ledger, LedgerError};

@@ -1,6 +1,6 @@
 //! The audit's statements, the same for every engine.
 
-use std::{collections::HashMap, path::Path};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
@@ -9,28 +9,7 @@ use super::{
     Check, Entry, EntryId, Head, Intent, Outcome, Target, Verdict, Who,
     chain::{Chain, FIELDS, Row},
 };
-use crate::ledger::{LedgerError, store::Store};
-
-/// The table for SQLite. Types: `ledger`. The triggers are no lock, only a guard against one's own hand.
-pub(in crate::ledger) const SQLITE_SCHEMA: &[&str] = &[
-    "CREATE TABLE audit (
-        seq INTEGER PRIMARY KEY,
-        entry BIGINT NOT NULL,
-        kind TEXT NOT NULL CHECK (kind IN ('intent', 'outcome')),
-        at BIGINT NOT NULL,
-        login BIGINT, uid BIGINT, name TEXT, sudo_user TEXT, ssh_connection TEXT, machine TEXT, pid BIGINT,
-        action TEXT, host TEXT, target TEXT, target_id TEXT, argument TEXT, plan TEXT,
-        outcome TEXT, detail TEXT,
-        prev TEXT NOT NULL,
-        hash TEXT NOT NULL,
-        UNIQUE (entry, kind)
-    )",
-    "CREATE INDEX audit_at ON audit (at)",
-    "CREATE TABLE audit_head (id BIGINT PRIMARY KEY CHECK (id = 1), seq BIGINT NOT NULL, hash TEXT NOT NULL)",
-    "INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '0000000000000000000000000000000000000000000000000000000000000000')",
-    "CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'rows of the audit are only appended'); END",
-    "CREATE TRIGGER audit_is_not_cut BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'rows of the audit are only appended'); END",
-];
+use crate::ledger::{LedgerError, Place, store::Store};
 
 /// The fields that are numbers in the table.
 const NUMBERS: [&str; 6] = ["seq", "entry", "at", "login", "uid", "pid"];
@@ -38,7 +17,8 @@ const NUMBERS: [&str; 6] = ["seq", "entry", "at", "login", "uid", "pid"];
 const INSERT: &str = "INSERT INTO audit (seq, entry, kind, at, login, uid, name, sudo_user, ssh_connection, machine, pid,
     action, host, target, target_id, argument, plan, outcome, detail, prev, hash)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
-/// Every column as text, in the order of [`FIELDS`], then `prev` and `hash`.
+/// Every column as text, in the order of [`FIELDS`], then `prev` and `hash`. To be sorted by `audit.seq`: for PostgreSQL `seq` alone is the
+/// text.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -48,21 +28,21 @@ macro_rules! select {
         )
     };
 }
-const PAGE: &str = select!("WHERE seq > $1 ORDER BY seq LIMIT 1000");
-const SINCE: &str = select!("WHERE entry IN (SELECT seq FROM audit WHERE kind = 'intent' AND at >= $1) ORDER BY seq");
+const PAGE: &str = select!("WHERE audit.seq > $1 ORDER BY audit.seq LIMIT 1000");
+const SINCE: &str = select!("WHERE entry IN (SELECT seq FROM audit WHERE kind = 'intent' AND at >= $1) ORDER BY audit.seq");
 const HEAD: &str = "SELECT seq, hash FROM audit_head WHERE id = 1";
 const MOVE_HEAD: &str = "UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1";
 const ROWS_OF: &str = "SELECT count(*) FROM audit WHERE entry = $1";
 
 pub(super) async fn begin(store: &mut Store, intent: &Intent, now: DateTime<Utc>) -> Result<EntryId, LedgerError> {
-    let file = store.file().to_owned();
+    let place = store.place().clone();
     let connection = store.begin_write().await?;
-    let done = append_intent(connection, &file, &intent.cleaned(), now).await;
+    let done = append_intent(connection, &place, &intent.cleaned(), now).await;
     store.end(done).await
 }
 
-async fn append_intent(connection: &mut AnyConnection, file: &Path, intent: &Intent, now: DateTime<Utc>) -> Result<EntryId, LedgerError> {
-    let head = head(connection, file).await?;
+async fn append_intent(connection: &mut AnyConnection, place: &Place, intent: &Intent, now: DateTime<Utc>) -> Result<EntryId, LedgerError> {
+    let head = head(connection, place).await?;
     let (seq, who) = (head.seq + 1, &intent.who);
     let row = sealed(seq, seq, "intent", now, head.hash, |field| match field {
         "login" => who.login.map(|uid| uid.to_string()),
@@ -80,50 +60,50 @@ async fn append_intent(connection: &mut AnyConnection, file: &Path, intent: &Int
         "plan" => Some(intent.plan.clone()),
         _ => None,
     });
-    append(connection, file, seq, &row).await?;
+    append(connection, place, seq, &row).await?;
     Ok(EntryId(seq))
 }
 
 pub(super) async fn finish(store: &mut Store, entry: EntryId, outcome: &Outcome, now: DateTime<Utc>) -> Result<(), LedgerError> {
-    let file = store.file().to_owned();
+    let place = store.place().clone();
     let connection = store.begin_write().await?;
-    let done = append_outcome(connection, &file, entry, &outcome.cleaned(), now).await;
+    let done = append_outcome(connection, &place, entry, &outcome.cleaned(), now).await;
     store.end(done).await
 }
 
 async fn append_outcome(
     connection: &mut AnyConnection,
-    file: &Path,
+    place: &Place,
     entry: EntryId,
     outcome: &Outcome,
     now: DateTime<Utc>,
 ) -> Result<(), LedgerError> {
     let rows = sqlx::query(ROWS_OF).bind(entry.0).fetch_one(&mut *connection).await.and_then(|row| row.try_get::<i64, _>(0));
-    if rows.map_err(|error| LedgerError::database(file, &error))? != 1 {
+    if rows.map_err(|error| LedgerError::database(place, &error))? != 1 {
         return Err(LedgerError::NotOpen(entry));
     }
-    let head = head(connection, file).await?;
+    let head = head(connection, place).await?;
     let seq = head.seq + 1;
     let row = sealed(seq, entry.0, "outcome", now, head.hash, |field| match field {
         "outcome" => Some(outcome.verdict.word().to_owned()),
         "detail" => Some(outcome.detail.clone()),
         _ => None,
     });
-    append(connection, file, seq, &row).await
+    append(connection, place, seq, &row).await
 }
 
 pub(super) async fn rows(store: &mut Store, since: Option<DateTime<Utc>>) -> Result<Vec<Entry>, LedgerError> {
-    let file = store.file().to_owned();
+    let place = store.place().clone();
     let since = since.map_or(i64::MIN, |at| at.timestamp_millis());
     let connection = store.begin_read().await?;
-    let found = sqlx::query(SINCE).bind(since).fetch_all(connection).await.map_err(|error| LedgerError::database(&file, &error));
+    let found = sqlx::query(SINCE).bind(since).fetch_all(connection).await.map_err(|error| LedgerError::database(&place, &error));
     let found = store.end(found).await?;
     let mut entries: Vec<Entry> = Vec::with_capacity(found.len() / 2);
     let mut places = HashMap::new();
     for row in found.iter().map(stored) {
         let unreadable = || {
             let reason = format!("row {} of the audit cannot be read", row.field("seq").unwrap_or("without a number"));
-            LedgerError::Damaged { file: file.clone(), reason }
+            LedgerError::Damaged { place: place.clone(), reason }
         };
         let id = EntryId(row.number("entry").ok_or_else(unreadable)?);
         if row.field("kind") == Some("intent") {
@@ -139,37 +119,37 @@ pub(super) async fn rows(store: &mut Store, since: Option<DateTime<Utc>>) -> Res
 }
 
 pub(super) async fn verify(store: &mut Store, noted: Vec<Head>) -> Result<Check, LedgerError> {
-    let file = store.file().to_owned();
+    let place = store.place().clone();
     let connection = store.begin_read().await?;
-    let checked = walk(connection, &file, Chain::new(noted)).await;
+    let checked = walk(connection, &place, Chain::new(noted)).await;
     store.end(checked).await
 }
 
-async fn walk(connection: &mut AnyConnection, file: &Path, mut chain: Chain) -> Result<Check, LedgerError> {
+async fn walk(connection: &mut AnyConnection, place: &Place, mut chain: Chain) -> Result<Check, LedgerError> {
     let mut last = i64::MIN;
     loop {
         let page = sqlx::query(PAGE).bind(last).fetch_all(&mut *connection).await;
-        let page = page.map_err(|error| LedgerError::database(file, &error))?;
+        let page = page.map_err(|error| LedgerError::database(place, &error))?;
         let Some(end) = page.last() else { break };
-        let numberless = || LedgerError::Damaged { file: file.to_owned(), reason: "a row of the audit has no number".to_owned() };
+        let numberless = || LedgerError::Damaged { place: place.clone(), reason: "a row of the audit has no number".to_owned() };
         last = stored(end).number("seq").ok_or_else(numberless)?;
         for row in &page {
             chain.take(&stored(row));
         }
     }
-    Ok(chain.end(find_head(connection, file).await?))
+    Ok(chain.end(find_head(connection, place).await?))
 }
 
-async fn find_head(connection: &mut AnyConnection, file: &Path) -> Result<Option<Head>, LedgerError> {
+async fn find_head(connection: &mut AnyConnection, place: &Place) -> Result<Option<Head>, LedgerError> {
     let row = sqlx::query(HEAD).fetch_optional(connection).await;
     let head = row.and_then(|row| row.map(|row| Ok(Head { seq: row.try_get(0)?, hash: row.try_get(1)? })).transpose());
-    head.map_err(|error: sqlx::Error| LedgerError::database(file, &error))
+    head.map_err(|error: sqlx::Error| LedgerError::database(place, &error))
 }
 
 /// The record of the last row, without which nothing can be appended.
-async fn head(connection: &mut AnyConnection, file: &Path) -> Result<Head, LedgerError> {
-    let gone = || LedgerError::Damaged { file: file.to_owned(), reason: "the record of the audit's last row is gone".to_owned() };
-    find_head(connection, file).await?.ok_or_else(gone)
+async fn head(connection: &mut AnyConnection, place: &Place) -> Result<Head, LedgerError> {
+    let gone = || LedgerError::Damaged { place: place.clone(), reason: "the record of the audit's last row is gone".to_owned() };
+    find_head(connection, place).await?.ok_or_else(gone)
 }
 
 /// A row after the one with the hash `prev`.
@@ -184,7 +164,7 @@ fn sealed(seq: i64, entry: i64, kind: &str, at: DateTime<Utc>, prev: String, fie
     Row::sealed(fields.collect(), prev)
 }
 
-async fn append(connection: &mut AnyConnection, file: &Path, seq: i64, row: &Row) -> Result<(), LedgerError> {
+async fn append(connection: &mut AnyConnection, place: &Place, seq: i64, row: &Row) -> Result<(), LedgerError> {
     let mut insert = sqlx::query(INSERT);
     for (name, value) in FIELDS.iter().zip(&row.fields) {
         insert = match NUMBERS.contains(name) {
@@ -196,12 +176,12 @@ async fn append(connection: &mut AnyConnection, file: &Path, seq: i64, row: &Row
     inserted.map_err(|error| match &error {
         sqlx::Error::Database(said) if said.is_unique_violation() => {
             let reason = format!("the record of the audit's last row says {}, but there are later rows", seq - 1);
-            LedgerError::Damaged { file: file.to_owned(), reason }
+            LedgerError::Damaged { place: place.clone(), reason }
         }
-        other => LedgerError::database(file, other),
+        other => LedgerError::database(place, other),
     })?;
     let moved = sqlx::query(MOVE_HEAD).bind(seq).bind(row.hash.clone()).execute(connection).await;
-    moved.map(|_| ()).map_err(|error| LedgerError::database(file, &error))
+    moved.map(|_| ()).map_err(|error| LedgerError::database(place, &error))
 }
 
 /// A row as it lies there. What cannot be read as text was not written by us: it becomes a text that no hash fits.

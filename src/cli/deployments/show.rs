@@ -1,0 +1,213 @@
+//! `deployment show`: one deployment with its plan, its answers, what it was told, and its journal. Plan and steps are shown as the
+//! sentences that were confirmed: no value of a variable stands in them.
+
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+
+use serde::Serialize;
+
+use super::{Row, approvals, local, moment, or_nothing, word};
+use crate::{
+    cli::{
+        args::{Format, Global, Output},
+        deed::failure,
+        exit::{Exit, Failure},
+        fleet::Sources,
+        gather::wait,
+        json, out,
+    },
+    delivery::steps::{Step, StepId},
+    ledger::{Answer, Approval, Deployment, StateDir, Told},
+    run::{
+        Records as _,
+        journal::{Entry, Way, Word, beginning},
+    },
+};
+
+/// Prints one deployment.
+pub fn show(global: &Global, id: &str, output: Output) -> Result<Exit, Failure> {
+    let sources = Sources::load(global)?;
+    let ledger = sources.ledger()?;
+    wait(async {
+        let deployment = ledger.deployments().find(id).await.map_err(failure)?;
+        let plan = ledger.deployments().plan(&deployment.id).await.map_err(failure)?;
+        let entries = ledger.records(StateDir::at(&sources.config.state)).load(&deployment.id).await.map_err(Failure::failed)?;
+        let page = Page {
+            plan: plan.map(|plan| plan.to_string().lines().map(str::to_owned).collect()).unwrap_or_default(),
+            question: ledger.approvals().question(&deployment.id).await.map_err(failure)?.map(|question| question.to_string()),
+            approvals: ledger.approvals().of(&deployment.id).await.map_err(failure)?,
+            orders: ledger.orders().of(&deployment.id).await.map_err(failure)?,
+            journal: journal(&entries),
+            deployment: &deployment,
+        };
+        out::print(&match output.format {
+            Format::Json => json::pretty(&page.json())?,
+            Format::Table => page.text(),
+        })?;
+        Ok(Exit::DONE)
+    })
+}
+
+/// Everything of one deployment.
+pub(super) struct Page<'a> {
+    pub(super) deployment: &'a Deployment,
+    pub(super) plan: Vec<String>,
+    /// What it waits at.
+    pub(super) question: Option<String>,
+    pub(super) approvals: Vec<Approval>,
+    pub(super) orders: Vec<Told>,
+    pub(super) journal: Vec<Line>,
+}
+
+/// A row of the journal as a sentence.
+#[derive(Serialize)]
+pub(super) struct Line {
+    seq: u64,
+    at: String,
+    host: Option<String>,
+    text: String,
+    #[serde(skip)]
+    clock: String,
+}
+
+/// A page as JSON.
+#[derive(Serialize)]
+pub(super) struct PageRow<'a> {
+    #[serde(flatten)]
+    row: Row<'a>,
+    question: Option<&'a str>,
+    approvals: Vec<ApprovalRow<'a>>,
+    orders: Vec<OrderRow<'a>>,
+    plan: &'a [String],
+    journal: &'a [Line],
+}
+
+#[derive(Serialize)]
+struct ApprovalRow<'a> {
+    question: &'a str,
+    answer: Answer,
+    who: &'a str,
+    reason: &'a str,
+    at: String,
+    void: bool,
+}
+
+#[derive(Serialize)]
+struct OrderRow<'a> {
+    order: &'static str,
+    who: &'a str,
+    reason: &'a str,
+    at: String,
+}
+
+impl Page<'_> {
+    pub(super) fn json(&self) -> PageRow<'_> {
+        PageRow {
+            row: Row::of(self.deployment),
+            question: self.question.as_deref(),
+            approvals: self
+                .approvals
+                .iter()
+                .map(|one| ApprovalRow {
+                    question: &one.question,
+                    answer: one.answer,
+                    who: &one.who,
+                    reason: &one.reason,
+                    at: moment(one.at),
+                    void: one.void,
+                })
+                .collect(),
+            orders: self
+                .orders
+                .iter()
+                .map(|one| OrderRow { order: one.word(), who: &one.who, reason: &one.why, at: moment(one.at) })
+                .collect(),
+            plan: &self.plan,
+            journal: &self.journal,
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        let one = self.deployment;
+        let mut facts = vec![
+            ("deployment", format!("{}  {}", one.id, word(one.state))),
+            ("release", format!("{} of {} in {}", one.release, one.app, one.environment)),
+            ("from", or_nothing(one.from_release.as_ref())),
+            ("asked", format!("{} by {}", local(one.asked), one.by)),
+            ("approved", approvals(one)),
+            ("started", or_nothing(one.started.map(local))),
+            ("finished", or_nothing(one.finished.map(local))),
+            ("hosts", one.hosts.iter().map(|host| host.as_str()).collect::<Vec<_>>().join(", ")),
+            ("owed", one.owed.iter().map(|host| host.as_str()).collect::<Vec<_>>().join(", ")),
+        ];
+        if let (Some(requests), Some(failed)) = (one.requests, one.failed) {
+            let p99 = one.p99_ms.map(|ms| format!(", p99 {ms:.0} ms")).unwrap_or_default();
+            facts.push(("requests", format!("{requests}, {failed} failed{p99}")));
+        }
+        facts.extend(one.override_reason.clone().map(|why| ("OVERRIDE", why)));
+        facts.extend(one.reason.clone().map(|why| ("reason", why)));
+        facts.extend(self.question.clone().map(|question| ("waits for", format!("an answer to: {question}"))));
+        let mut text = String::new();
+        for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{name:<12}{value}");
+        }
+        let answers = self.approvals.iter().map(|one| {
+            let word = if one.answer == Answer::Yes { "yes" } else { "no" };
+            let void = if one.void { "  (void: the plan has changed)" } else { "" };
+            format!("{}  {word} to {} by {}: {}{void}", local(one.at), one.question, one.who, one.reason)
+        });
+        let orders = self.orders.iter().map(|one| format!("{}  {} by {}: {}", local(one.at), one.word(), one.who, one.why));
+        let journal = self.journal.iter().map(|line| {
+            let host = line.host.as_deref().map(|host| format!("{host}  ")).unwrap_or_default();
+            format!("{:>4}  {}  {host}{}", line.seq, line.clock, line.text)
+        });
+        for (title, lines) in [
+            ("PLAN", self.plan.clone()),
+            ("ANSWERS", answers.collect()),
+            ("ORDERS", orders.collect()),
+            ("JOURNAL", journal.collect()),
+        ] {
+            if !lines.is_empty() {
+                let _ = writeln!(text, "\n{title}\n{}", lines.join("\n"));
+            }
+        }
+        text
+    }
+}
+
+pub(super) fn journal(entries: &[Entry]) -> Vec<Line> {
+    let script = beginning(entries).map(|(_, script)| script);
+    let steps: BTreeMap<StepId, &Step> =
+        script.iter().flat_map(|script| script.steps.iter().chain(&script.failed)).map(|step| (step.id, step)).collect();
+    let line = |entry: &Entry| {
+        let (step, text) = said(&entry.word, &steps);
+        let host = step.and_then(|step| steps.get(&step)?.host.as_ref()).map(ToString::to_string);
+        Line { seq: entry.seq, at: moment(entry.at), clock: local(entry.at), host, text: crate::text::clean_line(&text) }
+    };
+    entries.iter().map(line).collect()
+}
+
+fn said(word: &Word, steps: &BTreeMap<StepId, &Step>) -> (Option<StepId>, String) {
+    let act = |step: &StepId| steps.get(step).map_or_else(|| format!("step {step}"), |found| format!("{step} {}", found.act));
+    let end = |step: &StepId, error: &Option<Arc<str>>| match error {
+        None => format!("done: {}", act(step)),
+        Some(error) => format!("FAILED: {}: {error}", act(step)),
+    };
+    match word {
+        Word::Begun { by, script, .. } => (None, format!("begun by {by}, {} steps", script.steps.len())),
+        Word::Resumed { by, way: Way::Forward } => (None, format!("carried on by {by}")),
+        Word::Resumed { by, way: Way::Back } => (None, format!("taken back by {by}")),
+        Word::Intent { step } => (Some(*step), act(step)),
+        Word::Outcome { step, error } => (Some(*step), end(step, error)),
+        Word::GivenUp { because, .. } => (None, format!("given up: {because}")),
+        Word::Turned { because, .. } => (None, format!("taken back from here: {because}")),
+        Word::UndoIntent { step } => (Some(*step), format!("take back {}", act(step))),
+        Word::UndoOutcome { step, error } => (Some(*step), format!("take back, {}", end(step, error))),
+        Word::Bundle { place } => (None, format!("evidence in {place}")),
+        Word::Good => (None, "good".to_owned()),
+        Word::Ended { state, reason, .. } => {
+            let why = reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            (None, format!("ended {}{why}", super::word(*state)))
+        }
+    }
+}
