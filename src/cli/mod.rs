@@ -41,8 +41,8 @@ mod versions;
 
 use clap::Parser;
 
-use crate::{act::Act, ledger::Answer};
 pub use crate::text::{TimeSpec, TimeSpecError};
+use crate::{act::Act, ledger::Answer};
 
 pub use exit::Exit;
 

@@ -250,7 +250,7 @@ async fn what_is_frozen_is_frozen_once() {
         assert_eq!(freezes.of(&shop, &production).await.unwrap(), Some(frozen.clone()));
         let error = freezes.freeze(&shop, &production, "ben", "me too").await.unwrap_err().to_string();
         assert!(error.contains("a freeze of shop in production by ana (the fair␛[2J) is recorded already"), "{error}");
-        assert_eq!(freezes.list().await.unwrap(), [frozen.clone()]);
+        assert_eq!(freezes.list().await.unwrap(), std::slice::from_ref(&frozen));
         assert_eq!(freezes.thaw(&shop, &production).await, Ok(Some(frozen)));
         assert_eq!(freezes.thaw(&shop, &production).await, Ok(None));
     }
