@@ -307,6 +307,24 @@ pub enum Verb {
         #[command(flatten)]
         output: Output,
     },
+    /// Who did what to which container, and what came of it
+    #[command(
+        after_help = "Examples:\n  quarterdeck audit --since 1h\n  quarterdeck audit --verify\n  quarterdeck audit --verify --head 44:9f86d081884c7d65\n\n--verify reads every row and finds those that were changed, removed, moved or inserted, and rows\ncut off the end. It cannot find what somebody who may write the file did with care: all rows from\nsome point on written anew. Against that, note the head that it prints, elsewhere, and give it back\nwith --head: it must still be in the audit.\n\nT is 10m or 1h30m (so long ago), 14:02 (local) or 2026-11-21T14:02:00Z"
+    )]
+    Audit {
+        /// Begin here
+        #[arg(long, value_name = "T", conflicts_with = "verify")]
+        since: Option<TimeSpec>,
+        /// Check the chain of hashes; exit code 1 when it does not hold
+        #[arg(long)]
+        verify: bool,
+        /// A head that was noted elsewhere; repeatable
+        #[arg(long = "head", value_name = "N:HASH", requires = "verify")]
+        heads: Vec<Head>,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
     /// What of an app can be deployed or brought back, and where it was good
     #[command(after_help = "Examples:\n  quarterdeck releases shop\n  quarterdeck releases shop --format json")]
     Releases {
@@ -391,24 +409,6 @@ pub enum Verb {
         /// Why
         #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: String,
-    },
-    /// Who did what to which container, and what came of it
-    #[command(
-        after_help = "Examples:\n  quarterdeck audit --since 1h\n  quarterdeck audit --verify\n  quarterdeck audit --verify --head 44:9f86d081884c7d65\n\n--verify reads every row and finds those that were changed, removed, moved or inserted, and rows\ncut off the end. It cannot find what somebody who may write the file did with care: all rows from\nsome point on written anew. Against that, note the head that it prints, elsewhere, and give it back\nwith --head: it must still be in the audit.\n\nT is 10m or 1h30m (so long ago), 14:02 (local) or 2026-11-21T14:02:00Z"
-    )]
-    Audit {
-        /// Begin here
-        #[arg(long, value_name = "T", conflicts_with = "verify")]
-        since: Option<TimeSpec>,
-        /// Check the chain of hashes; exit code 1 when it does not hold
-        #[arg(long)]
-        verify: bool,
-        /// A head that was noted elsewhere; repeatable
-        #[arg(long = "head", value_name = "N:HASH", requires = "verify")]
-        heads: Vec<Head>,
-        /// How to print.
-        #[command(flatten)]
-        output: Output,
     },
     /// Make the state directory, where ledger and audit are kept
     #[command(
@@ -821,6 +821,8 @@ mod tests {
             "events -f --since 10m --until 14:02 service:web",
             "logs -f service:web --tail 5 --grep a --grep b --exclude c --level WARN",
             "inspect name:web",
+            "audit --since 10m --format json",
+            "audit --verify --head 44:9f86d081",
             "releases shop --format json",
             "deployments",
             "deployments shop production --since 1d --by ana --limit 5",
@@ -883,6 +885,11 @@ mod tests {
             ("app import", "COMPOSE.YAML"),
             ("stats --by hosts", "host"),
             ("logs", "SELECTOR"),
+            ("exec", "SELECTOR"),
+            ("cp name:web:/etc/hosts", "SELECTOR:PATH"),
+            ("audit --head 44:9f86d081", "--verify"),
+            ("audit --verify --head 44", "NUMBER:HASH"),
+            ("audit --verify --since 10m", "cannot be used with"),
             ("releases", "APP"),
             ("deployments --at 14:02 --since 1d", "cannot be used with"),
             ("deployment", "show"),

@@ -7,7 +7,11 @@ use super::{
     gather::wait,
     out,
 };
-use crate::{config::Layers, ledger::{Place, StateDir}, rights::Rights};
+use crate::{
+    config::Layers,
+    ledger::{Place, StateDir},
+    rights::Rights,
+};
 
 /// Makes it and the ledger in it, so that whatever stands in the way shows now.
 pub fn run(global: &Global, shared: Option<&str>) -> Result<Exit, Failure> {

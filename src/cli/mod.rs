@@ -110,6 +110,7 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Build { app, rev, no_push, logs, output } => {
             build::run(global, &build::Request { app: &app, rev: rev.as_deref(), push: !no_push, logs, output })
         }
+        Verb::Audit { since, verify, heads, output } => audit::run(global, &audit::Request { since, verify, heads, output }),
         Verb::Releases { app, output } => releases::run(global, &app, output),
         Verb::Deployments { app, environment, by, since, at, limit, output } => {
             deployments::run(global, &deployments::Request { app, environment, by, since, at, limit, output })
@@ -121,7 +122,6 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Reject { id, reason } => approve::run(global, &id, Answer::No, &reason),
         Verb::Freeze { app, environment, reason } => freeze::run(global, freeze::Wish::Freeze, &app, &environment, &reason),
         Verb::Thaw { app, environment, reason } => freeze::run(global, freeze::Wish::Thaw, &app, &environment, &reason),
-        Verb::Audit { since, verify, heads, output } => audit::run(global, &audit::Request { since, verify, heads, output }),
         Verb::Init { shared } => init::run(global, shared.as_deref()),
         Verb::Doctor { subject, output } => doctor::run(global, subject.as_deref(), output),
         Verb::Themes(output) => themes::run(global, output),

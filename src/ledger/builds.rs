@@ -98,6 +98,8 @@ fn image(row: &AnyRow) -> Result<BuiltImage, Trouble> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
     use crate::{
         build::Layer,

@@ -79,7 +79,8 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let dir = StateDir::at(temp.path().join("state"));
         let id: DeploymentId = "44-k3f9".parse().unwrap();
-        let files = [("../../etc/passwd".to_owned(), b"a".to_vec()), ("app-01-web.log".to_owned(), b"b".to_vec()), (String::new(), b"c".to_vec())];
+        let files =
+            [("../../etc/passwd".to_owned(), b"a".to_vec()), ("app-01-web.log".to_owned(), b"b".to_vec()), (String::new(), b"c".to_vec())];
         let first = keep(&dir, &id, &files).unwrap();
         let second = keep(&dir, &id, &files).unwrap();
         assert_eq!((&first, &second), (&dir.path().join("bundles/44-k3f9/1"), &dir.path().join("bundles/44-k3f9/2")));

@@ -30,7 +30,9 @@ pub enum LedgerError {
         known: i64,
     },
     /// An older program wrote it, and who only looks cannot bring it up to date.
-    #[error("{place}: an older quarterdeck wrote it, without what is asked for: `quarterdeck init` by somebody who may write brings it up to date")]
+    #[error(
+        "{place}: an older quarterdeck wrote it, without what is asked for: `quarterdeck init` by somebody who may write brings it up to date"
+    )]
     Older {
         /// Where.
         place: Place,
@@ -92,7 +94,9 @@ pub enum LedgerError {
         remedy: &'static str,
     },
     /// The server went away while it was told to keep what was written.
-    #[error("{place}: {reason}: it went away before it answered, and what was being written may or may not be recorded: look before you do it again")]
+    #[error(
+        "{place}: {reason}: it went away before it answered, and what was being written may or may not be recorded: look before you do it again"
+    )]
     Unsure {
         /// Where.
         place: Place,
@@ -183,11 +187,12 @@ impl LedgerError {
     fn postgres(place: Place, error: &sqlx::Error) -> Self {
         let said = match error {
             sqlx::Error::Database(said) => said,
-            sqlx::Error::Io(error) => {
+            // What rustls says of a certificate comes this way.
+            sqlx::Error::Io(error) if error.kind() != std::io::ErrorKind::InvalidData => {
                 let remedy = "is PostgreSQL running there, and does it listen on that address (listen_addresses, port)?";
                 return Self::Server { place, reason: clean_line(&error.to_string()), remedy };
             }
-            sqlx::Error::Tls(_) => {
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) => {
                 let remedy = "sslmode=verify-full wants sslrootcert=FILE of who signed its certificate; sslmode=disable is for loopback";
                 return Self::Server { place, reason: clean_line(&error.to_string()), remedy };
             }
@@ -212,7 +217,9 @@ impl LedgerError {
             "53300" => "raise max_connections there, or end what holds them: select * from pg_stat_activity",
             "25006" => "it takes no writes: a standby, or set to read only: name the primary",
             "57P03" => "it is starting up or shutting down: try again in a moment",
-            code if code.starts_with("57P") || code.starts_with("08") || code == "25P03" => "it was restarted or ended the connection: try again",
+            code if code.starts_with("57P") || code.starts_with("08") || code == "25P03" => {
+                "it was restarted or ended the connection: try again"
+            }
             "57014" => "it took longer than 60 s: is the server overloaded?",
             _ => return Self::Other { place, reason },
         };

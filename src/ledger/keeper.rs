@@ -77,7 +77,10 @@ impl Keeper {
                         Ok(done) => done,
                         Err(_) => {
                             store.lose();
-                            Err(LedgerError::Unsure { place: store.place().clone(), reason: format!("no answer within {} s", limit.as_secs()) })
+                            Err(LedgerError::Unsure {
+                                place: store.place().clone(),
+                                reason: format!("no answer within {} s", limit.as_secs()),
+                            })
                         }
                     },
                 };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
-use super::{Ledger, LedgerError, LedgerEngine, StateDir, approvals, bundles, journal, orders};
+use super::{Ledger, LedgerEngine, LedgerError, StateDir, approvals, bundles, journal, orders};
 use crate::{
     delivery::release::DeploymentId,
     run::{Order, Records, RecordsError, journal::Entry},

@@ -83,13 +83,7 @@ async fn body(connection: &mut AnyConnection, question: &'static str, app: &str,
     row.map(|row| from_json(&text(&row, 0)?)).transpose()
 }
 
-async fn record(
-    connection: &mut AnyConnection,
-    release: Release,
-    by: &str,
-    now: DateTime<Utc>,
-    place: Place,
-) -> Result<Release, Trouble> {
+async fn record(connection: &mut AnyConnection, release: Release, by: &str, now: DateTime<Utc>, place: Place) -> Result<Release, Trouble> {
     let id = release.id();
     if let Some(known) = body(connection, ONE, release.app.as_str(), &id.to_string()).await? {
         return match is_same(&known, &release) {

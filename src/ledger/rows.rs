@@ -36,7 +36,7 @@ pub(super) fn column(value: u64) -> i64 {
 
 /// A text with a written form of ours.
 pub(super) fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, Trouble> {
-    text.parse().map_err(|error| Trouble::damaged(error))
+    text.parse().map_err(Trouble::damaged)
 }
 
 pub(super) fn moment(millis: i64) -> Result<DateTime<Utc>, Trouble> {

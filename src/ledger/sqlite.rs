@@ -71,8 +71,9 @@ async fn connect(file: &Path, parameters: &str) -> Result<AnyConnection, LedgerE
     let text = file.to_str().ok_or_else(|| unusable("its path is not UTF-8: name another directory with --state"))?;
     let url = format!("sqlite://{}?{parameters}", utf8_percent_encode(text, PATH));
     let options: AnyConnectOptions = url.parse().map_err(|error| LedgerError::database(&Place::File(file.to_owned()), &error))?;
-    let mut connection =
-        AnyConnection::connect_with(&options.disable_statement_logging()).await.map_err(|error| LedgerError::database(&Place::File(file.to_owned()), &error))?;
+    let mut connection = AnyConnection::connect_with(&options.disable_statement_logging())
+        .await
+        .map_err(|error| LedgerError::database(&Place::File(file.to_owned()), &error))?;
     let patience = sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {}", PATIENCE_SECONDS * 1000));
     sqlx::raw_sql(patience).execute(&mut connection).await.map_err(|error| LedgerError::database(&Place::File(file.to_owned()), &error))?;
     Ok(connection)
@@ -87,7 +88,9 @@ async fn lock(dir: &Path, file: &Path) -> Result<File, LedgerError> {
         match rustix::fs::flock(&handle, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(handle),
             Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => tokio::time::sleep(RETRY).await,
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(LedgerError::Locked { place: Place::File(file.to_owned()), seconds: PATIENCE_SECONDS }),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(LedgerError::Locked { place: Place::File(file.to_owned()), seconds: PATIENCE_SECONDS });
+            }
             Err(error) => return Err(LedgerError::system(dir, &error.into())),
         }
     }

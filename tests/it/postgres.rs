@@ -116,9 +116,15 @@ impl Cluster {
         let mut server = wrapped("postgres");
         let socket = dir.display().to_string();
         let port_word = port.to_string();
-        server.extend(["-D", &data, "-k", &socket, "-p", &port_word, "-h", "127.0.0.1", "-F", "-c", "max_connections=60", "-c", "ssl=on"].map(str::to_owned));
+        server.extend(
+            ["-D", &data, "-k", &socket, "-p", &port_word, "-h", "127.0.0.1", "-F", "-c", "max_connections=60", "-c", "ssl=on"]
+                .map(str::to_owned),
+        );
         for file in ["server.crt", "server.key"] {
-            server.extend(["-c".to_owned(), format!("{}={}/{file}", if file.ends_with("crt") { "ssl_cert_file" } else { "ssl_key_file" }, dir.display())]);
+            server.extend([
+                "-c".to_owned(),
+                format!("{}={}/{file}", if file.ends_with("crt") { "ssl_cert_file" } else { "ssl_key_file" }, dir.display()),
+            ]);
         }
         let guard = Command::new("bash")
             .args(["-c", GUARD, "guard"])
@@ -174,5 +180,4 @@ impl Cluster {
     pub fn authority(&self) -> String {
         self.dir.join("ca.crt").display().to_string()
     }
-
 }

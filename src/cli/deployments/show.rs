@@ -161,12 +161,9 @@ impl Page<'_> {
             let host = line.host.as_deref().map(|host| format!("{host}  ")).unwrap_or_default();
             format!("{:>4}  {}  {host}{}", line.seq, line.clock, line.text)
         });
-        for (title, lines) in [
-            ("PLAN", self.plan.clone()),
-            ("ANSWERS", answers.collect()),
-            ("ORDERS", orders.collect()),
-            ("JOURNAL", journal.collect()),
-        ] {
+        for (title, lines) in
+            [("PLAN", self.plan.clone()), ("ANSWERS", answers.collect()), ("ORDERS", orders.collect()), ("JOURNAL", journal.collect())]
+        {
             if !lines.is_empty() {
                 let _ = writeln!(text, "\n{title}\n{}", lines.join("\n"));
             }

@@ -154,7 +154,8 @@ impl Deployments {
     /// # Errors
     /// Every [`LedgerError`].
     pub async fn next_id(&self) -> Result<DeploymentId, LedgerError> {
-        let random = random().map_err(|error| LedgerError::Other { place: self.ledger.place(), reason: format!("/dev/urandom: {error}") })?;
+        let random =
+            random().map_err(|error| LedgerError::Other { place: self.ledger.place(), reason: format!("/dev/urandom: {error}") })?;
         let number = self.ledger.write(|connection| table::next_number(connection).boxed()).await?;
         Ok(DeploymentId::new(number, random))
     }

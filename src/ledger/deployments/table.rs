@@ -262,7 +262,9 @@ pub(super) async fn standing(connection: &mut AnyConnection, at: DateTime<Utc>) 
             }
             (State::Unwound, Some(_)) => {}
             // Those that have ended since were under way then.
-            (State::Good | State::Unwound, None) | (State::Waiting | State::Running | State::Parked | State::Failed, _) => unsettled.push(id),
+            (State::Good | State::Unwound, None) | (State::Waiting | State::Running | State::Parked | State::Failed, _) => {
+                unsettled.push(id)
+            }
         }
     }
     let standing = places.into_iter().map(|((app, environment), (good, unsettled))| Standing {
@@ -275,8 +277,7 @@ pub(super) async fn standing(connection: &mut AnyConnection, at: DateTime<Utc>) 
 }
 
 pub(super) async fn measure(connection: &mut AnyConnection, id: &DeploymentId, proof: Proof) -> Result<(), Trouble> {
-    let measure =
-        sqlx::query(MEASURE).bind(column(proof.requests)).bind(column(proof.failed)).bind(proof.p99_ms).bind(id.to_string());
+    let measure = sqlx::query(MEASURE).bind(column(proof.requests)).bind(column(proof.failed)).bind(proof.p99_ms).bind(id.to_string());
     match measure.execute(connection).await?.rows_affected() {
         0 => Err(LedgerError::NoDeployment(id.to_string()).into()),
         _ => Ok(()),
