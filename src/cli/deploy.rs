@@ -107,7 +107,14 @@ async fn carry_out(stage: &Stage, history: &History, plan: &Plan) -> Result<Exit
     let script = script(plan);
     let records = Telling::new(history.records(), &script);
     let run = Run { port: &stage.port, records: &records, holder: &stage.holder };
-    told(&plan.deployment, run.begin(plan, &script).await)
+    let begun = run.begin(plan, &script).await;
+    let good = begun.as_ref().is_ok_and(|outcome| outcome.state == State::Good);
+    let exit = told(&plan.deployment, begun)?;
+    if good && !script.cool.is_empty() {
+        out::complain(&format!("the old ones stay warm for {:?}; quarterdeck deployment resume {} puts them away", plan.strategy.keep_warm, plan.deployment));
+        run.cool(plan, &script).await.map_err(Failure::failed)?;
+    }
+    Ok(exit)
 }
 
 /// How a run ended, in words and as an exit code.

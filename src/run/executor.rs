@@ -31,7 +31,7 @@ use crate::{
     delivery::{
         observed::HostView,
         plan::Plan,
-        release::{DeploymentId, Names},
+        release::{DeploymentId, KEPT, Names},
         steps::{Act, Phase, Step, StepId, Subject},
         strategies::Script,
     },
@@ -128,6 +128,22 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
         self.carry(&plan, &script, &entries, held, way).await
     }
 
+    /// Waits until the old ones have been kept warm for as long as the strategy says, then puts them away; at once when there are none. Somebody else
+    /// who is at it by then has taken them over, and nothing is done.
+    ///
+    /// # Errors
+    /// When the records or the hosts do not answer.
+    pub async fn cool(&self, plan: &Plan, script: &Script) -> Result<(), RunError> {
+        if script.cool.is_empty() {
+            return Ok(());
+        }
+        self.port.sleep(plan.strategy.keep_warm).await;
+        match self.resume(&plan.deployment, Way::Forward, true).await {
+            Ok(_) | Err(RunError::Lock(LockError::Taken { .. })) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     fn claim<'b>(&'b self, plan: &'b Plan) -> Claim<'b> {
         let names = Names { app: &plan.app, environment: &plan.environment };
         Claim { names, deployment: &plan.deployment, holder: self.holder }
@@ -168,8 +184,14 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
         }
         let ended = drive.log.progress.ended.filter(|state| matches!(state, State::Good | State::Unwound));
         let outcome = match ended {
-            // Only the locks were left.
-            Some(state) => Outcome { state, reason: None, owed: BTreeSet::new() },
+            // Only the locks were left, and perhaps what is still warm.
+            Some(state) => {
+                let cooled = if state == State::Good { drive.cool().await } else { Ok(()) };
+                match cooled {
+                    Ok(()) => Outcome { state, reason: None, owed: BTreeSet::new() },
+                    Err(stop) => drive.parked(&stop),
+                }
+            }
             None => {
                 let resumed = entries.len() > begun.len() || way == Way::Back;
                 let word = Word::Resumed { by: Arc::clone(&self.holder.who), way };
@@ -260,6 +282,27 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
             Either::Left((outcome, _)) => outcome,
             Either::Right((failure, _)) => Err(failure.into()),
         }
+    }
+
+    /// Puts away what is still warm and still kept: what somebody has brought back is not ours any more.
+    async fn cool(&mut self) -> Result<(), Stop> {
+        let script = self.scene.script;
+        for step in &script.cool {
+            if self.log.progress.done.contains(&step.id) || !self.is_kept(step).await? {
+                continue;
+            }
+            self.log.write(self.held, vec![Word::Intent { step: step.id }]).await?;
+            fence(self.scene, self.held, step).await?;
+            let result = self.scene.perform(step.host.as_ref(), &step.act).await;
+            self.log.write(self.held, vec![outcome(step.id, &result)]).await?;
+            result.map_err(|failure| Stop(sentence(step, &failure)))?;
+        }
+        Ok(())
+    }
+
+    async fn is_kept(&self, step: &Step) -> Result<bool, Stop> {
+        let (Some(host), Some(container)) = (&step.host, step.act.container()) else { return Ok(false) };
+        Ok(self.scene.find(host, container).await?.is_some_and(|found| found.name.ends_with(KEPT)))
     }
 
     /// It stands still; the locks stay.

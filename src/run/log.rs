@@ -35,7 +35,7 @@ pub(super) struct Log<'a, P, R> {
 impl<'a, P: Port, R: Records> Log<'a, P, R> {
     /// Carries on from these rows.
     pub(super) fn new(port: &'a P, records: &'a R, deployment: &'a DeploymentId, script: &Script, entries: &[Entry], held: &Held) -> Self {
-        let homes = script.steps.iter().chain(&script.failed).map(|step| (step.id, step.host.clone())).collect();
+        let homes = script.steps.iter().chain(&script.failed).chain(&script.cool).map(|step| (step.id, step.host.clone())).collect();
         let rows = held.tokens.keys().map(|host| (host.clone(), Vec::new())).collect();
         let mut log = Self { port, records, deployment, homes, rows, progress: Progress::of(entries) };
         for entry in entries {

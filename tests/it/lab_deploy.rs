@@ -248,7 +248,7 @@ fn what_never_gets_well(shop: &Shop<'_>, two: &str, bad: &str) {
 
 /// The process is killed when it tells of this step; then it is carried on, or taken back.
 fn killed_and_carried_on(shop: &Shop<'_>, one: &str, two: &str) {
-    for (at, verb, then) in [("app-02 start shop-production-web", "resume", one), ("app-02 rename", "unwind", one), ("app-03 create", "resume", two)] {
+    for (at, verb, then) in [("app-02 start shop-production-web", "resume", one), ("app-02 rename", "unwind", one), ("app-03 start shop-production-web", "resume", two)] {
         let mut child = shop
             .program
             .command(&["deploy", "shop", "production", "--release", if shop.running("web")["app-01"][0].starts_with(one) { two } else { one }, "--yes"])

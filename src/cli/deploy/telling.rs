@@ -26,7 +26,7 @@ pub(super) struct Telling<'a> {
 
 impl<'a> Telling<'a> {
     pub(super) fn new(records: &'a FileRecords, script: &'a Script) -> Self {
-        let steps = script.steps.iter().chain(&script.failed).map(|step| (step.id, step)).collect();
+        let steps = script.steps.iter().chain(&script.failed).chain(&script.cool).map(|step| (step.id, step)).collect();
         Self { records, steps }
     }
 

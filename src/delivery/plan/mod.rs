@@ -92,7 +92,19 @@ pub struct Plan {
     /// How fast each host would be back where it is now.
     pub back: BTreeMap<HostId, Speed>,
     /// Old kept containers that go once this is good.
-    pub stale: Vec<(HostId, Subject)>,
+    pub stale: Vec<Stale>,
+}
+
+/// A kept container that is not the way back any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Stale {
+    /// Where.
+    pub host: HostId,
+    /// Of which service.
+    pub service: ServiceName,
+    /// Which.
+    pub container: Subject,
 }
 
 /// How fast a host gets to a release.

@@ -22,7 +22,7 @@ impl Strategy for Canary {
     }
 
     fn wave(&self, plan: &Plan, services: &[&ServicePlan], draft: &mut Draft, after: &[StepId]) -> Vec<StepId> {
-        let (beside, rolled) = beside(services);
+        let (beside, rolled) = beside(plan, services);
         let after = roll(plan, &rolled, draft, after);
         draft.next_batch();
         let (asked, quiet): (Vec<_>, Vec<_>) = beside.into_iter().partition(|unit| unit.route().is_some() && unit.change.incoming.is_some());

@@ -51,6 +51,8 @@ pub struct Script {
     pub steps: Vec<Step>,
     /// What is done after it failed and was taken back.
     pub failed: Vec<Step>,
+    /// What is done when the old ones have been kept warm long enough, under a lock of its own.
+    pub cool: Vec<Step>,
 }
 
 /// The steps of a plan.

@@ -12,6 +12,7 @@ use crate::{
         plan::fixture::{Shop, rolling},
         release::Names,
         spec::*,
+        steps::Act,
         strategies::script,
     },
     fleet::{ContainerState, HostId},
@@ -279,6 +280,36 @@ fn a_person_parks_and_turns_a_run() {
             scenario.is_unwound();
         }
     }
+}
+
+#[test]
+fn what_is_still_warm_only_gets_its_requests_back() {
+    let mut shop = Shop::of_web(2).with_traffic();
+    shop.strategy.keep_warm = Duration::from_secs(600);
+    let mut scenario = Scenario::new(shop, &|_| {});
+    let me = holder("second");
+    let run = Run { port: &scenario.world, records: &scenario.world, holder: &me };
+    let outcome = live(&scenario.world, run.begin(&scenario.plan, &script(&scenario.plan))).unwrap().unwrap();
+    assert_eq!(outcome.state, State::Good, "{outcome:?}");
+    assert_eq!(scenario.world.lock().serving("web"), 4, "both run, and nobody holds a lock");
+    let old = scenario.plan.clone();
+    scenario.shop.number += 1;
+    scenario.shop.observed = scenario.world.observe();
+    scenario.shop.options.rollback = true;
+    scenario.plan = scenario.shop.plan(1).unwrap();
+    let steps = script(&scenario.plan).steps;
+    let changes = |step: &&crate::delivery::steps::Step| matches!(step.act, Act::Create { .. } | Act::Start { .. } | Act::Stop { .. });
+    assert_eq!(steps.iter().filter(changes).count(), 0, "{steps:#?}");
+    let rows = std::mem::take(&mut scenario.world.lock().rows);
+    let outcome = live(&scenario.world, run.begin(&scenario.plan, &script(&scenario.plan))).unwrap().unwrap();
+    assert_eq!((outcome.state, outcome.reason), (State::Good, None));
+    // The first run's window ends: what it kept warm is somebody's again, and stays.
+    scenario.world.lock().rows = rows;
+    live(&scenario.world, run.cool(&old, &script(&old))).unwrap().unwrap();
+    let state = scenario.world.lock();
+    assert_eq!(state.broken, [""; 0]);
+    let ready = state.slots.iter().filter(|slot| slot.state == crate::run::SlotState::Ready).count();
+    assert_eq!(ready, 2);
 }
 
 #[test]

@@ -52,7 +52,19 @@ impl Scenario {
 
     /// Carries version 2 out; `None` when it was killed on the way.
     pub(super) fn deploy(&self) -> Option<Result<Outcome, RunError>> {
-        live(&self.world, go(&self.world, "second", &self.plan))
+        live(&self.world, async {
+            let outcome = go(&self.world, "second", &self.plan).await;
+            self.cool("second", &outcome).await;
+            outcome
+        })
+    }
+
+    async fn cool(&self, nonce: &str, outcome: &Result<Outcome, RunError>) {
+        let holder = holder(nonce);
+        let run = Run { port: &self.world, records: &self.world, holder: &holder };
+        if outcome.as_ref().is_ok_and(|outcome| outcome.state == State::Good) {
+            run.cool(&self.plan, &script(&self.plan)).await.unwrap();
+        }
     }
 
     /// Somebody comes later and carries it on.
@@ -68,7 +80,11 @@ impl Scenario {
     pub(super) fn resume_now(&self, way: Way, nonce: &str) -> Option<Result<Outcome, RunError>> {
         let holder = holder(nonce);
         let run = Run { port: &self.world, records: &self.world, holder: &holder };
-        live(&self.world, run.resume(&self.plan.deployment, way, false))
+        live(&self.world, async {
+            let outcome = run.resume(&self.plan.deployment, way, false).await;
+            self.cool(nonce, &outcome).await;
+            outcome
+        })
     }
 
     /// All of the plan runs, once, and nothing else.
@@ -181,6 +197,8 @@ pub(super) fn shapes() -> BTreeMap<&'static str, Shop> {
         compare: Compare { errors: 1.5, latency: 1.5, min_requests: 10 },
         then: CanaryThen::Approve,
     });
+    let mut warm = rolling(Batch::Count(1), Duration::ZERO);
+    warm.keep_warm = Duration::from_secs(20);
     let blue_green = strategy(StrategyKind::BlueGreen { by: BlueGreenBy::Colour });
     let mut baked = rolling(Batch::Count(2), Duration::ZERO);
     baked.bake = Duration::from_secs(4);
@@ -205,6 +223,7 @@ pub(super) fn shapes() -> BTreeMap<&'static str, Shop> {
         ("rolling with traffic", with(Shop::of_web(2).with_traffic(), rolling(Batch::Count(1), Duration::ZERO))),
         ("blue-green", with(Shop::of_web(2).with_db().with_traffic(), blue_green.clone())),
         ("blue-green without balancer", with(Shop::of_web(2), blue_green)),
+        ("rolling, kept warm", with(Shop::of_web(2).with_traffic(), warm)),
         ("canary", with(Shop::of_web(2).with_traffic(), canary.clone())),
         ("canary without balancer", with(Shop::of_web(3), canary)),
     ]
