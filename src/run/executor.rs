@@ -205,14 +205,7 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
         self.finish(plan, &held, drive.log, outcome, ended.is_some()).await
     }
 
-    async fn finish(
-        &self,
-        plan: &Plan,
-        held: &Held,
-        mut log: Log<'_, P, R>,
-        outcome: Outcome,
-        written: bool,
-    ) -> Result<Outcome, RunError> {
+    async fn finish(&self, plan: &Plan, held: &Held, mut log: Log<'_, P, R>, outcome: Outcome, written: bool) -> Result<Outcome, RunError> {
         if !written {
             let word = Word::Ended { state: outcome.state, reason: outcome.reason.clone(), owed: outcome.owed.clone() };
             if let Err(failure) = log.write(held, vec![word]).await {
@@ -358,11 +351,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
     fn owed(&self) -> BTreeSet<HostId> {
         let given_up = &self.log.progress.given_up;
         let failed = self.scene.script.steps.iter().filter(|step| given_up.contains(&step.id)).filter_map(|step| step.host.clone());
-        failed.chain(self.plan.out.keys().filter(|host| self.is_owed(host)).cloned()).collect()
-    }
-
-    fn is_owed(&self, host: &HostId) -> bool {
-        self.plan.options.without.contains(host) || self.plan.out.get(host).is_some_and(|why| why.contains("no answer"))
+        failed.chain(self.plan.out.iter().filter(|(_, out)| out.is_owed()).map(|(host, _)| host.clone())).collect()
     }
 
     /// Containers that the journal says to run and that somebody took away since are made again, with their gate.

@@ -12,11 +12,7 @@ use super::{
     records::Records,
 };
 use crate::{
-    delivery::{
-        release::DeploymentId,
-        steps::StepId,
-        strategies::Script,
-    },
+    delivery::{release::DeploymentId, steps::StepId, strategies::Script},
     fleet::HostId,
 };
 
@@ -88,7 +84,9 @@ impl<'a, P: Port, R: Records> Log<'a, P, R> {
             Word::Intent { step } | Word::Outcome { step, .. } | Word::UndoIntent { step } | Word::UndoOutcome { step, .. } => {
                 self.homes.get(step).cloned().flatten()
             }
-            Word::Resumed { .. } | Word::GivenUp { .. } | Word::Turned { .. } | Word::Bundle { .. } | Word::Good | Word::Ended { .. } => None,
+            Word::Resumed { .. } | Word::GivenUp { .. } | Word::Turned { .. } | Word::Bundle { .. } | Word::Good | Word::Ended { .. } => {
+                None
+            }
         };
         let hosts: Vec<_> = match home {
             Some(host) => vec![host],

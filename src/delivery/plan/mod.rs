@@ -78,7 +78,7 @@ pub struct Plan {
     /// Hosts that take part, by name: each gets a lock.
     pub hosts: Vec<HostId>,
     /// Hosts that are left out, and why.
-    pub out: BTreeMap<HostId, Arc<str>>,
+    pub out: BTreeMap<HostId, Out>,
     /// Services in the order of their start.
     pub services: Vec<ServicePlan>,
     /// Jobs, as written.
@@ -105,6 +105,28 @@ pub struct Stale {
     pub service: ServiceName,
     /// Which.
     pub container: Subject,
+}
+
+/// Why a host takes no part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Out {
+    /// A person left it out: it is owed the release.
+    Without,
+    /// It was not asked for: it stays as it is.
+    NotAsked,
+    /// It does not answer, and the way back waits for nobody: it is owed the release.
+    Silent(Arc<str>),
+}
+
+impl Out {
+    /// Whether it should get what the others got.
+    pub fn is_owed(&self) -> bool {
+        match self {
+            Self::Without | Self::Silent(_) => true,
+            Self::NotAsked => false,
+        }
+    }
 }
 
 /// How fast a host gets to a release.

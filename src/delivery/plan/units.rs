@@ -139,7 +139,9 @@ fn fresh(
         let before = current.filter(|_| unit.order == Order::StopFirst).and_then(|current| current.port(port.container, port.protocol));
         let (outside, ours) = match (port.host, before) {
             (Some(fixed), _) => {
-                let of_service = |id: &crate::fleet::ContainerId| view.instances.iter().any(|instance| instance.service == *unit.name && instance.id == *id);
+                let of_service = |id: &crate::fleet::ContainerId| {
+                    view.instances.iter().any(|instance| instance.service == *unit.name && instance.id == *id)
+                };
                 let taken = |port: u16, protocol| {
                     view.ports.iter().any(|taken| taken.port == port && taken.protocol == protocol && !of_service(&taken.by))
                 };
@@ -158,7 +160,12 @@ fn fresh(
     }
     blueprint.tell_ports();
     let first = blueprint.ports.first();
-    unit.links.add(unit.name, host, first.and_then(|port| port.address.filter(|ip| !ip.is_unspecified())).or(view.address), first.map(|port| port.host));
+    unit.links.add(
+        unit.name,
+        host,
+        first.and_then(|port| port.address.filter(|ip| !ip.is_unspecified())).or(view.address),
+        first.map(|port| port.host),
+    );
     let pull = !view.images.contains(&blueprint.image);
     debug_assert!(blueprint.labels.contains_key(label::MADE), "every container says what it was made from");
     Ok(Incoming::New { blueprint: Box::new(blueprint), pull })

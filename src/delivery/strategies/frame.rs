@@ -141,7 +141,8 @@ fn waves(plan: &Plan, strategy: &dyn Strategy, services: &[&ServicePlan], draft:
     let mut at = after.to_vec();
     let numbers: BTreeSet<_> = services.iter().map(|service| service.wave).collect();
     for number in numbers {
-        let changing = |service: &&&ServicePlan| service.wave == number && service.changes.iter().any(super::super::plan::Change::is_change);
+        let changing =
+            |service: &&&ServicePlan| service.wave == number && service.changes.iter().any(super::super::plan::Change::is_change);
         let wave: Vec<_> = services.iter().filter(changing).copied().collect();
         if !wave.is_empty() {
             at = strategy.wave(plan, &wave, draft, &at);

@@ -66,7 +66,9 @@ fn what_ends_while_it_bakes_is_taken_back() {
 
 #[test]
 fn the_scope_of_a_failure_is_the_policys() {
-    for (on_failure, state, new) in [(OnFailure::Batch, State::Failed, 1), (OnFailure::Host, State::Failed, 1), (OnFailure::Park, State::Parked, 1)] {
+    for (on_failure, state, new) in
+        [(OnFailure::Batch, State::Failed, 1), (OnFailure::Host, State::Failed, 1), (OnFailure::Park, State::Parked, 1)]
+    {
         let mut shop = Shop::of_web(2);
         shop.strategy.on_failure = on_failure;
         let scenario = Scenario::new(shop, &|_| {});
@@ -99,7 +101,11 @@ fn so_many_failing_hosts_are_borne() {
         let story = scenario.world.story();
         // The old one's port is its own again when the new one cannot have it.
         if order.is_none() {
-            assert_eq!((outcome.state, outcome.owed.into_iter().collect::<Vec<_>>()), (State::Good, vec![HostId::new("app-02")]), "{story}");
+            assert_eq!(
+                (outcome.state, outcome.owed.into_iter().collect::<Vec<_>>()),
+                (State::Good, vec![HostId::new("app-02")]),
+                "{story}"
+            );
             let versions: Vec<_> = rows(&scenario.world).into_iter().filter(|row| row.4).map(|row| row.1.to_string()).collect();
             assert_eq!(versions, ["shop-production-web-1-2-0000", "shop-production-web-1-1-0000", "shop-production-web-1-2-0000"]);
         } else {
@@ -131,7 +137,10 @@ fn a_failing_job_changes_nothing_else() {
     let reason = outcome.reason.unwrap();
     assert!(reason.contains("it ended with exit code 3; its last words: the log of shop-production-migrate-job-2-0000"), "{reason}");
     let state = scenario.world.lock();
-    assert_eq!(state.jobs_run.iter().map(|name| &**name).collect::<Vec<_>>(), ["shop-production-migrate-job-2-0000", "shop-production-tell-job-2-0000"]);
+    assert_eq!(
+        state.jobs_run.iter().map(|name| &**name).collect::<Vec<_>>(),
+        ["shop-production-migrate-job-2-0000", "shop-production-tell-job-2-0000"]
+    );
 }
 
 #[test]
@@ -321,7 +330,9 @@ fn a_rollback_starts_what_was_kept() {
     scenario.shop.options.rollback = true;
     scenario.plan = scenario.shop.plan(1).unwrap();
     scenario.world.lock().rows.clear();
-    let creates = |world: &super::world::World| world.lock().hosts.values().flat_map(|host| &host.containers).map(|sim| sim.id.clone()).collect::<Vec<_>>();
+    let creates = |world: &super::world::World| {
+        world.lock().hosts.values().flat_map(|host| &host.containers).map(|sim| sim.id.clone()).collect::<Vec<_>>()
+    };
     let before = creates(&scenario.world);
     assert_eq!(scenario.deploy().unwrap().unwrap().state, State::Good);
     assert_eq!(creates(&scenario.world), before, "nothing is made anew");

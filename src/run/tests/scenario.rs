@@ -11,7 +11,10 @@ use crate::{
         strategies::{capacity, script},
     },
     fleet::{ContainerState, HostId},
-    run::{Holder, Outcome, Run, RunError, SlotState, journal::{State, Way}},
+    run::{
+        Holder, Outcome, Run, RunError, SlotState,
+        journal::{State, Way},
+    },
 };
 
 /// One container as it must be again: host, name, id, policy, whether it runs.
@@ -94,14 +97,16 @@ impl Scenario {
         let state = self.world.lock();
         for service in &self.plan.services {
             for change in &service.changes {
-                let Some(expected) = change.incoming.as_ref().map(|incoming| incoming.subject().name).or(change.keeps.as_ref().map(|old| old.home.clone()))
+                let Some(expected) =
+                    change.incoming.as_ref().map(|incoming| incoming.subject().name).or(change.keeps.as_ref().map(|old| old.home.clone()))
                 else {
                     continue;
                 };
                 let all = &state.hosts[&change.host].containers;
                 let n = change.n.to_string();
                 let of_it = |sim: &&super::world::Sim| {
-                    sim.labels.get(label::SERVICE).map(|text| &**text) == Some(service.service.as_str()) && sim.labels.get(label::N).map(|text| &**text) == Some(&n)
+                    sim.labels.get(label::SERVICE).map(|text| &**text) == Some(service.service.as_str())
+                        && sim.labels.get(label::N).map(|text| &**text) == Some(&n)
                 };
                 let (kept, used): (Vec<_>, Vec<_>) = all.iter().filter(of_it).partition(|sim| sim.name.ends_with("-kept"));
                 assert_eq!(used.iter().map(|sim| &*sim.name).collect::<Vec<_>>(), [&*expected], "{}", self.told(&state));
@@ -152,8 +157,16 @@ impl Scenario {
     }
 
     fn told(&self, state: &super::world::State) -> String {
-        let rows = state.hosts.iter().flat_map(|(host, sim)| sim.containers.iter().map(move |sim| format!("{host} {} {} {:?}", sim.name, sim.state, sim.restart)));
-        format!("{}\n{}\n{}", state.lines.join("\n"), rows.collect::<Vec<_>>().join("\n"), state.slots.iter().map(|slot| format!("{slot:?}")).collect::<Vec<_>>().join("\n"))
+        let rows = state
+            .hosts
+            .iter()
+            .flat_map(|(host, sim)| sim.containers.iter().map(move |sim| format!("{host} {} {} {:?}", sim.name, sim.state, sim.restart)));
+        format!(
+            "{}\n{}\n{}",
+            state.lines.join("\n"),
+            rows.collect::<Vec<_>>().join("\n"),
+            state.slots.iter().map(|slot| format!("{slot:?}")).collect::<Vec<_>>().join("\n")
+        )
     }
 }
 

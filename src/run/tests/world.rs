@@ -438,7 +438,8 @@ impl Port for World {
             let there = state.host(host)?;
             let ports = there.containers.iter().find(|sim| sim.id == *id).map(|sim| sim.ports.clone()).unwrap_or_default();
             let others = there.containers.iter().filter(|sim| sim.id != *id && sim.state == ContainerState::Running);
-            let taken: BTreeSet<_> = others.flat_map(|sim| &sim.ports).map(|port| port.host).chain(there.squatters.iter().copied()).collect();
+            let taken: BTreeSet<_> =
+                others.flat_map(|sim| &sim.ports).map(|port| port.host).chain(there.squatters.iter().copied()).collect();
             if let Some(port) = ports.iter().find(|port| taken.contains(&port.host)) {
                 return Err(PortError::PortTaken(format!("port {} is already allocated", port.host)));
             }
@@ -504,7 +505,8 @@ impl Port for World {
     }
 
     async fn mark(&self, host: &HostId, order: &MarkOrder) -> Result<ContainerId, PortError> {
-        self.act(format!("{host} mark {}", order.name), |state| state.add(host, &order.name, |id| sim(id, &order.name, &order.labels))).await
+        self.act(format!("{host} mark {}", order.name), |state| state.add(host, &order.name, |id| sim(id, &order.name, &order.labels)))
+            .await
     }
 
     async fn put(&self, host: &HostId, id: &ContainerId, files: &[(&str, &[u8])]) -> Result<(), PortError> {
