@@ -17,9 +17,9 @@ use crate::{
     },
     fleet::{ContainerState, HostId},
     run::{
-        LockError, Order as Told, Run, RunError,
+        Barrier, LockError, Order as Told, Run, RunError, freeze,
         journal::{State, Way},
-        read_journal,
+        lift, read_journal,
     },
 };
 
@@ -224,6 +224,42 @@ fn two_who_want_the_same_meet_at_the_lock() {
     // Nor is it taken over while it gives signs of life.
     let early = live(&scenario.world, run.resume(&scenario.plan.deployment, Way::Forward, false)).unwrap().unwrap_err();
     assert!(matches!(early, RunError::Alive { .. }), "{early}");
+}
+
+#[test]
+fn the_fleet_notices_what_is_promised_and_not_kept() {
+    let mut shop = Shop::of_web(3);
+    shop.strategy.order = Some(Order::StopFirst);
+    let scenario = Scenario::new(shop, &|_| {});
+    scenario.world.lock().promise.get_mut("web").unwrap().least += 1;
+    assert_eq!(scenario.deploy().unwrap().unwrap().state, State::Good);
+    assert!(scenario.world.lock().broken[0].contains("2 of web serve, 3 were promised"));
+    // A slot whose container was taken away under it.
+    let scenario = Scenario::new(Shop::of_web(2).with_traffic(), &|_| {});
+    scenario.world.lock().breaks.push((20, |state| state.hosts.get_mut("app-02").unwrap().containers.clear()));
+    let _ = scenario.deploy();
+    assert!(scenario.world.lock().broken.iter().any(|line| line.contains("where nobody answers")));
+}
+
+#[test]
+fn a_freeze_stays_through_whatever_passes_over_it() {
+    let mut scenario = Scenario::new(Shop::of_web(2), &|_| {});
+    let (app, environment) = names();
+    let names = Names { app: &app, environment: &environment };
+    let hosts = scenario.plan.hosts.clone();
+    for reason in ["black friday", "said again"] {
+        live(&scenario.world, freeze(&scenario.world, names, &hosts, &holder("bob"), reason)).unwrap().unwrap();
+    }
+    scenario.shop.observed = scenario.world.observe();
+    let refused = scenario.shop.plan(2).unwrap_err().to_string();
+    assert!(refused.contains("frozen by bob@jump-01") && refused.contains("black friday"), "{refused}");
+    scenario.shop.options.override_reason = Some("it burns".into());
+    scenario.plan = scenario.shop.plan(2).unwrap();
+    assert_eq!(scenario.deploy().unwrap().unwrap().state, State::Good);
+    let lifted = live(&scenario.world, lift(&scenario.world, names, &hosts, Barrier::Freeze)).unwrap().unwrap();
+    assert_eq!(lifted.len(), 2);
+    scenario.is_good();
+    assert_eq!(live(&scenario.world, lift(&scenario.world, names, &hosts, Barrier::Lock)).unwrap().unwrap(), []);
 }
 
 #[test]
