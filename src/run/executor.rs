@@ -416,7 +416,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
                 Some(_) => Vec::new(),
             };
             words.extend(ready.iter().map(|step| Word::Intent { step: step.id }));
-            self.log.write(held, std::mem::take(&mut words)).await?;
+            let mut ended = write_beside(&mut self.log, held, std::mem::take(&mut words), &mut running).await?;
             for step in ready {
                 under_way.insert(step.id);
                 running.push(async move {
@@ -427,47 +427,48 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
                     (step, result)
                 });
             }
-            if running.is_empty() {
-                return Ok(trouble);
-            }
-            let told = match trouble {
-                None => match select(running.next(), &mut listen).await {
-                    Either::Left((ended, _)) => Either::Left(ended),
-                    Either::Right((order, _)) => Either::Right(order),
-                },
-                Some(_) => Either::Left(running.next().await),
-            };
-            match told {
-                Either::Right(order) => {
-                    scene.halt.say();
-                    trouble = Some(Trouble::Told(order));
-                }
-                Either::Left(None) => return Ok(trouble),
-                Either::Left(Some((step, result))) => {
-                    under_way.remove(&step.id);
-                    words.push(outcome(step.id, &result));
-                    if result.is_ok() {
-                        // Known from here on; written down before anything that follows from it begins.
-                        self.log.progress.done.insert(step.id);
-                    }
-                    if let Err(failure) = result {
-                        match failure.kind {
-                            // What was only broken off has not failed.
-                            FailureKind::Halted => drop(words.pop()),
-                            FailureKind::Fenced => return Err(failure.into()),
-                            _ if step.phase == Phase::Clean => {
-                                self.leftovers.push(sentence(step, &failure));
-                                untidied.insert(step.id);
-                            }
-                            _ if trouble.is_some() => {}
-                            _ => {
-                                // What is borne lets the others finish what they are at.
-                                if !self.is_borne(step) {
-                                    scene.halt.say();
-                                }
-                                trouble = Some(Trouble::Failed(step, failure));
-                            }
+            if ended.is_empty() {
+                let next = match trouble {
+                    None => match select(running.next(), &mut listen).await {
+                        Either::Left((next, _)) => next,
+                        Either::Right((order, _)) => {
+                            scene.halt.say();
+                            trouble = Some(Trouble::Told(order));
+                            continue;
                         }
+                    },
+                    Some(_) => running.next().await,
+                };
+                // Nothing runs, and nothing more may begin.
+                let Some(next) = next else { return Ok(trouble) };
+                ended.push(next);
+            }
+            while let Some(Some(next)) = running.next().now_or_never() {
+                ended.push(next);
+            }
+            for (step, result) in ended {
+                under_way.remove(&step.id);
+                words.push(outcome(step.id, &result));
+                let Err(failure) = result else {
+                    // Known from here on; written down before anything that follows from it begins.
+                    self.log.progress.done.insert(step.id);
+                    continue;
+                };
+                match failure.kind {
+                    // What was only broken off has not failed.
+                    FailureKind::Halted => drop(words.pop()),
+                    FailureKind::Fenced => return Err(failure.into()),
+                    _ if step.phase == Phase::Clean => {
+                        self.leftovers.push(sentence(step, &failure));
+                        untidied.insert(step.id);
+                    }
+                    _ if trouble.is_some() => {}
+                    _ => {
+                        // What is borne lets the others finish what they are at.
+                        if !self.is_borne(step) {
+                            scene.halt.say();
+                        }
+                        trouble = Some(Trouble::Failed(step, failure));
                     }
                 }
             }
@@ -493,6 +494,24 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
         let given_up = &self.log.progress.given_up;
         self.scene.script.steps.iter().filter(|step| given_up.contains(&step.id)).filter_map(|step| step.host.clone()).collect()
     }
+}
+
+/// Writes rows while the steps under way go on; the answer is which of them have ended meanwhile.
+async fn write_beside<P: Port, R: Records, F: Future>(
+    log: &mut Log<'_, P, R>,
+    held: &Held,
+    words: Vec<Word>,
+    running: &mut FuturesUnordered<F>,
+) -> Result<Vec<F::Output>, Failure> {
+    let mut ended = Vec::new();
+    let mut write = pin!(log.write(held, words));
+    while !running.is_empty() {
+        match select(write.as_mut(), running.next()).await {
+            Either::Left((written, _)) => return written.map(|()| ended),
+            Either::Right((next, _)) => ended.extend(next),
+        }
+    }
+    write.await.map(|()| ended)
 }
 
 /// A failure with its place.
