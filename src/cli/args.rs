@@ -517,7 +517,9 @@ pub enum Verb {
     )]
     Deploy(Deploying),
     /// Back to a release that was good there, with its images and its configuration
-    #[command(after_help = "Examples:\n  quarterdeck rollback shop production\n  quarterdeck rollback shop production --release 1.0.0-20-1a2b3c4+c1f09ab2")]
+    #[command(
+        after_help = "Examples:\n  quarterdeck rollback shop production\n  quarterdeck rollback shop production --release 1.0.0-20-1a2b3c4+c1f09ab2"
+    )]
     Rollback(Deploying),
     /// The themes, and where each comes from
     Themes(Output),

@@ -2,8 +2,8 @@
 
 mod history;
 mod release;
-pub(super) mod standing;
 mod stage;
+pub(super) mod standing;
 mod telling;
 
 use std::{
@@ -107,7 +107,17 @@ async fn carry_out(stage: &Stage, history: &History, plan: &Plan) -> Result<Exit
     let script = script(plan);
     let records = Telling::new(history.records(), &script);
     let run = Run { port: &stage.port, records: &records, holder: &stage.holder };
-    told(&plan.deployment, run.begin(plan, &script).await)
+    let begun = run.begin(plan, &script).await;
+    let good = begun.as_ref().is_ok_and(|outcome| outcome.state == State::Good);
+    let exit = told(&plan.deployment, begun)?;
+    if good && !script.cool.is_empty() {
+        out::complain(&format!(
+            "the old ones stay warm for {:?}; quarterdeck deployment resume {} puts them away",
+            plan.strategy.keep_warm, plan.deployment
+        ));
+        run.cool(plan, &script).await.map_err(Failure::failed)?;
+    }
+    Ok(exit)
 }
 
 /// How a run ended, in words and as an exit code.
@@ -139,7 +149,8 @@ fn environment(template: &Template, asked: &str) -> Result<EnvironmentId, Failur
         return Ok(found.clone());
     }
     let known: Vec<&str> = template.environments.keys().map(EnvironmentId::as_str).collect();
-    let hint = nearest(asked, known.iter().copied()).map_or_else(|| format!("expected {}", known.join(", ")), |near| format!("did you mean {near:?}?"));
+    let hint = nearest(asked, known.iter().copied())
+        .map_or_else(|| format!("expected {}", known.join(", ")), |near| format!("did you mean {near:?}?"));
     Err(Failure::usage(format!("{} has no environment {asked:?}: {hint}", template.spec.app)))
 }
 
@@ -175,7 +186,9 @@ fn gates(
     }
     if policy.approve > 0 {
         let count = policy.approve;
-        return Err(Failure::refused(format!("{environment} wants {count} approvals by others, and there is nobody to ask: --override REASON")));
+        return Err(Failure::refused(format!(
+            "{environment} wants {count} approvals by others, and there is nobody to ask: --override REASON"
+        )));
     }
     Ok(())
 }

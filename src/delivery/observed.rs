@@ -34,6 +34,7 @@ pub struct Observed {
 /// What is known of one host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[allow(clippy::large_enum_variant, reason = "one for each host of an environment; nearly all are seen")]
 pub enum Sight {
     /// It answered.
     Seen(HostView),

@@ -382,6 +382,32 @@ impl Act {
         }
     }
 
+    /// The container that it is about, where there is one.
+    pub fn container(&self) -> Option<&Subject> {
+        match self {
+            Self::Start { container, .. }
+            | Self::Gate { container, .. }
+            | Self::SetRestart { container, .. }
+            | Self::Stop { container, .. }
+            | Self::Rename { container, .. }
+            | Self::Remove { container }
+            | Self::Admit { container, .. }
+            | Self::Drain { container, .. }
+            | Self::Withdraw { container, .. }
+            | Self::Weigh { container, .. }
+            | Self::Verify { container, .. } => Some(container),
+            Self::Pull { .. }
+            | Self::EnsureNetwork { .. }
+            | Self::EnsureVolume { .. }
+            | Self::Create { .. }
+            | Self::Job { .. }
+            | Self::Pause { .. }
+            | Self::Bake { .. }
+            | Self::Approve { .. }
+            | Self::Compare { .. } => None,
+        }
+    }
+
     /// Whether it only waits or asks: it may be broken off at any moment without a trace.
     pub fn only_looks(&self) -> bool {
         match self {
@@ -425,9 +451,9 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A list of its own whose numbers go on from these.
-    pub fn after(steps: &[Step]) -> Self {
-        Self { first: steps.len(), ..Self::default() }
+    /// A list of its own whose numbers begin here.
+    pub fn from(first: usize) -> Self {
+        Self { first, ..Self::default() }
     }
 
     /// The steps that follow belong to this phase.

@@ -130,6 +130,9 @@ fn queries_that_only_read_pass() {
 
 #[test]
 fn two_commands_by_ssh_and_the_sentence() {
+    let dial = Leaving::Dial { address: "10.0.0.1", port: 80 };
+    assert_eq!(view().check(dial).unwrap_err().what, "a connection to 10.0.0.1:80");
+    assert_eq!(Rights::Act.check(dial), Ok(()));
     assert_eq!(view().check(Leaving::SshExec(DIAL_STDIO)), Ok(()));
     assert_eq!(view().check(Leaving::SshExec(HOST_METRICS)), Ok(()));
     for command in ["", "docker system dial-stdio ", "docker system dial-stdio; rm -rf /", "sh"] {

@@ -109,7 +109,13 @@ async fn answers<P: Port>(port: &P, host: &HostId, found: &ContainerSummary, pla
 }
 
 /// Sends a container nothing new and waits for what it has; at the deadline what is left is cut when it stops.
-pub(super) async fn drain<P: Port>(port: &P, host: &HostId, found: &ContainerSummary, route: &Route, within: Duration) -> Result<(), Failure> {
+pub(super) async fn drain<P: Port>(
+    port: &P,
+    host: &HostId,
+    found: &ContainerSummary,
+    route: &Route,
+    within: Duration,
+) -> Result<(), Failure> {
     let at = address(port, host, found, route)?;
     match slot(port, route, at).await? {
         Some(slot) if slot.state == SlotState::Ready => set(port, route, &slot, SlotChange::State(SlotState::Drain)).await?,
@@ -191,7 +197,10 @@ pub(super) async fn compare<P: Port>(
         if fresh.served >= limits.min_requests {
             if fresh.errors() > limits.errors * old.errors().max(LEAST_ERRORS) {
                 let (failed, served) = (fresh.failed, fresh.served);
-                return Err(Failure::gate(format!("{failed} of {served} requests failed, {} of {} on the old ones", old.failed, old.served)));
+                return Err(Failure::gate(format!(
+                    "{failed} of {served} requests failed, {} of {} on the old ones",
+                    old.failed, old.served
+                )));
             }
             if old.slots > 0 && fresh.average() > limits.latency * old.average().max(1.0) {
                 return Err(Failure::gate(format!("answers take {:.0} ms, {:.0} ms on the old ones", fresh.average(), old.average())));

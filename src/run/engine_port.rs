@@ -3,13 +3,7 @@
 mod body;
 mod probe;
 
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    net::IpAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, future::Future, net::IpAddr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -390,7 +384,8 @@ async fn lines_of(client: &Client, id: &ContainerId, tail: Option<u64>) -> Resul
 fn life(document: &Value) -> Life {
     let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let addresses = document.pointer("/NetworkSettings/Networks").and_then(Value::as_object);
-    let address = addresses.into_iter().flat_map(|networks| networks.values()).find_map(|network| network["IPAddress"].as_str()?.parse().ok());
+    let address =
+        addresses.into_iter().flat_map(|networks| networks.values()).find_map(|network| network["IPAddress"].as_str()?.parse().ok());
     Life {
         state: ContainerState::parse(text("/State/Status")),
         health: Health::parse(text("/State/Health/Status")),

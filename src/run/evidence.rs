@@ -29,7 +29,10 @@ pub(super) async fn keep<P: Port, R: Records>(scene: &Scene<'_, P, R>, plan: &Pl
         };
         for found in all.iter().filter(ours) {
             let life = scene.port.life(host, &found.id).await;
-            files.push((format!("{host}-{}.txt", found.name), format!("{} {} {}\n{life:?}\n", found.name, found.image, found.state).into_bytes()));
+            files.push((
+                format!("{host}-{}.txt", found.name),
+                format!("{} {} {}\n{life:?}\n", found.name, found.image, found.state).into_bytes(),
+            ));
             match scene.port.tail(host, &found.id, LINES).await {
                 Ok(text) if text.is_empty() => {}
                 Ok(text) => files.push((format!("{host}-{}.log", found.name), text.into_bytes())),

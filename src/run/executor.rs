@@ -31,7 +31,7 @@ use crate::{
     delivery::{
         observed::HostView,
         plan::Plan,
-        release::{DeploymentId, Names},
+        release::{DeploymentId, KEPT, Names},
         steps::{Act, Phase, Step, StepId, Subject},
         strategies::Script,
     },
@@ -128,6 +128,22 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
         self.carry(&plan, &script, &entries, held, way).await
     }
 
+    /// Waits until the old ones have been kept warm for as long as the strategy says, then puts them away; at once when there are none. Somebody else
+    /// who is at it by then has taken them over, and nothing is done.
+    ///
+    /// # Errors
+    /// When the records or the hosts do not answer.
+    pub async fn cool(&self, plan: &Plan, script: &Script) -> Result<(), RunError> {
+        if script.cool.is_empty() {
+            return Ok(());
+        }
+        self.port.sleep(plan.strategy.keep_warm).await;
+        match self.resume(&plan.deployment, Way::Forward, true).await {
+            Ok(_) | Err(RunError::Lock(LockError::Taken { .. })) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     fn claim<'b>(&'b self, plan: &'b Plan) -> Claim<'b> {
         let names = Names { app: &plan.app, environment: &plan.environment };
         Claim { names, deployment: &plan.deployment, holder: self.holder }
@@ -168,8 +184,14 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
         }
         let ended = drive.log.progress.ended.filter(|state| matches!(state, State::Good | State::Unwound));
         let outcome = match ended {
-            // Only the locks were left.
-            Some(state) => Outcome { state, reason: None, owed: BTreeSet::new() },
+            // Only the locks were left, and perhaps what is still warm.
+            Some(state) => {
+                let cooled = if state == State::Good { drive.cool().await } else { Ok(()) };
+                match cooled {
+                    Ok(()) => Outcome { state, reason: None, owed: BTreeSet::new() },
+                    Err(stop) => drive.parked(&stop),
+                }
+            }
             None => {
                 let resumed = entries.len() > begun.len() || way == Way::Back;
                 let word = Word::Resumed { by: Arc::clone(&self.holder.who), way };
@@ -183,14 +205,7 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
         self.finish(plan, &held, drive.log, outcome, ended.is_some()).await
     }
 
-    async fn finish(
-        &self,
-        plan: &Plan,
-        held: &Held,
-        mut log: Log<'_, P, R>,
-        outcome: Outcome,
-        written: bool,
-    ) -> Result<Outcome, RunError> {
+    async fn finish(&self, plan: &Plan, held: &Held, mut log: Log<'_, P, R>, outcome: Outcome, written: bool) -> Result<Outcome, RunError> {
         if !written {
             let word = Word::Ended { state: outcome.state, reason: outcome.reason.clone(), owed: outcome.owed.clone() };
             if let Err(failure) = log.write(held, vec![word]).await {
@@ -262,6 +277,27 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
         }
     }
 
+    /// Puts away what is still warm and still kept: what somebody has brought back is not ours any more.
+    async fn cool(&mut self) -> Result<(), Stop> {
+        let script = self.scene.script;
+        for step in &script.cool {
+            if self.log.progress.done.contains(&step.id) || !self.is_kept(step).await? {
+                continue;
+            }
+            self.log.write(self.held, vec![Word::Intent { step: step.id }]).await?;
+            fence(self.scene, self.held, step).await?;
+            let result = self.scene.perform(step.host.as_ref(), &step.act).await;
+            self.log.write(self.held, vec![outcome(step.id, &result)]).await?;
+            result.map_err(|failure| Stop(sentence(step, &failure)))?;
+        }
+        Ok(())
+    }
+
+    async fn is_kept(&self, step: &Step) -> Result<bool, Stop> {
+        let (Some(host), Some(container)) = (&step.host, step.act.container()) else { return Ok(false) };
+        Ok(self.scene.find(host, container).await?.is_some_and(|found| found.name.ends_with(KEPT)))
+    }
+
     /// It stands still; the locks stay.
     fn parked(&self, stop: &Stop) -> Outcome {
         Outcome { state: State::Parked, reason: Some(stop.0.as_str().into()), owed: self.owed() }
@@ -315,11 +351,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
     fn owed(&self) -> BTreeSet<HostId> {
         let given_up = &self.log.progress.given_up;
         let failed = self.scene.script.steps.iter().filter(|step| given_up.contains(&step.id)).filter_map(|step| step.host.clone());
-        failed.chain(self.plan.out.keys().filter(|host| self.is_owed(host)).cloned()).collect()
-    }
-
-    fn is_owed(&self, host: &HostId) -> bool {
-        self.plan.options.without.contains(host) || self.plan.out.get(host).is_some_and(|why| why.contains("no answer"))
+        failed.chain(self.plan.out.iter().filter(|(_, out)| out.is_owed()).map(|(host, _)| host.clone())).collect()
     }
 
     /// Containers that the journal says to run and that somebody took away since are made again, with their gate.
@@ -384,7 +416,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
                 Some(_) => Vec::new(),
             };
             words.extend(ready.iter().map(|step| Word::Intent { step: step.id }));
-            self.log.write(held, std::mem::take(&mut words)).await?;
+            let mut ended = write_beside(&mut self.log, held, std::mem::take(&mut words), &mut running).await?;
             for step in ready {
                 under_way.insert(step.id);
                 running.push(async move {
@@ -395,47 +427,48 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
                     (step, result)
                 });
             }
-            if running.is_empty() {
-                return Ok(trouble);
-            }
-            let told = match trouble {
-                None => match select(running.next(), &mut listen).await {
-                    Either::Left((ended, _)) => Either::Left(ended),
-                    Either::Right((order, _)) => Either::Right(order),
-                },
-                Some(_) => Either::Left(running.next().await),
-            };
-            match told {
-                Either::Right(order) => {
-                    scene.halt.say();
-                    trouble = Some(Trouble::Told(order));
-                }
-                Either::Left(None) => return Ok(trouble),
-                Either::Left(Some((step, result))) => {
-                    under_way.remove(&step.id);
-                    words.push(outcome(step.id, &result));
-                    if result.is_ok() {
-                        // Known from here on; written down before anything that follows from it begins.
-                        self.log.progress.done.insert(step.id);
-                    }
-                    if let Err(failure) = result {
-                        match failure.kind {
-                            // What was only broken off has not failed.
-                            FailureKind::Halted => drop(words.pop()),
-                            FailureKind::Fenced => return Err(failure.into()),
-                            _ if step.phase == Phase::Clean => {
-                                self.leftovers.push(sentence(step, &failure));
-                                untidied.insert(step.id);
-                            }
-                            _ if trouble.is_some() => {}
-                            _ => {
-                                // What is borne lets the others finish what they are at.
-                                if !self.is_borne(step) {
-                                    scene.halt.say();
-                                }
-                                trouble = Some(Trouble::Failed(step, failure));
-                            }
+            if ended.is_empty() {
+                let next = match trouble {
+                    None => match select(running.next(), &mut listen).await {
+                        Either::Left((next, _)) => next,
+                        Either::Right((order, _)) => {
+                            scene.halt.say();
+                            trouble = Some(Trouble::Told(order));
+                            continue;
                         }
+                    },
+                    Some(_) => running.next().await,
+                };
+                // Nothing runs, and nothing more may begin.
+                let Some(next) = next else { return Ok(trouble) };
+                ended.push(next);
+            }
+            while let Some(Some(next)) = running.next().now_or_never() {
+                ended.push(next);
+            }
+            for (step, result) in ended {
+                under_way.remove(&step.id);
+                words.push(outcome(step.id, &result));
+                let Err(failure) = result else {
+                    // Known from here on; written down before anything that follows from it begins.
+                    self.log.progress.done.insert(step.id);
+                    continue;
+                };
+                match failure.kind {
+                    // What was only broken off has not failed.
+                    FailureKind::Halted => drop(words.pop()),
+                    FailureKind::Fenced => return Err(failure.into()),
+                    _ if step.phase == Phase::Clean => {
+                        self.leftovers.push(sentence(step, &failure));
+                        untidied.insert(step.id);
+                    }
+                    _ if trouble.is_some() => {}
+                    _ => {
+                        // What is borne lets the others finish what they are at.
+                        if !self.is_borne(step) {
+                            scene.halt.say();
+                        }
+                        trouble = Some(Trouble::Failed(step, failure));
                     }
                 }
             }
@@ -461,6 +494,24 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
         let given_up = &self.log.progress.given_up;
         self.scene.script.steps.iter().filter(|step| given_up.contains(&step.id)).filter_map(|step| step.host.clone()).collect()
     }
+}
+
+/// Writes rows while the steps under way go on; the answer is which of them have ended meanwhile.
+async fn write_beside<P: Port, R: Records, F: Future>(
+    log: &mut Log<'_, P, R>,
+    held: &Held,
+    words: Vec<Word>,
+    running: &mut FuturesUnordered<F>,
+) -> Result<Vec<F::Output>, Failure> {
+    let mut ended = Vec::new();
+    let mut write = pin!(log.write(held, words));
+    while !running.is_empty() {
+        match select(write.as_mut(), running.next()).await {
+            Either::Left((written, _)) => return written.map(|()| ended),
+            Either::Right((next, _)) => ended.extend(next),
+        }
+    }
+    write.await.map(|()| ended)
 }
 
 /// A failure with its place.

@@ -57,13 +57,7 @@ pub(super) fn published(found: &ContainerSummary, inside: u16) -> Option<u16> {
 }
 
 /// Waits until a container serves.
-pub(super) async fn pass<P: Port>(
-    port: &P,
-    halt: &Halt,
-    host: &HostId,
-    found: &ContainerSummary,
-    gate: &Gate,
-) -> Result<(), Failure> {
+pub(super) async fn pass<P: Port>(port: &P, halt: &Halt, host: &HostId, found: &ContainerSummary, gate: &Gate) -> Result<(), Failure> {
     let clock = (gate.interval, gate.rise, gate.timeout);
     let inside = match &gate.probe {
         GateProbe::Image { port: inside } => {
@@ -246,10 +240,8 @@ fn dead(life: &Life, last: &str) -> Failure {
     match life.state {
         ContainerState::Exited | ContainerState::Dead => Failure::gate(format!("{last}; {}", ended(life.exit_code))),
         ContainerState::Restarting => Failure::gate(format!("{last}; it ends again and again ({} restarts)", life.restarts)),
-        ContainerState::Created
-        | ContainerState::Running
-        | ContainerState::Paused
-        | ContainerState::Removing
-        | ContainerState::Unknown => Failure::gate(format!("{last}; it is {}", life.state)),
+        ContainerState::Created | ContainerState::Running | ContainerState::Paused | ContainerState::Removing | ContainerState::Unknown => {
+            Failure::gate(format!("{last}; it is {}", life.state))
+        }
     }
 }

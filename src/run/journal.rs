@@ -11,11 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    delivery::{
-        plan::Plan,
-        steps::StepId,
-        strategies::Script,
-    },
+    delivery::{plan::Plan, steps::StepId, strategies::Script},
     fleet::HostId,
 };
 

@@ -133,9 +133,7 @@ impl Claim<'_> {
                 Err(error) => return Err(not_given(error)),
             }
             let all = port.containers(host).await.map_err(not_given)?;
-            let ours = |id: &ContainerId| {
-                all.iter().any(|found| found.id == *id && found.labels.get(NONCE) == Some(&self.holder.nonce))
-            };
+            let ours = |id: &ContainerId| all.iter().any(|found| found.id == *id && found.labels.get(NONCE) == Some(&self.holder.nonce));
             let view = HostView::read(self.names, None, &all, &[]);
             let Some(mark) = view.lock else {
                 // It went in between, or it is somebody else's container.
@@ -208,11 +206,8 @@ impl Held {
                 Ok(now) => port.put(host, token, &[(HEARTBEAT, now.to_rfc3339().as_bytes())]).await,
                 Err(error) => Err(error),
             };
-            match beaten {
-                Err(PortError::Gone(_)) => {
-                    return Err(Failure::new(FailureKind::Fenced, format!("the lock on host {host:?} was taken away")));
-                }
-                Ok(()) | Err(_) => {}
+            if matches!(beaten, Err(PortError::Gone(_))) {
+                return Err(Failure::new(FailureKind::Fenced, format!("the lock on host {host:?} was taken away")));
             }
         }
         Ok(())

@@ -12,11 +12,7 @@ use super::{
     records::Records,
 };
 use crate::{
-    delivery::{
-        release::DeploymentId,
-        steps::StepId,
-        strategies::Script,
-    },
+    delivery::{release::DeploymentId, steps::StepId, strategies::Script},
     fleet::HostId,
 };
 
@@ -35,7 +31,7 @@ pub(super) struct Log<'a, P, R> {
 impl<'a, P: Port, R: Records> Log<'a, P, R> {
     /// Carries on from these rows.
     pub(super) fn new(port: &'a P, records: &'a R, deployment: &'a DeploymentId, script: &Script, entries: &[Entry], held: &Held) -> Self {
-        let homes = script.steps.iter().chain(&script.failed).map(|step| (step.id, step.host.clone())).collect();
+        let homes = script.steps.iter().chain(&script.failed).chain(&script.cool).map(|step| (step.id, step.host.clone())).collect();
         let rows = held.tokens.keys().map(|host| (host.clone(), Vec::new())).collect();
         let mut log = Self { port, records, deployment, homes, rows, progress: Progress::of(entries) };
         for entry in entries {
@@ -88,7 +84,9 @@ impl<'a, P: Port, R: Records> Log<'a, P, R> {
             Word::Intent { step } | Word::Outcome { step, .. } | Word::UndoIntent { step } | Word::UndoOutcome { step, .. } => {
                 self.homes.get(step).cloned().flatten()
             }
-            Word::Resumed { .. } | Word::GivenUp { .. } | Word::Turned { .. } | Word::Bundle { .. } | Word::Good | Word::Ended { .. } => None,
+            Word::Resumed { .. } | Word::GivenUp { .. } | Word::Turned { .. } | Word::Bundle { .. } | Word::Good | Word::Ended { .. } => {
+                None
+            }
         };
         let hosts: Vec<_> = match home {
             Some(host) => vec![host],

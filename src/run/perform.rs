@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    balance, gate,
+    balance,
     failure::{Failure, FailureKind},
+    gate,
     halt::Halt,
     port::{Port, PortError, Question},
     records::Records,
@@ -65,9 +66,7 @@ impl<P: Port, R: Records> Scene<'_, P, R> {
             (Act::Pause { time }, _) => self.pause(*time).await,
             (Act::Bake { time, watch }, _) => gate::bake(self.port, &self.halt, *time, watch).await,
             (Act::Approve { question }, _) => self.approve(question).await,
-            (Act::Compare { route, new, time, limits }, _) => {
-                balance::compare(self.port, &self.halt, route, new, (*time, limits)).await
-            }
+            (Act::Compare { route, new, time, limits }, _) => balance::compare(self.port, &self.halt, route, new, (*time, limits)).await,
             (act, Some(host)) => self.on_host(host, act).await,
             (act, None) => Err(Failure::new(FailureKind::Refused, format!("{act}: on no host"))),
         }

@@ -116,11 +116,13 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
         loop {
             let undone = &self.log.progress.undone;
             let over = |other: &Step, of: &Step| {
-                let soft = |(step, failure): &(&Step, Failure)| step.id == other.id && failure.kind == FailureKind::Gate && step.host == of.host;
+                let soft =
+                    |(step, failure): &(&Step, Failure)| step.id == other.id && failure.kind == FailureKind::Gate && step.host == of.host;
                 undone.contains(&other.id) || stuck.iter().any(soft)
             };
             let ready = |step: &&&'a Step| {
-                let waits = !undone.contains(&step.id) && !under_way.contains(&step.id) && !stuck.iter().any(|(other, _)| other.id == step.id);
+                let waits =
+                    !undone.contains(&step.id) && !under_way.contains(&step.id) && !stuck.iter().any(|(other, _)| other.id == step.id);
                 waits && steps.iter().filter(|other| other.after.contains(&step.id)).all(|other| over(other, step))
             };
             let ready: Vec<&'a Step> = steps.iter().filter(ready).copied().collect();

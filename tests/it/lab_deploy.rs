@@ -28,7 +28,10 @@ fn push(lab: &Lab, registry: &str, n: u32, well: bool) -> String {
     let reference = format!("{registry}/shop/web:{version}");
     let health = if well { "echo ok >/srv/healthz" } else { "true" };
     let name = format!("make-{n}");
-    lab.docker("app-01", &["run", "--name", &name, "base:latest", "sh", "-c", &format!("mkdir -p /srv; echo v{n} >/srv/index.html; {health}")]);
+    lab.docker(
+        "app-01",
+        &["run", "--name", &name, "base:latest", "sh", "-c", &format!("mkdir -p /srv; echo v{n} >/srv/index.html; {health}")],
+    );
     lab.docker("app-01", &["commit", &name, &reference]);
     lab.docker("app-01", &["rm", &name]);
     lab.docker("app-01", &["push", "-q", &reference]);
@@ -195,7 +198,9 @@ fn a_shop_goes_on_and_back() {
     first_and_next(&shop, &one, &two);
     what_never_gets_well(&shop, &two, &bad);
     killed_and_carried_on(&shop, &one, &two);
-    let secret = std::process::Command::new("grep").args(["-r", "s3cret-of-the-lab", &shop.program.file("state/.keep", "").replace("/.keep", "")]).output();
+    let secret = std::process::Command::new("grep")
+        .args(["-r", "s3cret-of-the-lab", &shop.program.file("state/.keep", "").replace("/.keep", "")])
+        .output();
     assert_eq!(secret.unwrap().stdout, b"", "the secret is in the state directory");
 }
 
@@ -248,10 +253,21 @@ fn what_never_gets_well(shop: &Shop<'_>, two: &str, bad: &str) {
 
 /// The process is killed when it tells of this step; then it is carried on, or taken back.
 fn killed_and_carried_on(shop: &Shop<'_>, one: &str, two: &str) {
-    for (at, verb, then) in [("app-02 start shop-production-web", "resume", one), ("app-02 rename", "unwind", one), ("app-03 create", "resume", two)] {
+    for (at, verb, then) in [
+        ("app-02 start shop-production-web", "resume", one),
+        ("app-02 rename", "unwind", one),
+        ("app-03 start shop-production-web", "resume", two),
+    ] {
         let mut child = shop
             .program
-            .command(&["deploy", "shop", "production", "--release", if shop.running("web")["app-01"][0].starts_with(one) { two } else { one }, "--yes"])
+            .command(&[
+                "deploy",
+                "shop",
+                "production",
+                "--release",
+                if shop.running("web")["app-01"][0].starts_with(one) { two } else { one },
+                "--yes",
+            ])
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -267,7 +283,9 @@ fn killed_and_carried_on(shop: &Shop<'_>, one: &str, two: &str) {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(seen.last().is_some_and(|line| line.contains(at)), "{seen:#?}");
-        let lock = shop.lab.docker("app-01", &["ps", "-a", "--filter", "name=quarterdeck-lock", "--format", r#"{{.Label "quarterdeck.deployment"}}"#]);
+        let lock = shop
+            .lab
+            .docker("app-01", &["ps", "-a", "--filter", "name=quarterdeck-lock", "--format", r#"{{.Label "quarterdeck.deployment"}}"#]);
         let id = lock.trim();
         // Nobody else gets in meanwhile.
         let other = shop.deploy(one);

@@ -95,7 +95,8 @@ impl History {
             }
         };
         let what = asked.unwrap_or("an older release");
-        let found = found.ok_or_else(|| Failure::usage(format!("{what} was not good in {environment} of {app} as far as the records tell")))?;
+        let found =
+            found.ok_or_else(|| Failure::usage(format!("{what} was not good in {environment} of {app} as far as the records tell")))?;
         let release = self.records.release(&found.id).map_err(fault)?;
         release.ok_or_else(|| Failure::failed(format!("deployment {} did not keep its release", found.id)))
     }
@@ -123,6 +124,10 @@ impl Past {
             _ => None,
         });
         let (state, owed) = ended.unwrap_or((State::Running, Vec::new()));
+        // One that found the lock taken did nothing and tells nothing of any host.
+        if !entries.iter().any(|entry| matches!(entry.word, Word::Intent { .. })) {
+            return None;
+        }
         Some(Self {
             id,
             app: plan.app.clone(),

@@ -28,7 +28,9 @@ pub(super) async fn find(
     };
     if let Ok(id) = asked.parse::<ReleaseId>() {
         let kept = history.release(app, &id)?;
-        return kept.ok_or_else(|| Failure::usage(format!("there is no release {id} of {app} in the records; a version alone takes today's configuration")));
+        return kept.ok_or_else(|| {
+            Failure::usage(format!("there is no release {id} of {app} in the records; a version alone takes today's configuration"))
+        });
     }
     let seen = |host: &&crate::fleet::HostId| matches!(observed.hosts.get(*host), Some(Sight::Seen(_)));
     let host = policy.hosts.iter().find(seen).ok_or_else(|| Failure::incomplete("no host answers that could ask the registry"))?;

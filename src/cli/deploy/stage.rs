@@ -1,6 +1,9 @@
 //! The hosts of a deployment, reached and looked at.
 
-use std::{collections::BTreeSet, hash::{BuildHasher as _, Hasher as _, RandomState}};
+use std::{
+    collections::BTreeSet,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+};
 
 use futures_util::future::join_all;
 
@@ -24,6 +27,8 @@ pub(super) struct Stage {
     pub(super) port: EnginePort<NoBalancer>,
     pub(super) holder: Holder,
     known: BTreeSet<HostId>,
+    /// Hosts that the configuration says to be the environment's: something may be left on one that the template names no more.
+    also: Vec<HostId>,
 }
 
 /// Some bits that nobody else draws at the same moment.
@@ -51,17 +56,17 @@ impl Stage {
         };
         let who = Who::of_process();
         let machine = who.machine.as_deref().map(|machine| format!("@{machine}")).unwrap_or_default();
-        let holder = Holder {
-            who: format!("{}{machine} (pid {})", who.short(), who.pid).into(),
-            nonce: format!("{:016x}", random()).into(),
-        };
+        let holder =
+            Holder { who: format!("{}{machine} (pid {})", who.short(), who.pid).into(), nonce: format!("{:016x}", random()).into() };
         let port = EnginePort::new(hosts, sources.rights.clone(), (app.clone(), environment.clone()), values, NoBalancer);
-        Ok(Self { port, holder, known })
+        let own = sources.targets.iter().filter(|target| target.spec.environment.as_ref() == Some(environment));
+        let also = own.map(|target| target.spec.id.clone()).collect();
+        Ok(Self { port, holder, known, also })
     }
 
     /// What the environment's hosts have; all are asked at once.
     pub(super) async fn observe(&self, policy: &Policy) -> Observed {
-        let hosts: BTreeSet<&HostId> = policy.hosts.iter().chain(policy.service_hosts.values().flatten()).collect();
+        let hosts: BTreeSet<&HostId> = policy.hosts.iter().chain(policy.service_hosts.values().flatten()).chain(&self.also).collect();
         let looks = hosts.into_iter().filter(|host| self.known.contains(*host)).map(|host| async move {
             let sight = match self.port.view(host).await {
                 Ok(view) => Sight::Seen(view),

@@ -26,7 +26,7 @@ pub(super) struct Telling<'a> {
 
 impl<'a> Telling<'a> {
     pub(super) fn new(records: &'a FileRecords, script: &'a Script) -> Self {
-        let steps = script.steps.iter().chain(&script.failed).map(|step| (step.id, step)).collect();
+        let steps = script.steps.iter().chain(&script.failed).chain(&script.cool).map(|step| (step.id, step)).collect();
         Self { records, steps }
     }
 
@@ -46,7 +46,9 @@ impl<'a> Telling<'a> {
             Word::UndoOutcome { step: id, error: Some(error) } => Some(format!("● not taken back: {}: {error}", step(id)?)),
             Word::Turned { because, .. } | Word::GivenUp { because, .. } => Some(format!("◆ taking back: {because}")),
             Word::Bundle { place } => Some(format!("  evidence: {place}")),
-            Word::Begun { .. } | Word::Resumed { .. } | Word::Intent { .. } | Word::UndoIntent { .. } | Word::Good | Word::Ended { .. } => None,
+            Word::Begun { .. } | Word::Resumed { .. } | Word::Intent { .. } | Word::UndoIntent { .. } | Word::Good | Word::Ended { .. } => {
+                None
+            }
         }
     }
 }

@@ -76,7 +76,9 @@ pub enum PlanError {
         last: u16,
     },
     /// Another host's service cannot be reached.
-    #[error("service {service:?} needs {needs:?}, which runs on {host:?} without a published port or without an `address` of that host: give it a port and the host an address")]
+    #[error(
+        "service {service:?} needs {needs:?}, which runs on {host:?} without a published port or without an `address` of that host: give it a port and the host an address"
+    )]
     NotReached {
         /// Who needs.
         service: ServiceName,
@@ -94,7 +96,9 @@ pub enum PlanError {
         because: &'static str,
     },
     /// Data stays where it is.
-    #[error("service {service:?} has its data in {volume:?} on {from:?}, and the template wants it on {to:?}: move the data by hand, then change `hosts`")]
+    #[error(
+        "service {service:?} has its data in {volume:?} on {from:?}, and the template wants it on {to:?}: move the data by hand, then change `hosts`"
+    )]
     WouldMove {
         /// Which.
         service: ServiceName,

@@ -69,14 +69,7 @@ pub(crate) struct Shop {
 
 /// A strategy without its common keys.
 pub(crate) fn strategy(kind: StrategyKind) -> StrategySpec {
-    StrategySpec {
-        kind,
-        order: None,
-        bake: Duration::ZERO,
-        max_failures: 0,
-        keep_warm: Duration::ZERO,
-        on_failure: OnFailure::Deployment,
-    }
+    StrategySpec { kind, order: None, bake: Duration::ZERO, max_failures: 0, keep_warm: Duration::ZERO, on_failure: OnFailure::Deployment }
 }
 
 pub(crate) fn rolling(batch: Batch, pause: Duration) -> StrategySpec {
@@ -90,7 +83,10 @@ impl Shop {
         let web = RenderedService { spec: service(ImageSource::Built("web".into()), Some(80)), hosts: hosts.clone() };
         Self {
             observed: Observed {
-                hosts: hosts.iter().map(|host| (host.clone(), Sight::Seen(HostView { address: Some(address(host)), ..HostView::default() }))).collect(),
+                hosts: hosts
+                    .iter()
+                    .map(|host| (host.clone(), Sight::Seen(HostView { address: Some(address(host)), ..HostView::default() })))
+                    .collect(),
                 ..Observed::default()
             },
             hosts,

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{PlanError, make::Request};
+use super::{Out, PlanError, make::Request};
 use crate::{
     delivery::observed::{HostView, Sight},
     fleet::HostId,
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Cast<'a> {
     pub(super) views: BTreeMap<HostId, &'a HostView>,
-    pub(super) out: BTreeMap<HostId, Arc<str>>,
+    pub(super) out: BTreeMap<HostId, Out>,
 }
 
 impl<'a> Cast<'a> {
@@ -24,7 +24,10 @@ impl<'a> Cast<'a> {
         let targets = targets(request);
         for asked in options.host.iter().chain(&options.without) {
             if !targets.contains(asked) {
-                return Err(PlanError::NoHost { host: asked.clone(), near: nearest(asked.as_str(), targets.iter().map(HostId::as_str)).map(HostId::new) });
+                return Err(PlanError::NoHost {
+                    host: asked.clone(),
+                    near: nearest(asked.as_str(), targets.iter().map(HostId::as_str)).map(HostId::new),
+                });
             }
         }
         let mut cast = Self { views: BTreeMap::new(), out: BTreeMap::new() };
@@ -34,11 +37,11 @@ impl<'a> Cast<'a> {
                 || options.only_failed && !request.observed.failed.contains(&host)
                 || options.only_owed && !request.observed.owed.contains(&host);
             match request.observed.hosts.get(&host) {
-                _ if options.without.contains(&host) => drop(cast.out.insert(host, "left out: --without".into())),
-                _ if skipped => drop(cast.out.insert(host, "not asked for".into())),
+                _ if options.without.contains(&host) => drop(cast.out.insert(host, Out::Without)),
+                _ if skipped => drop(cast.out.insert(host, Out::NotAsked)),
                 Some(Sight::Seen(view)) => drop(cast.views.insert(host, view)),
                 Some(Sight::Lost(why)) if options.rollback => {
-                    cast.out.insert(host, format!("no answer: {why}; it is owed").into());
+                    cast.out.insert(host, Out::Silent(Arc::clone(why)));
                 }
                 Some(Sight::Lost(why)) => silent.push((host, Arc::clone(why))),
                 None => silent.push((host, "it is not in the configuration".into())),

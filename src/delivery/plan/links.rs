@@ -69,8 +69,9 @@ pub(super) fn add_addresses(
     for needed in needs {
         match links.to(request, cast, from, needed, host)? {
             Link::Known(address) => drop(vars.insert(address_variable(needed), address)),
-            Link::Silent => warnings
-                .push(format!("{from} on {host} gets no {}: no host of {needed} takes part", address_variable(needed)).into()),
+            Link::Silent => {
+                warnings.push(format!("{from} on {host} gets no {}: no host of {needed} takes part", address_variable(needed)).into())
+            }
         }
     }
     Ok(())

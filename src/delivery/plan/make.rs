@@ -1,11 +1,6 @@
 //! The plan itself: services in the order of their start, container by container.
 
-use std::{
-    cmp::Reverse,
-    collections::BTreeMap,
-    ops::RangeInclusive,
-    sync::Arc,
-};
+use std::{cmp::Reverse, collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use super::{
     Blueprint, Change, Incoming, JobPlan, Options, Plan, PlanError, ServicePlan, Speed, VerifyPlan,
@@ -170,7 +165,17 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
             continue;
         }
         let order = order(request, name, service)?;
-        let mut unit = Unit { request, cast: &cast, name, service, order, links: &mut links, book: &mut book, warnings: &mut warnings, stale: &mut stale };
+        let mut unit = Unit {
+            request,
+            cast: &cast,
+            name,
+            service,
+            order,
+            links: &mut links,
+            book: &mut book,
+            warnings: &mut warnings,
+            stale: &mut stale,
+        };
         let changes = changes(&mut unit)?;
         plans.push(ServicePlan {
             service: name.clone(),
@@ -247,7 +252,8 @@ fn leave(request: &Request<'_>, cast: &Cast<'_>, plans: &mut Vec<ServicePlan>, w
                 continue;
             }
             let old = super::Old::of(instance);
-            let change = Change { host: host.clone(), n: instance.n, reasons: Vec::new(), outgoing: Some(old.clone()), incoming: None, keeps: None };
+            let change =
+                Change { host: host.clone(), n: instance.n, reasons: Vec::new(), outgoing: Some(old.clone()), incoming: None, keeps: None };
             match plans.iter_mut().find(|plan| plan.service == instance.service) {
                 Some(plan) => plan.changes.push(change),
                 None => plans.push(ServicePlan {
@@ -304,7 +310,10 @@ fn lost(plans: &[ServicePlan]) -> Vec<Arc<str>> {
                 (Some(Incoming::New { blueprint, .. }), Order::StopFirst) if plan.stateful => {
                     let written: Vec<_> = blueprint.mounts.iter().filter(|mount| !mount.read_only).map(|mount| &*mount.source).collect();
                     let data = written.join(", ");
-                    lines.push(format!("{service} on {host}: away while it is replaced; its data in {data} stays, as the new one leaves it").into());
+                    lines.push(
+                        format!("{service} on {host}: away while it is replaced; its data in {data} stays, as the new one leaves it")
+                            .into(),
+                    );
                 }
                 (Some(_), Order::StopFirst) => lines.push(format!("{service} on {host}: away while it is replaced").into()),
                 (Some(_), Order::StartFirst) => {}
@@ -375,7 +384,13 @@ fn verify(request: &Request<'_>, cast: &Cast<'_>, links: &Links, warnings: &mut 
                 warnings.push(format!("verify: {service} has no port to ask").into());
                 return Ok(None);
             };
-            Ok(Some(VerifyPlan::Http { service: service.clone(), path: Arc::clone(path), port, contains: contains.clone(), timeout: *timeout }))
+            Ok(Some(VerifyPlan::Http {
+                service: service.clone(),
+                path: Arc::clone(path),
+                port,
+                contains: contains.clone(),
+                timeout: *timeout,
+            }))
         }
         Some(Verify::Command { command, image, timeout }) => {
             let first = || request.release.spec.images.keys().next().map(|name| ImageSource::Built(Arc::clone(name)));

@@ -78,7 +78,7 @@ pub struct Plan {
     /// Hosts that take part, by name: each gets a lock.
     pub hosts: Vec<HostId>,
     /// Hosts that are left out, and why.
-    pub out: BTreeMap<HostId, Arc<str>>,
+    pub out: BTreeMap<HostId, Out>,
     /// Services in the order of their start.
     pub services: Vec<ServicePlan>,
     /// Jobs, as written.
@@ -92,7 +92,41 @@ pub struct Plan {
     /// How fast each host would be back where it is now.
     pub back: BTreeMap<HostId, Speed>,
     /// Old kept containers that go once this is good.
-    pub stale: Vec<(HostId, Subject)>,
+    pub stale: Vec<Stale>,
+}
+
+/// A kept container that is not the way back any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Stale {
+    /// Where.
+    pub host: HostId,
+    /// Of which service.
+    pub service: ServiceName,
+    /// Which.
+    pub container: Subject,
+}
+
+/// Why a host takes no part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Out {
+    /// A person left it out: it is owed the release.
+    Without,
+    /// It was not asked for: it stays as it is.
+    NotAsked,
+    /// It does not answer, and the way back waits for nobody: it is owed the release.
+    Silent(Arc<str>),
+}
+
+impl Out {
+    /// Whether it should get what the others got.
+    pub fn is_owed(&self) -> bool {
+        match self {
+            Self::Without | Self::Silent(_) => true,
+            Self::NotAsked => false,
+        }
+    }
 }
 
 /// How fast a host gets to a release.

@@ -7,10 +7,7 @@ use std::{
 
 use super::PlanError;
 use crate::{
-    delivery::{
-        observed::HostView,
-        spec::Protocol,
-    },
+    delivery::{observed::HostView, spec::Protocol},
     fleet::HostId,
 };
 

@@ -2,12 +2,9 @@
 
 use std::fmt;
 
-use super::{Change, Incoming, Plan, Speed};
+use super::{Change, Incoming, Out, Plan, Speed};
 use crate::{
-    delivery::{
-        spec::Order,
-        strategies,
-    },
+    delivery::{spec::Order, strategies},
     fleet::ServiceName,
 };
 
@@ -18,6 +15,16 @@ impl fmt::Display for Speed {
             Self::Start => f.write_str("start"),
             Self::Pull => f.write_str("pull"),
             Self::Impossible(why) => write!(f, "impossible: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Out {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Without => f.write_str("left out; it is owed this"),
+            Self::NotAsked => f.write_str("not asked for"),
+            Self::Silent(why) => write!(f, "no answer: {why}; it is owed this"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Change, Incoming, Old, PlanError, Publish,
+    Change, Incoming, Old, PlanError, Publish, Stale,
     blueprint::Blueprint,
     hosts::Cast,
     links::{Links, add_addresses},
@@ -15,7 +15,6 @@ use crate::{
         observed::{Aspect, HostView, Instance},
         release::label,
         spec::{ImageSource, Order, RenderedService},
-        steps::Subject,
     },
     fleet::{ContainerState, HostId, ServiceName},
 };
@@ -30,7 +29,7 @@ pub(super) struct Unit<'a, 'b> {
     pub(super) links: &'b mut Links,
     pub(super) book: &'b mut PortBook,
     pub(super) warnings: &'b mut Vec<Arc<str>>,
-    pub(super) stale: &'b mut Vec<(HostId, Subject)>,
+    pub(super) stale: &'b mut Vec<Stale>,
 }
 
 /// Its changes, by host and number.
@@ -98,7 +97,8 @@ fn one(unit: &mut Unit<'_, '_>, host: &HostId, view: &HostView, n: u16, found: &
             let back = kept.map(|kept| kept.id.clone());
             let old = view.instances.iter().filter(|instance| instance.kept && instance.service == *unit.name && instance.n == n);
             let old = old.filter(|instance| current.is_some() && Some(&instance.id) != back.as_ref());
-            unit.stale.extend(old.map(|instance| (host.clone(), Old::of(instance).subject())));
+            let stale = |instance| Stale { host: host.clone(), service: unit.name.clone(), container: Old::of(instance).subject() };
+            unit.stale.extend(old.map(stale));
             Change { host: host.clone(), n, reasons, outgoing: current.map(Old::of), incoming: Some(incoming), keeps: None }
         }
     };
@@ -139,7 +139,9 @@ fn fresh(
         let before = current.filter(|_| unit.order == Order::StopFirst).and_then(|current| current.port(port.container, port.protocol));
         let (outside, ours) = match (port.host, before) {
             (Some(fixed), _) => {
-                let of_service = |id: &crate::fleet::ContainerId| view.instances.iter().any(|instance| instance.service == *unit.name && instance.id == *id);
+                let of_service = |id: &crate::fleet::ContainerId| {
+                    view.instances.iter().any(|instance| instance.service == *unit.name && instance.id == *id)
+                };
                 let taken = |port: u16, protocol| {
                     view.ports.iter().any(|taken| taken.port == port && taken.protocol == protocol && !of_service(&taken.by))
                 };
@@ -158,7 +160,12 @@ fn fresh(
     }
     blueprint.tell_ports();
     let first = blueprint.ports.first();
-    unit.links.add(unit.name, host, first.and_then(|port| port.address.filter(|ip| !ip.is_unspecified())).or(view.address), first.map(|port| port.host));
+    unit.links.add(
+        unit.name,
+        host,
+        first.and_then(|port| port.address.filter(|ip| !ip.is_unspecified())).or(view.address),
+        first.map(|port| port.host),
+    );
     let pull = !view.images.contains(&blueprint.image);
     debug_assert!(blueprint.labels.contains_key(label::MADE), "every container says what it was made from");
     Ok(Incoming::New { blueprint: Box::new(blueprint), pull })

@@ -20,7 +20,7 @@ impl Strategy for BlueGreen {
     }
 
     fn wave(&self, plan: &Plan, services: &[&ServicePlan], draft: &mut Draft, after: &[StepId]) -> Vec<StepId> {
-        let (beside, rolled) = beside(services);
+        let (beside, rolled) = beside(plan, services);
         let after = roll(plan, &rolled, draft, after);
         draft.next_batch();
         let standing: Vec<_> = beside.iter().map(|unit| stand(unit, draft, &after)).collect();
@@ -38,9 +38,9 @@ impl Strategy for BlueGreen {
 }
 
 /// What can stand beside itself, and the services that cannot.
-pub(super) fn beside<'a>(services: &[&'a ServicePlan]) -> (Vec<Unit<'a>>, Vec<&'a ServicePlan>) {
+pub(super) fn beside<'a>(plan: &Plan, services: &[&'a ServicePlan]) -> (Vec<Unit<'a>>, Vec<&'a ServicePlan>) {
     let (first, rolled): (Vec<_>, Vec<_>) = services.iter().copied().partition(|service| service.order == Order::StartFirst);
-    (units(&first), rolled)
+    (units(plan, &first), rolled)
 }
 
 /// It serves, and nobody asks it yet.

@@ -22,10 +22,11 @@ impl Strategy for Canary {
     }
 
     fn wave(&self, plan: &Plan, services: &[&ServicePlan], draft: &mut Draft, after: &[StepId]) -> Vec<StepId> {
-        let (beside, rolled) = beside(services);
+        let (beside, rolled) = beside(plan, services);
         let after = roll(plan, &rolled, draft, after);
         draft.next_batch();
-        let (asked, quiet): (Vec<_>, Vec<_>) = beside.into_iter().partition(|unit| unit.route().is_some() && unit.change.incoming.is_some());
+        let (asked, quiet): (Vec<_>, Vec<_>) =
+            beside.into_iter().partition(|unit| unit.route().is_some() && unit.change.incoming.is_some());
         // The first quiet one runs along with the canary; a quiet service has at least one.
         let (ahead, behind) = first_of_each(&quiet);
         let mut ready: Vec<_> = ahead.iter().flat_map(|unit| unit.replace(draft, &after)).collect();

@@ -1,13 +1,13 @@
 //! What all strategies have in common: images, networks and volumes first, jobs at their point, the proof at the end, then what is tidied up.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Script, Strategy};
+use super::{Script, Strategy, unit::cool};
 use crate::{
     delivery::{
         plan::{Blueprint, Incoming, JobPlan, MountKind, Plan, ServicePlan, VerifyPlan},
         spec::JobTime,
-        steps::{Act, Draft, Phase, Step, StepId, Watched},
+        steps::{Act, Draft, Phase, Route, Step, StepId, Watched},
     },
     fleet::{HostId, ServiceName},
 };
@@ -38,17 +38,27 @@ pub(super) fn script(plan: &Plan, strategy: &dyn Strategy) -> Script {
     draft.phase(Phase::Prove);
     at = prove(plan, &mut draft, &at);
     draft.phase(Phase::Clean);
-    for (host, container) in &plan.stale {
-        draft.push(Some(host), None, &at, Act::Remove { container: container.clone() });
+    for stale in &plan.stale {
+        let (host, container) = (&stale.host, &stale.container);
+        let mut at = at.clone();
+        // It may have been kept warm, and its slot waits for it.
+        if let Some(traffic) = plan.service(&stale.service).and_then(|service| service.traffic.as_ref()) {
+            let route = Route { lb: Arc::clone(&traffic.lb), backend: Arc::clone(&traffic.backend), port: traffic.port };
+            at = vec![draft.push(Some(host), Some(&stale.service), &at, Act::Withdraw { route, container: container.clone() })];
+        }
+        draft.push(Some(host), Some(&stale.service), &at, Act::Remove { container: container.clone() });
     }
     let steps = draft.finish();
-    let failed = failed(plan, &steps);
-    Script { steps, failed }
+    // Numbered on from the others: one journal holds them all.
+    let failed = failed(plan, steps.len());
+    let mut draft = Draft::from(steps.len() + failed.len());
+    draft.phase(Phase::Clean);
+    cool(plan, &mut draft);
+    Script { steps, failed, cool: draft.finish() }
 }
 
-/// Numbered on from the others: one journal holds them all.
-fn failed(plan: &Plan, steps: &[Step]) -> Vec<Step> {
-    let mut draft = Draft::after(steps);
+fn failed(plan: &Plan, first: usize) -> Vec<Step> {
+    let mut draft = Draft::from(first);
     draft.phase(Phase::Clean);
     let jobs_left: Vec<_> = plan.jobs.iter().filter(|job| job.when == JobTime::Failed).collect();
     jobs(&jobs_left, &mut draft, &[]);
@@ -64,16 +74,16 @@ fn prepare(plan: &Plan, draft: &mut Draft) -> Vec<StepId> {
         }
         let images: BTreeSet<_> = pulled(plan, host).collect();
         for image in images {
-            draft.push(Some(host), None, &[], Act::Pull { image: std::sync::Arc::clone(image) });
+            draft.push(Some(host), None, &[], Act::Pull { image: Arc::clone(image) });
         }
         let networks: BTreeSet<_> = made.iter().map(|blueprint| &blueprint.network).collect();
         for name in networks {
-            draft.push(Some(host), None, &[], Act::EnsureNetwork { name: std::sync::Arc::clone(name) });
+            draft.push(Some(host), None, &[], Act::EnsureNetwork { name: Arc::clone(name) });
         }
         let own = made.iter().flat_map(|blueprint| &blueprint.mounts).filter(|mount| mount.kind == MountKind::Own);
         let volumes: BTreeSet<_> = own.map(|mount| &mount.source).collect();
         for name in volumes {
-            draft.push(Some(host), None, &[], Act::EnsureVolume { name: std::sync::Arc::clone(name) });
+            draft.push(Some(host), None, &[], Act::EnsureVolume { name: Arc::clone(name) });
         }
     }
     draft.ends()
@@ -99,7 +109,7 @@ fn once<'a>(plan: &'a Plan, host: &'a HostId) -> impl Iterator<Item = &'a Bluepr
     jobs.chain(verify)
 }
 
-fn pulled<'a>(plan: &'a Plan, host: &'a HostId) -> impl Iterator<Item = &'a std::sync::Arc<str>> {
+fn pulled<'a>(plan: &'a Plan, host: &'a HostId) -> impl Iterator<Item = &'a Arc<str>> {
     let services = plan.services.iter().flat_map(|service| &service.changes).filter(move |change| change.host == *host);
     let services = services.filter_map(|change| match &change.incoming {
         Some(Incoming::New { blueprint, pull: true }) => Some(&blueprint.image),
@@ -131,7 +141,8 @@ fn waves(plan: &Plan, strategy: &dyn Strategy, services: &[&ServicePlan], draft:
     let mut at = after.to_vec();
     let numbers: BTreeSet<_> = services.iter().map(|service| service.wave).collect();
     for number in numbers {
-        let changing = |service: &&&ServicePlan| service.wave == number && service.changes.iter().any(super::super::plan::Change::is_change);
+        let changing =
+            |service: &&&ServicePlan| service.wave == number && service.changes.iter().any(super::super::plan::Change::is_change);
         let wave: Vec<_> = services.iter().filter(changing).copied().collect();
         if !wave.is_empty() {
             at = strategy.wave(plan, &wave, draft, &at);
@@ -193,7 +204,7 @@ fn prove(plan: &Plan, draft: &mut Draft, after: &[StepId]) -> Vec<StepId> {
             let of_it = new.iter().filter(|(of, ..)| of.service == *service);
             let asked: Vec<_> = of_it
                 .map(|(_, host, container)| {
-                    let (container, path, contains) = (container.clone(), std::sync::Arc::clone(path), contains.clone());
+                    let (container, path, contains) = (container.clone(), Arc::clone(path), contains.clone());
                     let act = Act::Verify { container, path, port: *port, contains, timeout: *timeout };
                     draft.push(Some(host), Some(service), &at, act)
                 })

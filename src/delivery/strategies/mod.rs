@@ -51,6 +51,8 @@ pub struct Script {
     pub steps: Vec<Step>,
     /// What is done after it failed and was taken back.
     pub failed: Vec<Step>,
+    /// What is done when the old ones have been kept warm long enough, under a lock of its own.
+    pub cool: Vec<Step>,
 }
 
 /// The steps of a plan.
@@ -83,11 +85,13 @@ pub fn capacity(plan: &Plan, steps: &[Step]) -> BTreeMap<ServiceName, Capacity> 
         let (mut away, mut gone): (BTreeMap<u32, usize>, usize) = (BTreeMap::new(), 0);
         for change in &service.changes {
             let Some(old) = change.outgoing.as_ref().filter(|old| old.running) else { continue };
-            let place = |wanted: &dyn Fn(&Act) -> bool| steps.iter().position(|step| step.host.as_ref() == Some(&change.host) && wanted(&step.act));
+            let place =
+                |wanted: &dyn Fn(&Act) -> bool| steps.iter().position(|step| step.host.as_ref() == Some(&change.host) && wanted(&step.act));
             let stop = place(&|act| matches!(act, Act::Stop { container, .. } if *container == old.subject()));
-            let gate = change.incoming.as_ref().and_then(|incoming| {
-                place(&|act| matches!(act, Act::Gate { container, .. } if *container == incoming.subject()))
-            });
+            let gate = change
+                .incoming
+                .as_ref()
+                .and_then(|incoming| place(&|act| matches!(act, Act::Gate { container, .. } if *container == incoming.subject())));
             match (stop, gate) {
                 (Some(stop), Some(gate)) if stop < gate => *away.entry(steps[stop].batch).or_default() += 1,
                 (Some(_), None) => gone += 1,

@@ -15,9 +15,9 @@ impl Strategy for Recreate {
         "recreate"
     }
 
-    fn wave(&self, _: &Plan, services: &[&ServicePlan], draft: &mut Draft, after: &[StepId]) -> Vec<StepId> {
+    fn wave(&self, plan: &Plan, services: &[&ServicePlan], draft: &mut Draft, after: &[StepId]) -> Vec<StepId> {
         draft.next_batch();
-        let units = units(services);
+        let units = units(plan, services);
         // No new one starts before the last old one is down, on any host.
         let made: Vec<_> = units.iter().map(|unit| unit.make(draft, after)).collect();
         let stopped: Vec<_> = units.iter().zip(&made).flat_map(|(unit, made)| unit.stop(draft, made)).collect();

@@ -50,7 +50,7 @@ pub(super) fn roll(plan: &Plan, services: &[&ServicePlan], draft: &mut Draft, af
 }
 
 fn batches<'a>(plan: &Plan, services: &[&'a ServicePlan]) -> Vec<Vec<Unit<'a>>> {
-    let (alone, together): (Vec<_>, Vec<_>) = units(services).into_iter().partition(|unit| unit.service.stateful);
+    let (alone, together): (Vec<_>, Vec<_>) = units(plan, services).into_iter().partition(|unit| unit.service.stateful);
     let mut hosts: BTreeMap<&HostId, Vec<Unit<'a>>> = BTreeMap::new();
     for unit in together {
         hosts.entry(unit.host()).or_default().push(unit);

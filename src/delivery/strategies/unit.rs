@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     delivery::{
-        plan::{Change, Incoming, Old, ServicePlan},
+        plan::{Change, Incoming, Old, Plan, ServicePlan},
         release::kept_name,
-        spec::{Order, Restart},
+        spec::{Order, Restart, StrategyKind},
         steps::{Act, Draft, FULL, Route, StepId},
     },
     fleet::HostId,
@@ -20,14 +20,36 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub(super) struct Unit<'a> {
     pub(super) service: &'a ServicePlan,
     pub(super) change: &'a Change,
+    /// Whether the old one runs on behind the switch for a while.
+    warm: bool,
 }
 
 /// Everything of some services that changes, by host.
-pub(super) fn units<'a>(services: &[&'a ServicePlan]) -> Vec<Unit<'a>> {
-    let all = services.iter().flat_map(|service| service.changes.iter().map(move |change| Unit { service, change }));
+pub(super) fn units<'a>(plan: &Plan, services: &[&'a ServicePlan]) -> Vec<Unit<'a>> {
+    let unit = |service: &'a ServicePlan, change: &'a Change| Unit { service, change, warm: stays_warm(plan, service, change) };
+    let all = services.iter().flat_map(|service| service.changes.iter().map(move |change| unit(service, change)));
     let mut units: Vec<_> = all.filter(|unit| unit.change.is_change()).collect();
     units.sort_by(|a, b| a.change.host.cmp(&b.change.host));
     units
+}
+
+/// Whether a container runs on behind the switch: one whose requests come from a balancer, so that the way back is a word to that.
+fn stays_warm(plan: &Plan, service: &ServicePlan, change: &Change) -> bool {
+    let beside = service.order == Order::StartFirst && plan.strategy.kind != StrategyKind::Recreate;
+    let replaced = change.incoming.is_some() && change.outgoing.as_ref().is_some_and(|old| old.running);
+    beside && replaced && service.traffic.is_some() && !plan.strategy.keep_warm.is_zero()
+}
+
+/// The end of the window: what was kept warm is put away.
+pub(super) fn cool(plan: &Plan, draft: &mut Draft) {
+    let services: Vec<_> = plan.services.iter().collect();
+    for unit in units(plan, &services).into_iter().filter(|unit| unit.warm) {
+        let (Some(route), Some(old)) = (unit.route(), &unit.change.outgoing) else { continue };
+        let withdrawn = unit.push(draft, &[], Act::Withdraw { route, container: old.subject() });
+        let act = Act::SetRestart { container: old.subject(), to: Restart::No, was: old.restart, revive: None };
+        let told = unit.push(draft, &[withdrawn], act);
+        unit.push(draft, &[told], Act::Stop { container: old.subject(), grace: unit.service.stop });
+    }
 }
 
 impl<'a> Unit<'a> {
@@ -78,7 +100,7 @@ impl<'a> Unit<'a> {
 
     /// The old one from its last request on.
     pub(super) fn go(&self, draft: &mut Draft, after: &[StepId]) -> Vec<StepId> {
-        let stopped = self.stop(draft, after);
+        let stopped = if self.warm { self.drain(draft, after) } else { self.stop(draft, after) };
         self.put_away(draft, &stopped)
     }
 
@@ -91,6 +113,8 @@ impl<'a> Unit<'a> {
                 if old.name != old.home {
                     let act = Act::Rename { container: old.subject(), to: Arc::clone(&old.home), was: Arc::clone(&old.name) };
                     after = vec![self.push(draft, &after, act)];
+                }
+                if old.name != old.home && !old.running {
                     let act = Act::SetRestart { container: old.subject(), to: old.restart, was: Restart::No, revive: None };
                     after = vec![self.push(draft, &after, act)];
                 }
@@ -107,8 +131,11 @@ impl<'a> Unit<'a> {
             Incoming::New { blueprint, .. } => (blueprint.subject(), blueprint.restart),
             Incoming::Back(old) => (old.subject(), old.restart),
         };
-        let started = self.push(draft, after, Act::Start { container: container.clone(), restart });
-        vec![self.push(draft, &[started], Act::Gate { container, gate: self.service.gate.clone() })]
+        let mut after = after.to_vec();
+        if !matches!(incoming, Incoming::Back(Old { running: true, .. })) {
+            after = vec![self.push(draft, &after, Act::Start { container: container.clone(), restart })];
+        }
+        vec![self.push(draft, &after, Act::Gate { container, gate: self.service.gate.clone() })]
     }
 
     /// The balancer sends it requests.

@@ -52,7 +52,9 @@ impl Client {
         // It goes into paths: only what an id is made of.
         match id.filter(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
             Some(id) => Ok(ContainerId::new(id)),
-            None => Err(OnceError::Unsure(EngineError::Protocol { what: named(&Method::POST, &path), reason: "its Id is none".to_owned() })),
+            None => {
+                Err(OnceError::Unsure(EngineError::Protocol { what: named(&Method::POST, &path), reason: "its Id is none".to_owned() }))
+            }
         }
     }
 

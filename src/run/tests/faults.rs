@@ -12,13 +12,14 @@ use crate::{
         plan::fixture::{Shop, rolling},
         release::Names,
         spec::*,
+        steps::Act,
         strategies::script,
     },
     fleet::{ContainerState, HostId},
     run::{
-        LockError, Order as Told, Run, RunError,
+        Barrier, LockError, Order as Told, Run, RunError, freeze,
         journal::{State, Way},
-        read_journal,
+        lift, read_journal,
     },
 };
 
@@ -65,7 +66,9 @@ fn what_ends_while_it_bakes_is_taken_back() {
 
 #[test]
 fn the_scope_of_a_failure_is_the_policys() {
-    for (on_failure, state, new) in [(OnFailure::Batch, State::Failed, 1), (OnFailure::Host, State::Failed, 1), (OnFailure::Park, State::Parked, 1)] {
+    for (on_failure, state, new) in
+        [(OnFailure::Batch, State::Failed, 1), (OnFailure::Host, State::Failed, 1), (OnFailure::Park, State::Parked, 1)]
+    {
         let mut shop = Shop::of_web(2);
         shop.strategy.on_failure = on_failure;
         let scenario = Scenario::new(shop, &|_| {});
@@ -98,7 +101,11 @@ fn so_many_failing_hosts_are_borne() {
         let story = scenario.world.story();
         // The old one's port is its own again when the new one cannot have it.
         if order.is_none() {
-            assert_eq!((outcome.state, outcome.owed.into_iter().collect::<Vec<_>>()), (State::Good, vec![HostId::new("app-02")]), "{story}");
+            assert_eq!(
+                (outcome.state, outcome.owed.into_iter().collect::<Vec<_>>()),
+                (State::Good, vec![HostId::new("app-02")]),
+                "{story}"
+            );
             let versions: Vec<_> = rows(&scenario.world).into_iter().filter(|row| row.4).map(|row| row.1.to_string()).collect();
             assert_eq!(versions, ["shop-production-web-1-2-0000", "shop-production-web-1-1-0000", "shop-production-web-1-2-0000"]);
         } else {
@@ -130,7 +137,10 @@ fn a_failing_job_changes_nothing_else() {
     let reason = outcome.reason.unwrap();
     assert!(reason.contains("it ended with exit code 3; its last words: the log of shop-production-migrate-job-2-0000"), "{reason}");
     let state = scenario.world.lock();
-    assert_eq!(state.jobs_run.iter().map(|name| &**name).collect::<Vec<_>>(), ["shop-production-migrate-job-2-0000", "shop-production-tell-job-2-0000"]);
+    assert_eq!(
+        state.jobs_run.iter().map(|name| &**name).collect::<Vec<_>>(),
+        ["shop-production-migrate-job-2-0000", "shop-production-tell-job-2-0000"]
+    );
 }
 
 #[test]
@@ -217,6 +227,42 @@ fn two_who_want_the_same_meet_at_the_lock() {
 }
 
 #[test]
+fn the_fleet_notices_what_is_promised_and_not_kept() {
+    let mut shop = Shop::of_web(3);
+    shop.strategy.order = Some(Order::StopFirst);
+    let scenario = Scenario::new(shop, &|_| {});
+    scenario.world.lock().promise.get_mut("web").unwrap().least += 1;
+    assert_eq!(scenario.deploy().unwrap().unwrap().state, State::Good);
+    assert!(scenario.world.lock().broken[0].contains("2 of web serve, 3 were promised"));
+    // A slot whose container was taken away under it.
+    let scenario = Scenario::new(Shop::of_web(2).with_traffic(), &|_| {});
+    scenario.world.lock().breaks.push((20, |state| state.hosts.get_mut("app-02").unwrap().containers.clear()));
+    let _ = scenario.deploy();
+    assert!(scenario.world.lock().broken.iter().any(|line| line.contains("where nobody answers")));
+}
+
+#[test]
+fn a_freeze_stays_through_whatever_passes_over_it() {
+    let mut scenario = Scenario::new(Shop::of_web(2), &|_| {});
+    let (app, environment) = names();
+    let names = Names { app: &app, environment: &environment };
+    let hosts = scenario.plan.hosts.clone();
+    for reason in ["black friday", "said again"] {
+        live(&scenario.world, freeze(&scenario.world, names, &hosts, &holder("bob"), reason)).unwrap().unwrap();
+    }
+    scenario.shop.observed = scenario.world.observe();
+    let refused = scenario.shop.plan(2).unwrap_err().to_string();
+    assert!(refused.contains("frozen by bob@jump-01") && refused.contains("black friday"), "{refused}");
+    scenario.shop.options.override_reason = Some("it burns".into());
+    scenario.plan = scenario.shop.plan(2).unwrap();
+    assert_eq!(scenario.deploy().unwrap().unwrap().state, State::Good);
+    let lifted = live(&scenario.world, lift(&scenario.world, names, &hosts, Barrier::Freeze)).unwrap().unwrap();
+    assert_eq!(lifted.len(), 2);
+    scenario.is_good();
+    assert_eq!(live(&scenario.world, lift(&scenario.world, names, &hosts, Barrier::Lock)).unwrap().unwrap(), []);
+}
+
+#[test]
 fn an_unrelated_app_is_not_held_up() {
     let (app, environment) = (crate::fleet::AppName::new("blog"), names().1);
     let (_, own) = (Names { app: &app, environment: &environment }, names());
@@ -282,6 +328,36 @@ fn a_person_parks_and_turns_a_run() {
 }
 
 #[test]
+fn what_is_still_warm_only_gets_its_requests_back() {
+    let mut shop = Shop::of_web(2).with_traffic();
+    shop.strategy.keep_warm = Duration::from_secs(600);
+    let mut scenario = Scenario::new(shop, &|_| {});
+    let me = holder("second");
+    let run = Run { port: &scenario.world, records: &scenario.world, holder: &me };
+    let outcome = live(&scenario.world, run.begin(&scenario.plan, &script(&scenario.plan))).unwrap().unwrap();
+    assert_eq!(outcome.state, State::Good, "{outcome:?}");
+    assert_eq!(scenario.world.lock().serving("web"), 4, "both run, and nobody holds a lock");
+    let old = scenario.plan.clone();
+    scenario.shop.number += 1;
+    scenario.shop.observed = scenario.world.observe();
+    scenario.shop.options.rollback = true;
+    scenario.plan = scenario.shop.plan(1).unwrap();
+    let steps = script(&scenario.plan).steps;
+    let changes = |step: &&crate::delivery::steps::Step| matches!(step.act, Act::Create { .. } | Act::Start { .. } | Act::Stop { .. });
+    assert_eq!(steps.iter().filter(changes).count(), 0, "{steps:#?}");
+    let rows = std::mem::take(&mut scenario.world.lock().rows);
+    let outcome = live(&scenario.world, run.begin(&scenario.plan, &script(&scenario.plan))).unwrap().unwrap();
+    assert_eq!((outcome.state, outcome.reason), (State::Good, None));
+    // The first run's window ends: what it kept warm is somebody's again, and stays.
+    scenario.world.lock().rows = rows;
+    live(&scenario.world, run.cool(&old, &script(&old))).unwrap().unwrap();
+    let state = scenario.world.lock();
+    assert_eq!(state.broken, [""; 0]);
+    let ready = state.slots.iter().filter(|slot| slot.state == crate::run::SlotState::Ready).count();
+    assert_eq!(ready, 2);
+}
+
+#[test]
 fn a_rollback_starts_what_was_kept() {
     let mut scenario = Scenario::new(Shop::of_web(2), &|_| {});
     assert_eq!(scenario.deploy().unwrap().unwrap().state, State::Good);
@@ -290,7 +366,9 @@ fn a_rollback_starts_what_was_kept() {
     scenario.shop.options.rollback = true;
     scenario.plan = scenario.shop.plan(1).unwrap();
     scenario.world.lock().rows.clear();
-    let creates = |world: &super::world::World| world.lock().hosts.values().flat_map(|host| &host.containers).map(|sim| sim.id.clone()).collect::<Vec<_>>();
+    let creates = |world: &super::world::World| {
+        world.lock().hosts.values().flat_map(|host| &host.containers).map(|sim| sim.id.clone()).collect::<Vec<_>>()
+    };
     let before = creates(&scenario.world);
     assert_eq!(scenario.deploy().unwrap().unwrap().state, State::Good);
     assert_eq!(creates(&scenario.world), before, "nothing is made anew");

@@ -11,7 +11,10 @@ use crate::{
         strategies::{capacity, script},
     },
     fleet::{ContainerState, HostId},
-    run::{Holder, Outcome, Run, RunError, SlotState, journal::{State, Way}},
+    run::{
+        Holder, Outcome, Run, RunError, SlotState,
+        journal::{State, Way},
+    },
 };
 
 /// One container as it must be again: host, name, id, policy, whether it runs.
@@ -52,7 +55,19 @@ impl Scenario {
 
     /// Carries version 2 out; `None` when it was killed on the way.
     pub(super) fn deploy(&self) -> Option<Result<Outcome, RunError>> {
-        live(&self.world, go(&self.world, "second", &self.plan))
+        live(&self.world, async {
+            let outcome = go(&self.world, "second", &self.plan).await;
+            self.cool("second", &outcome).await;
+            outcome
+        })
+    }
+
+    async fn cool(&self, nonce: &str, outcome: &Result<Outcome, RunError>) {
+        let holder = holder(nonce);
+        let run = Run { port: &self.world, records: &self.world, holder: &holder };
+        if outcome.as_ref().is_ok_and(|outcome| outcome.state == State::Good) {
+            run.cool(&self.plan, &script(&self.plan)).await.unwrap();
+        }
     }
 
     /// Somebody comes later and carries it on.
@@ -68,7 +83,11 @@ impl Scenario {
     pub(super) fn resume_now(&self, way: Way, nonce: &str) -> Option<Result<Outcome, RunError>> {
         let holder = holder(nonce);
         let run = Run { port: &self.world, records: &self.world, holder: &holder };
-        live(&self.world, run.resume(&self.plan.deployment, way, false))
+        live(&self.world, async {
+            let outcome = run.resume(&self.plan.deployment, way, false).await;
+            self.cool(nonce, &outcome).await;
+            outcome
+        })
     }
 
     /// All of the plan runs, once, and nothing else.
@@ -78,14 +97,16 @@ impl Scenario {
         let state = self.world.lock();
         for service in &self.plan.services {
             for change in &service.changes {
-                let Some(expected) = change.incoming.as_ref().map(|incoming| incoming.subject().name).or(change.keeps.as_ref().map(|old| old.home.clone()))
+                let Some(expected) =
+                    change.incoming.as_ref().map(|incoming| incoming.subject().name).or(change.keeps.as_ref().map(|old| old.home.clone()))
                 else {
                     continue;
                 };
                 let all = &state.hosts[&change.host].containers;
                 let n = change.n.to_string();
                 let of_it = |sim: &&super::world::Sim| {
-                    sim.labels.get(label::SERVICE).map(|text| &**text) == Some(service.service.as_str()) && sim.labels.get(label::N).map(|text| &**text) == Some(&n)
+                    sim.labels.get(label::SERVICE).map(|text| &**text) == Some(service.service.as_str())
+                        && sim.labels.get(label::N).map(|text| &**text) == Some(&n)
                 };
                 let (kept, used): (Vec<_>, Vec<_>) = all.iter().filter(of_it).partition(|sim| sim.name.ends_with("-kept"));
                 assert_eq!(used.iter().map(|sim| &*sim.name).collect::<Vec<_>>(), [&*expected], "{}", self.told(&state));
@@ -136,8 +157,16 @@ impl Scenario {
     }
 
     fn told(&self, state: &super::world::State) -> String {
-        let rows = state.hosts.iter().flat_map(|(host, sim)| sim.containers.iter().map(move |sim| format!("{host} {} {} {:?}", sim.name, sim.state, sim.restart)));
-        format!("{}\n{}\n{}", state.lines.join("\n"), rows.collect::<Vec<_>>().join("\n"), state.slots.iter().map(|slot| format!("{slot:?}")).collect::<Vec<_>>().join("\n"))
+        let rows = state
+            .hosts
+            .iter()
+            .flat_map(|(host, sim)| sim.containers.iter().map(move |sim| format!("{host} {} {} {:?}", sim.name, sim.state, sim.restart)));
+        format!(
+            "{}\n{}\n{}",
+            state.lines.join("\n"),
+            rows.collect::<Vec<_>>().join("\n"),
+            state.slots.iter().map(|slot| format!("{slot:?}")).collect::<Vec<_>>().join("\n")
+        )
     }
 }
 
@@ -181,6 +210,8 @@ pub(super) fn shapes() -> BTreeMap<&'static str, Shop> {
         compare: Compare { errors: 1.5, latency: 1.5, min_requests: 10 },
         then: CanaryThen::Approve,
     });
+    let mut warm = rolling(Batch::Count(1), Duration::ZERO);
+    warm.keep_warm = Duration::from_secs(20);
     let blue_green = strategy(StrategyKind::BlueGreen { by: BlueGreenBy::Colour });
     let mut baked = rolling(Batch::Count(2), Duration::ZERO);
     baked.bake = Duration::from_secs(4);
@@ -205,6 +236,7 @@ pub(super) fn shapes() -> BTreeMap<&'static str, Shop> {
         ("rolling with traffic", with(Shop::of_web(2).with_traffic(), rolling(Batch::Count(1), Duration::ZERO))),
         ("blue-green", with(Shop::of_web(2).with_db().with_traffic(), blue_green.clone())),
         ("blue-green without balancer", with(Shop::of_web(2), blue_green)),
+        ("rolling, kept warm", with(Shop::of_web(2).with_traffic(), warm)),
         ("canary", with(Shop::of_web(2).with_traffic(), canary.clone())),
         ("canary without balancer", with(Shop::of_web(3), canary)),
     ]

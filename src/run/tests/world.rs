@@ -68,6 +68,9 @@ pub(super) struct SimHost {
     pub(super) away: bool,
 }
 
+/// What goes wrong at a point.
+type Break = fn(&mut State);
+
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) now: DateTime<Utc>,
@@ -84,7 +87,7 @@ pub(super) struct State {
     pub(super) kill_at: Option<u64>,
     pub(super) killed: bool,
     /// Called at a point, to break something there.
-    pub(super) breaks: Vec<(u64, fn(&mut State))>,
+    pub(super) breaks: Vec<(u64, Break)>,
     pub(super) promise: BTreeMap<ServiceName, Capacity>,
     pub(super) broken: Vec<String>,
     pub(super) lines: Vec<String>,
@@ -302,10 +305,9 @@ impl State {
                 broken.push(format!("{} sends requests to {:?}, where nobody answers", slot.name, slot.address));
             }
         }
-        if let Some(least) = self.promise.get("web").map(|capacity| capacity.least).filter(|_| !ready.is_empty() || self.balanced()) {
-            if ready.len() < least {
-                broken.push(format!("{} get requests, {least} were promised", ready.len()));
-            }
+        let least = self.promise.get("web").map(|capacity| capacity.least);
+        if let Some(least) = least.filter(|least| (!ready.is_empty() || self.balanced()) && ready.len() < *least) {
+            broken.push(format!("{} get requests, {least} were promised", ready.len()));
         }
         let mut addresses: Vec<_> = self.slots.iter().filter(|slot| slot.state != SlotState::Maint).map(|slot| slot.address).collect();
         addresses.sort();
@@ -438,7 +440,8 @@ impl Port for World {
             let there = state.host(host)?;
             let ports = there.containers.iter().find(|sim| sim.id == *id).map(|sim| sim.ports.clone()).unwrap_or_default();
             let others = there.containers.iter().filter(|sim| sim.id != *id && sim.state == ContainerState::Running);
-            let taken: BTreeSet<_> = others.flat_map(|sim| &sim.ports).map(|port| port.host).chain(there.squatters.iter().copied()).collect();
+            let taken: BTreeSet<_> =
+                others.flat_map(|sim| &sim.ports).map(|port| port.host).chain(there.squatters.iter().copied()).collect();
             if let Some(port) = ports.iter().find(|port| taken.contains(&port.host)) {
                 return Err(PortError::PortTaken(format!("port {} is already allocated", port.host)));
             }
@@ -504,7 +507,8 @@ impl Port for World {
     }
 
     async fn mark(&self, host: &HostId, order: &MarkOrder) -> Result<ContainerId, PortError> {
-        self.act(format!("{host} mark {}", order.name), |state| state.add(host, &order.name, |id| sim(id, &order.name, &order.labels))).await
+        self.act(format!("{host} mark {}", order.name), |state| state.add(host, &order.name, |id| sim(id, &order.name, &order.labels)))
+            .await
     }
 
     async fn put(&self, host: &HostId, id: &ContainerId, files: &[(&str, &[u8])]) -> Result<(), PortError> {
