@@ -76,20 +76,28 @@ pub(super) struct OpensshLink {
     folder: Folder,
     ended: watch::Receiver<Option<ConnectError>>,
     streams: Arc<()>,
+    written: Hop,
+    settings: SshSettings,
+    /// One more process for another socket of the host, the last that was asked for. A lock, as several callers must wait for one login.
+    other: tokio::sync::Mutex<Option<(String, Arc<OpensshLink>)>>,
     /// Holds the process: aborted when the link is dropped, which kills it.
     _tasks: JoinSet<()>,
 }
 
 impl OpensshLink {
+    /// Logs in and forwards to a socket there.
     pub(super) async fn start(written: &Hop, socket: &str, settings: &SshSettings) -> Result<Self, ConnectError> {
+        if socket.contains(':') {
+            let message = format!("ssh cannot forward to {socket:?}: the path contains a colon");
+            return Err(ConnectError::new(LinkCause::Configuration, message));
+        }
+        Self::forward(written, socket, settings).await
+    }
+
+    /// `place`: a path without a colon, or `address:port`.
+    async fn forward(written: &Hop, place: &str, settings: &SshSettings) -> Result<Self, ConnectError> {
         let name = written.command();
         let failed = |error: io::Error| ConnectError::new(LinkCause::Configuration, format!("ssh {name}: cannot be started: {error}"));
-        if socket.contains(':') {
-            return Err(ConnectError::new(
-                LinkCause::Configuration,
-                format!("ssh cannot forward to {socket:?}: the path contains a colon"),
-            ));
-        }
         let folder = Folder::create().map_err(failed)?;
         let local = folder.0.join("engine.sock");
         let config = folder.0.join("config");
@@ -97,7 +105,7 @@ impl OpensshLink {
         settings.identities.iter().for_each(|file| text.push_str(&format!("IdentityFile \"{}\"\n", file.display())));
         text.push_str(&as_one_file(settings));
         fs::write(&config, text).map_err(failed)?;
-        let mut child = command(written, &local, socket, &config, settings).spawn().map_err(failed)?;
+        let mut child = command(written, &local, place, &config, settings).spawn().map_err(failed)?;
         let words = LastWords::default();
         let mut tasks = JoinSet::new();
         if let Some(stderr) = child.stderr.take() {
@@ -112,7 +120,19 @@ impl OpensshLink {
             let error = ConnectError::new(LinkCause::Closed, format!("ssh {name} ended ({status}): {}", said(&words)));
             ending.send_replace(Some(error));
         });
-        Ok(Self { folder, ended, streams: Arc::new(()), _tasks: tasks })
+        let (written, settings) = (written.clone(), settings.clone());
+        Ok(Self { folder, ended, streams: Arc::new(()), written, settings, other: tokio::sync::Mutex::new(None), _tasks: tasks })
+    }
+
+    /// A link to another place of the same host.
+    async fn beside(&self, place: &str) -> Result<Arc<Self>, ConnectError> {
+        let mut other = self.other.lock().await;
+        if let Some((_, link)) = other.as_ref().filter(|(known, link)| known == place && link.ended.borrow().is_none()) {
+            return Ok(Arc::clone(link));
+        }
+        let link = Arc::new(Self::forward(&self.written, place, &self.settings).await?);
+        *other = Some((place.to_owned(), Arc::clone(&link)));
+        Ok(link)
     }
 }
 
@@ -234,6 +254,21 @@ impl Link for OpensshLink {
             let counted = Counted { reader, _count: Arc::clone(&self.streams) };
             Ok(Box::new(tokio::io::join(counted, writer)) as IoStream)
         })
+    }
+
+    fn socket<'a>(&'a self, path: &'a str) -> Option<BoxFuture<'a, Result<IoStream, ConnectError>>> {
+        Some(Box::pin(async move {
+            if path.contains(':') {
+                let message = format!("ssh cannot forward to {path:?}: the path contains a colon");
+                return Err(ConnectError::new(LinkCause::Configuration, message));
+            }
+            self.beside(path).await?.open().await
+        }))
+    }
+
+    fn dial<'a>(&'a self, address: &'a str, port: u16) -> Option<BoxFuture<'a, Result<IoStream, ConnectError>>> {
+        let place = if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") };
+        Some(Box::pin(async move { self.beside(&place).await?.open().await }))
     }
 
     fn closed(&self) -> BoxFuture<'_, ConnectError> {
