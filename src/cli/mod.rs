@@ -11,6 +11,7 @@ mod completions;
 mod console;
 mod cp;
 mod doctor;
+mod drain;
 mod events;
 mod exec;
 mod exit;
@@ -32,6 +33,7 @@ mod stock;
 mod table;
 mod themes;
 mod top;
+mod traffic;
 mod unpack;
 mod versions;
 
@@ -42,7 +44,7 @@ pub use crate::text::{TimeSpec, TimeSpecError};
 
 pub use exit::Exit;
 
-use args::{Cli, Global, Listing, Verb};
+use args::{Cli, Global, Listing, TrafficVerb, Verb};
 use exit::Failure;
 
 /// Runs what the command line asks for; the process should end with this code.
@@ -86,6 +88,10 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Rm { acting, force, volumes } => acts::run(global, Act::Remove { force, volumes }, &acting),
         Verb::Rename { acting, to } => acts::run(global, Act::Rename { to }, &acting),
         Verb::App { verb } => app::run(global, &verb),
+        Verb::Traffic { verb: TrafficVerb::Show { lb, output } } => traffic::show(global, &lb, output),
+        Verb::Traffic { verb: TrafficVerb::Sync { lb, yes, output } } => traffic::sync(global, &lb, yes, output),
+        Verb::Drain { acting, within } => drain::drain(global, &acting, within),
+        Verb::Undrain { acting } => drain::undrain(global, &acting),
         Verb::Check { filter, output } => check::run(global, &filter, output),
         Verb::Bundle { out, selector } => bundle::run(global, out, &selector),
         Verb::Stats { selector, by, once, output } => stats::run(global, &stats::Request { selector: &selector, by, once, output }),

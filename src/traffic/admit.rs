@@ -29,7 +29,7 @@ pub struct Admission<'a> {
 /// # Errors
 /// What the balancer refuses, what its checks or our own `probe` say.
 pub async fn admit(balancer: &dyn Balancer, wish: &Admission<'_>, probe: impl Future<Output = Result<(), String>>) -> Result<(), Trouble> {
-    let Admission { backend, slot, address, share, within } = *wish;
+    let Admission { backend, slot, address, share, within: _ } = *wish;
     let before = look(balancer, backend, slot).await?;
     match before.state {
         SlotState::Ready if before.address == Some(address) => return balancer.set_weight(backend, slot, share).await,

@@ -1,20 +1,8 @@
 //! Why a balancer did not do what it was asked.
 
-use std::sync::Arc;
-
 use thiserror::Error;
 
 use crate::{engine::transport::ConnectError, rights::Denied};
-
-/// A balancer and its trouble.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("balancer {lb}: {trouble}")]
-pub struct TrafficError {
-    /// As in `[lb.NAME]`.
-    pub lb: Arc<str>,
-    /// What is wrong with it.
-    pub trouble: Trouble,
-}
 
 /// What can be wrong. One clean line each, without the balancer's name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -43,11 +31,6 @@ impl Trouble {
     pub(super) fn said(asked: &str, text: &str) -> Self {
         let text = crate::text::clean_line(text.trim());
         Self::Refused(format!("{asked:?} was answered {:?}", crate::text::fit(&text, 200)))
-    }
-
-    /// With the balancer's name.
-    pub(super) fn of(self, lb: &Arc<str>) -> TrafficError {
-        TrafficError { lb: Arc::clone(lb), trouble: self }
     }
 }
 

@@ -1,17 +1,28 @@
 //! The way to a balancer: over the link of the host that it runs on, or on this machine. Opens its admin socket, reads and writes its
 //! files, runs its commands; asks the rights before each.
 
-use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::{
     net::{TcpStream, UnixStream},
+    sync::Mutex,
     time::timeout,
 };
 
 use super::Trouble;
 use crate::{
-    engine::transport::{CommandEnd, ConnectError, IoStream, Link, explain_socket, run_here},
+    config::Endpoint,
+    engine::{
+        exec::ExecPort,
+        transport::{CommandEnd, ConnectError, IoStream, Link, Transports, explain_socket, run_here},
+    },
     fleet::{HostId, LinkCause},
     rights::{Leaving, Rights},
     text::clean_line,
@@ -29,6 +40,45 @@ pub trait Ground: Send + Sync {
     /// # Errors
     /// Why there is none.
     fn link<'a>(&'a self, host: &'a HostId) -> BoxFuture<'a, Result<Arc<dyn Link>, ConnectError>>;
+}
+
+impl Ground for ExecPort {
+    fn link<'a>(&'a self, host: &'a HostId) -> BoxFuture<'a, Result<Arc<dyn Link>, ConnectError>> {
+        std::future::ready(ExecPort::link(self, host)).boxed()
+    }
+}
+
+/// Links of one's own, made when they are first wanted and again when they broke: for a process that keeps no others to these hosts.
+pub struct OwnLinks {
+    transports: Transports,
+    endpoints: HashMap<HostId, Endpoint>,
+    /// A lock, as several callers must wait for one login.
+    links: Mutex<HashMap<HostId, Arc<dyn Link>>>,
+}
+
+impl OwnLinks {
+    /// To these hosts.
+    pub fn new(endpoints: HashMap<HostId, Endpoint>, rights: &Rights) -> Self {
+        Self { transports: Transports::from_environment(rights), endpoints, links: Mutex::default() }
+    }
+}
+
+impl Ground for OwnLinks {
+    fn link<'a>(&'a self, host: &'a HostId) -> BoxFuture<'a, Result<Arc<dyn Link>, ConnectError>> {
+        async move {
+            let mut links = self.links.lock().await;
+            if let Some(link) = links.get(host).filter(|link| link.closed().now_or_never().is_none()) {
+                return Ok(Arc::clone(link));
+            }
+            let endpoint = self.endpoints.get(host);
+            let endpoint = endpoint
+                .ok_or_else(|| ConnectError::new(LinkCause::Configuration, format!("host {host:?} is not in the configuration")))?;
+            let link = self.transports.for_endpoint(endpoint).connect(endpoint).await?;
+            links.insert(host.clone(), Arc::clone(&link));
+            Ok(link)
+        }
+        .boxed()
+    }
 }
 
 /// Where a balancer runs.
@@ -94,6 +144,17 @@ impl Way {
             Ok(Box::new(stream) as IoStream)
         };
         within(OPEN, &place, opened).await
+    }
+
+    /// Whether connections are taken at an address as that host sees it.
+    ///
+    /// # Errors
+    /// What came instead.
+    pub async fn answers(&self, address: SocketAddr) -> Result<(), String> {
+        let ip = address.ip().to_string();
+        let asked = self.may(Leaving::Dial { address: &ip, port: address.port() });
+        asked.map_err(|denied| denied.to_string())?;
+        self.dial(&ip, address.port()).await.map(drop).map_err(|trouble| trouble.to_string())
     }
 
     /// Runs a command there.

@@ -19,9 +19,9 @@ mod slot;
 
 pub use admit::{Admission, admit, empty};
 pub use balancer::{Balancer, Standing};
-pub use fault::{TrafficError, Trouble};
-pub use ground::{Ground, Way};
+pub use fault::Trouble;
+pub use ground::{Ground, OwnLinks, Way};
 pub use haproxy::Haproxy;
 pub use registry::Balancers;
 pub use run_port::RunTraffic;
-pub use slot::{Backend, Check, Counters, Slot, free};
+pub use slot::{Backend, Check, Counters, Slot, SlotState, free, state_word};
