@@ -47,6 +47,11 @@ pub fn lab() -> Result<&'static Lab, &'static Skipped> {
 }
 
 impl Skipped {
+    /// For want of something beside the lab itself.
+    pub fn because(why: &str) -> Self {
+        Self(why.to_owned())
+    }
+
     pub fn say(&self, module: &str, line: u32) {
         let count = SKIPS.fetch_add(1, Ordering::Relaxed) + 1;
         let _ = writeln!(std::io::stderr(), "SKIPPED ({}): {module} line {line}; {count} skipped so far", self.0);

@@ -13,6 +13,7 @@ mod lab_logs;
 mod lab_promises;
 mod lab_ssh_doctor;
 mod lab_stats;
+mod lab_traffic;
 mod layers;
 mod program;
 mod sim;

@@ -68,6 +68,8 @@ impl Talk {
         match answer.len() as u64 {
             // Even a command without words answers with an end of line; this was the end of the process.
             0 => Err(Trouble::Away(format!("HAProxy closed the connection without an answer to {asked:?}"))),
+            // Every answer ends with an end of line: this one was cut off.
+            1..=LIMIT if !answer.ends_with(b"\n") => Err(Trouble::Away(format!("HAProxy broke off its answer to {asked:?}"))),
             1..=LIMIT => Ok(String::from_utf8_lossy(&answer).into_owned()),
             _ => Err(Trouble::Nonsense { asked: asked.to_owned(), why: format!("it is longer than {} MB", LIMIT >> 20) }),
         }

@@ -121,7 +121,7 @@ async fn refusals_are_told_in_its_words() {
     let haproxy = fake.client(Rights::Act);
     let error = haproxy.drain("be", "s1").await.unwrap_err().to_string();
     assert!(error.starts_with("\"set server be/s1 state drain\" was answered \"Permission denied") && !error.contains('\u{1b}'), "{error}");
-    assert!(haproxy.remove("nope", "s1").await.unwrap_err().to_string().contains("HAProxy has no backend nope"));
+    assert!(haproxy.add("nope", "s1", "10.0.0.1:80".parse().unwrap()).await.unwrap_err().to_string().contains("HAProxy has no backend nope"));
 }
 
 #[tokio::test]
@@ -129,7 +129,8 @@ async fn strange_answers_are_errors() {
     for (answer, part) in [
         (String::new(), "without an answer"),
         ("\n".to_owned(), "not understood"),
-        ("x".repeat(1 << 20), "not understood"),
+        ("x".repeat(1 << 20), "broke off"),
+        (format!("{}\n", "x".repeat(1 << 20)), "not understood"),
         ("# pxname,svname\n".to_owned(), "not understood"),
     ] {
         let fake = Fake::new(move |_| answer.clone());
