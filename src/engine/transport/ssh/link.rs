@@ -255,7 +255,8 @@ impl Link for SshLink {
         Some(Box::pin(async move {
             let line = words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
             let target = self.plan.target();
-            let refused = |why: String| ConnectError::new(LinkCause::Forwarding, format!("sshd on {target} runs no {line:?}: {why}"));
+            let shown = crate::text::fit(&crate::text::clean_line(&line), 60).into_owned();
+            let refused = |why: String| ConnectError::new(LinkCause::Forwarding, format!("sshd on {target} runs no {shown:?}: {why}"));
             let mut opened = match self.session.open(Target::Command(line.clone())).await {
                 Ok(opened) => opened,
                 Err(OpenError::Prohibited(why) | OpenError::Failed(why)) => return Err(refused(why)),
@@ -263,7 +264,8 @@ impl Link for SshLink {
             };
             let end = opened.end.take();
             let stream = self.stream(opened, None)?;
-            let (reader, mut writer) = tokio::io::split(stream);
+            // Both halves live until the end is known: a stream that nobody holds is closed, and nobody is told how its command ended.
+            let (mut reader, mut writer) = tokio::io::split(stream);
             let write = async {
                 // Who does not read what it is given says so with its status.
                 let _unread = writer.write_all(input).await;
@@ -271,7 +273,7 @@ impl Link for SshLink {
             };
             let read = async {
                 let mut output = Vec::new();
-                reader.take(COMMAND_OUTPUT as u64 + 1).read_to_end(&mut output).await.map(|_| output)
+                (&mut reader).take(COMMAND_OUTPUT as u64 + 1).read_to_end(&mut output).await.map(|_| output)
             };
             let ((), output) = tokio::join!(write, read);
             let output = output.map_err(|error| refused(error.to_string()))?;
@@ -282,7 +284,7 @@ impl Link for SshLink {
                 Some(end) => end.await.ok(),
                 None => None,
             };
-            let ended = ended.ok_or_else(|| ConnectError::new(LinkCause::Closed, format!("{target}: nobody knows how {line:?} ended")))?;
+            let ended = ended.ok_or_else(|| ConnectError::new(LinkCause::Closed, format!("{target}: nobody knows how {shown:?} ended")))?;
             Ok(CommandEnd { status: Some(ended.status).filter(|status| *status >= 0), output, errors: ended.stderr })
         }))
     }
