@@ -98,3 +98,6 @@ async fn look(balancer: &dyn Balancer, backend: &str, slot: &str) -> Result<Slot
     let found = backends.into_iter().flat_map(|backend| backend.slots).find(|known| *known.name == *slot);
     found.ok_or_else(|| Trouble::Refused(format!("backend {backend} has no slot {slot}")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,7 @@ impl Haproxy {
             "global\n  stats socket {dir}/admin.sock mode 666 level admin\n  server-state-file {dir}/state\n  maxconn 500\n\
              defaults\n  mode http\n  timeout connect 2s\n  timeout client 30s\n  timeout server 30s\n  load-server-state-from-file global\n\
              frontend edge\n  bind {address}:8080\n  default_backend shop_web\n\
-             backend shop_web\n  option httpchk GET /\n  default-server check inter 200ms\n  server-template s 5 127.0.0.1:1 disabled\n\
+             backend shop_web\n  option httpchk GET /\n  default-server check inter 200ms\n  server-template s 5 slot.invalid:1 disabled init-addr last,127.0.0.1\n\
              backend unchecked\n  server one 127.0.0.1:1 disabled\n",
             dir = dir.display()
         );
@@ -385,10 +385,10 @@ fn a_server_that_answers_nothing_gets_nothing(stage: &Stage, haproxy: &Haproxy) 
 
 fn it_is_written_down(stage: &Stage) {
     let rows = stage.must(&["audit", "--format", "json"]).rows();
-    let of = |action: &str, verdict: &str| rows.iter().filter(|row| row["action"] == action && row["verdict"] == verdict).count();
+    let of = |action: &str, verdict: &str| rows.iter().filter(|row| row["action"] == action && row["outcome"] == verdict).count();
     assert_eq!((of("traffic.sync", "failed"), of("traffic.drain", "done"), of("traffic.undrain", "done")), (1, 6, 3), "{rows:#?}");
     assert_eq!(of("traffic.sync", "done"), 2 + 3 + 3, "two at first; one in and one out each round");
-    assert!(rows.iter().any(|row| row["target"]["name"].as_str().is_some_and(|name| name.starts_with("edge/shop_web/s"))), "{rows:#?}");
+    assert!(rows.iter().any(|row| row["target"].as_str().is_some_and(|name| name.starts_with("edge/shop_web/s"))), "{rows:#?}");
 }
 
 fn a_restart_is_noticed_and_mended(stage: &Stage, haproxy: &mut Haproxy, runtime: &tokio::runtime::Runtime, traffic: &RunTraffic) {

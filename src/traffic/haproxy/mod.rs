@@ -1,7 +1,8 @@
 //! HAProxy over its runtime API: no reload, and a switch without a failed request.
 //!
 //! Its answers are texts for people and no contract: what was asked counts as done when the next look at the server says so. Measured with
-//! 2.6: `state ready` sends requests *before* any check, and `show stat` may still tell the check of the address before.
+//! 2.6: `state ready` sends requests *before* any check, and `show stat` may still tell the check of the address before; a server-state file
+//! brings back port and state of every server, and the address only of those whose line holds a name with `init-addr last`.
 
 mod reply;
 mod share;
@@ -90,6 +91,14 @@ impl Haproxy {
         }
         if !server.has_check() {
             return Err(Trouble::Refused(format!("{name} is not checked by HAProxy: add `check` to its server line")));
+        }
+        let moves = server.address.is_none_or(|old| old.ip() != address.ip());
+        if self.persist.is_some() && !server.named && moves {
+            return Err(Trouble::Refused(format!(
+                "{name} has an address in its line: after a restart HAProxy takes that one again, with the port and the state that were \
+                 written down, and sends requests to the wrong place: write the backend's slots as `server-template s 4 slot.invalid:1 check \
+                 disabled init-addr last,127.0.0.1`, or leave `persist` out"
+            )));
         }
         // A check that began at the old address must not count for the new one.
         let until = Instant::now() + CHECK_ENDS;

@@ -34,6 +34,8 @@ pub(super) struct Server {
     pub check: u32,
     /// The port that its checks go to, where it is another than its own.
     pub check_port: u16,
+    /// Its line holds a name and no address: only then does the server-state file bring its address back.
+    pub named: bool,
 }
 
 /// One line of `show stat`.
@@ -117,7 +119,7 @@ pub(super) fn servers(text: &str) -> Result<Vec<Server>, String> {
         (place("srv_op_state")?, place("srv_admin_state")?, place("srv_uweight")?, place("srv_iweight")?);
     let (since, check) = (place("srv_time_since_last_change")?, place("srv_check_state")?);
     // Older ones have no port of its own for checks.
-    let check_port = place("srv_check_port").ok();
+    let (check_port, name_of) = (place("srv_check_port").ok(), place("srv_fqdn").ok());
     let mut found = Vec::new();
     for line in lines {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -133,6 +135,7 @@ pub(super) fn servers(text: &str) -> Result<Vec<Server>, String> {
             since: number(field(since)?)?,
             check: number(field(check)?)?,
             check_port: check_port.map_or(Ok("0"), field)?.parse().unwrap_or(0),
+            named: name_of.map_or(Ok("-"), field)? != "-",
         });
     }
     Ok(found)

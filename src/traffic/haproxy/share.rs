@@ -67,6 +67,7 @@ mod tests {
             since: 0,
             check: 6,
             check_port: 0,
+            named: false,
         }
     }
 

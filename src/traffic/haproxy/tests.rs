@@ -73,7 +73,7 @@ impl Fake {
 /// One line of `show servers state`.
 fn server(address: &str, admin: u8, check: u8) -> String {
     let (ip, port) = address.rsplit_once(':').unwrap();
-    format!("{HEADER}3 be 1 s1 {ip} 2 {admin} 1 1 7 6 3 4 {check} 0 0 0 - {port} - 0 0 - - 0\n\n")
+    format!("{HEADER}3 be 1 s1 {ip} 2 {admin} 1 1 7 6 3 4 {check} 0 0 0 slot.invalid {port} - 0 0 - - 0\n\n")
 }
 
 #[tokio::test]
@@ -103,7 +103,10 @@ async fn an_empty_answer_is_no_proof() {
 
 #[tokio::test]
 async fn what_cannot_be_filled_is_not_touched() {
-    for (state, part) in [(server("10.0.0.9:80", 4, 6), "is in use"), (server("127.0.0.1:1", 5, 8), "add `check`")] {
+    let literal = server("127.0.0.1:1", 5, 14).replace("slot.invalid", "-");
+    for (state, part) in
+        [(server("10.0.0.9:80", 4, 6), "is in use"), (server("127.0.0.1:1", 5, 8), "add `check`"), (literal, "init-addr last")]
+    {
         let fake = Fake::new(move |_| state.clone());
         let error = fake.client(Rights::Act).add("be", "s1", "10.0.0.1:80".parse().unwrap()).await.unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
