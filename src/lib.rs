@@ -31,5 +31,6 @@ pub mod sim;
 pub mod stats;
 pub mod stock;
 pub mod text;
+pub mod traffic;
 pub mod ui;
 pub mod written;

@@ -59,7 +59,7 @@ pub(super) async fn enact(
     let shown = planned(&watch);
     show(&text(&shown), format)?;
     if !yes && shown.asks != Asks::Nothing {
-        answered(&shown.asks, &shown, &mut watch).await?;
+        answered(&shown.asks, shown.act.word(), &mut watch).await?;
     }
     let now = planned(&watch);
     if !now.does_as(&shown) {
@@ -88,7 +88,7 @@ fn targets(watch: &Watch, filter: &Selector, text: &str) -> Result<Vec<Container
 }
 
 /// The plan stands before the results; where those are JSON, it goes to who looks, and not into the document.
-fn show(text: &str, format: Format) -> Result<(), Failure> {
+pub(super) fn show(text: &str, format: Format) -> Result<(), Failure> {
     match format {
         Format::Table => out::print(text),
         Format::Json => {
@@ -129,9 +129,9 @@ pub(super) fn text(plan: &Plan) -> String {
 }
 
 /// Waits for the right answer on the terminal; the links live on meanwhile.
-async fn answered(asks: &Asks, plan: &Plan, watch: &mut Watch) -> Result<(), Failure> {
+pub(super) async fn answered(asks: &Asks, verb: &str, watch: &mut Watch) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::usage(format!("nothing was done: {} needs --yes where no terminal can be asked", plan.act.word())));
+        return Err(Failure::usage(format!("nothing was done: {verb} needs --yes where no terminal can be asked")));
     }
     let question = match asks {
         Asks::Nothing => return Ok(()),

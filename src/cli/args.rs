@@ -493,6 +493,33 @@ pub enum Verb {
         #[arg(long, value_name = "NAME", value_parser = name)]
         to: String,
     },
+    /// Which containers the load balancers send requests to
+    Traffic {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: TrafficVerb,
+    },
+    /// Send containers no new requests, and wait for those under way
+    #[command(
+        after_help = "Examples:\n  quarterdeck drain app-03\n  quarterdeck drain app:shop service:web host:app-02\n  quarterdeck drain app-03 --within 2m --yes\n\nA host's name alone drains every slot at its address, also while the host cannot be reached.\nWhat is left at the deadline is told; nothing is cut.\n\nExit codes: 0 drained, 1 not all, or requests are left, 2 usage, 3 some could not be reached, 5 refused"
+    )]
+    Drain {
+        /// Which, and how.
+        #[command(flatten)]
+        acting: Acting,
+        /// How long to wait for requests under way
+        #[arg(long, value_name = "TIME", default_value = "30s", value_parser = within)]
+        within: std::time::Duration,
+    },
+    /// Send containers requests again, once they answer
+    #[command(
+        after_help = "Examples:\n  quarterdeck undrain app-03\n  quarterdeck undrain app:shop service:web --yes\n\nEach is checked by the balancer and by us before it gets the first request.\n\nExit codes: 0 done, 1 not all, 2 usage, 3 some could not be reached, 5 refused"
+    )]
+    Undrain {
+        /// Which, and how.
+        #[command(flatten)]
+        acting: Acting,
+    },
     /// Find out why a host cannot be reached, or which rule named what
     #[command(after_help = "Examples:\n  quarterdeck doctor\n  quarterdeck doctor app-03\n  quarterdeck doctor identity")]
     Doctor {
@@ -643,6 +670,34 @@ pub enum AppVerb {
     },
 }
 
+/// What to do with the balancers.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TrafficVerb {
+    /// The slots of all balancers, and what differs from the fleet
+    #[command(after_help = "Examples:\n  quarterdeck traffic show\n  quarterdeck traffic show edge --format json")]
+    Show {
+        /// Which balancers; without it, all
+        lb: Vec<String>,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Bring the balancers to what the fleet says
+    #[command(
+        after_help = "Examples:\n  quarterdeck traffic sync\n  quarterdeck traffic sync edge --yes\n\nWhat runs and was made for a balancer gets requests, what does not run gets none. Where a\ndeployment is under way nothing is touched. The plan is shown first.\n\nExit codes: 0 nothing differs any more, 1 something does, 2 usage, 3 some could not be reached, 5 refused"
+    )]
+    Sync {
+        /// Which balancers; without it, all
+        lb: Vec<String>,
+        /// Do not ask: stands for the answer, typed names too
+        #[arg(short, long)]
+        yes: bool,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
 /// What to do with simulated hosts.
 #[derive(Clone, Debug, Subcommand)]
 pub enum SimVerb {
@@ -720,6 +775,14 @@ fn signal(text: &str) -> Result<String, String> {
 
 fn name(text: &str) -> Result<String, String> {
     check_name(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
+}
+
+fn within(text: &str) -> Result<std::time::Duration, String> {
+    let told = text.split_at_checked(text.len().saturating_sub(1)).and_then(|(digits, unit)| {
+        let unit = ["s", "m", "h"].iter().position(|known| *known == unit)?;
+        digits.parse::<u32>().ok().map(|count| std::time::Duration::from_secs(u64::from(count) * [1, 60, 3600][unit]))
+    });
+    told.ok_or_else(|| "a time such as 30s or 2m".to_owned())
 }
 
 fn level(text: &str) -> Result<Level, String> {
@@ -850,6 +913,10 @@ mod tests {
             "unpause name:web -y",
             "rm name:web --force --volumes",
             "rename name:web --to web-2",
+            "traffic show edge --format json",
+            "traffic sync --yes",
+            "drain app-03 --within 2m",
+            "undrain app:shop service:web -y",
             "check env:production --format json",
             "bundle --out /tmp/x.tar.gz app:shop",
             "stats",
@@ -909,6 +976,9 @@ mod tests {
             ("stop web --time -1", "'-1'"),
             ("kill web --signal LOUD", "is no signal"),
             ("rename web", "--to"),
+            ("drain", "SELECTOR"),
+            ("drain app-03 --within soon", "30s or 2m"),
+            ("traffic", "sync"),
             ("rename web --to we/b", "no name for a container"),
             ("logs x --level loud", "trace, debug, info"),
             ("sim serve x", "--dir"),

@@ -16,6 +16,7 @@ mod deploy;
 mod deed;
 mod deployments;
 mod doctor;
+mod drain;
 mod events;
 mod exec;
 mod exit;
@@ -39,6 +40,7 @@ mod stock;
 mod table;
 mod themes;
 mod top;
+mod traffic;
 mod unpack;
 mod versions;
 
@@ -49,7 +51,7 @@ pub use crate::text::{TimeSpec, TimeSpecError};
 
 pub use exit::Exit;
 
-use args::{Cli, DeploymentVerb, Global, Verb};
+use args::{Cli, DeploymentVerb, Global, TrafficVerb, Verb};
 use exit::Failure;
 
 /// Runs what the command line asks for; the process should end with this code.
@@ -97,6 +99,10 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Deploy(asked) => deploy::run(global, &asked, deploy::Kind::Deploy),
         Verb::Rollback(asked) => deploy::run(global, &asked, deploy::Kind::Rollback),
         Verb::Check { filter, usage, output } => check::run(global, &filter, usage, output),
+        Verb::Traffic { verb: TrafficVerb::Show { lb, output } } => traffic::show(global, &lb, output),
+        Verb::Traffic { verb: TrafficVerb::Sync { lb, yes, output } } => traffic::sync(global, &lb, yes, output),
+        Verb::Drain { acting, within } => drain::drain(global, &acting, within),
+        Verb::Undrain { acting } => drain::undrain(global, &acting),
         Verb::Bundle { out, selector } => bundle::run(global, out, &selector),
         Verb::Stats { selector, by, once, output } => stats::run(global, &stats::Request { selector: &selector, by, once, output }),
         Verb::Top { selector, output } => top::run(global, &selector, output),

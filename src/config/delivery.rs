@@ -2,7 +2,7 @@
 //!
 //! Checked in full whenever a file is read, so that a mistake shows on the day it is made, not on the day of the deployment.
 
-use std::{fmt, ops::RangeInclusive, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{fmt, ops::RangeInclusive, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
 
 use indexmap::IndexMap;
 
@@ -79,14 +79,42 @@ pub struct AppConfig {
 /// One `[lb.*]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BalancerConfig {
-    /// The host over whose link the admin socket is reached.
+    /// Which kind of balancer.
+    pub kind: BalancerKind,
+    /// The host that it runs on, over whose link it is reached; `None`: this machine.
     pub host: Option<HostId>,
-    /// `unix://` or `tcp://`.
-    pub admin: String,
+    /// HAProxy's runtime API, `unix://` or `tcp://`; `None` for other kinds.
+    pub admin: Option<super::Endpoint>,
     /// The server-state file that it loads at start.
     pub persist: Option<PathBuf>,
     /// A URL of the front end that is probed while a run lasts.
     pub probe: Option<String>,
+}
+
+/// Which kind of balancer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BalancerKind {
+    /// HAProxy, by its runtime API.
+    Haproxy,
+    /// Anything that reads its servers from a file.
+    Files(FilesConfig),
+    /// None that we steer.
+    None,
+}
+
+/// A balancer that reads its servers from files. Its commands run where it runs; they come from here only, never from a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilesConfig {
+    /// On this machine; what a file is made from.
+    pub template: PathBuf,
+    /// Backend → its file on the balancer's host.
+    pub files: IndexMap<String, PathBuf>,
+    /// Ends with 0 when the balancer would take the files.
+    pub check: Vec<String>,
+    /// Has the balancer read them.
+    pub reload: Vec<String>,
+    /// So long after a reload old requests may still be under way.
+    pub settle: Duration,
 }
 
 /// Where a secret's value comes from; the value itself is never held here.
@@ -207,33 +235,117 @@ fn balancers(reader: &mut Reader<'_>, top: &mut Section) -> IndexMap<String, Bal
     let mut balancers = IndexMap::new();
     for (name, origin, mut section) in top.named(reader, "lb") {
         let title = section.name.clone();
-        if let Some(kind) = section.text(reader, "kind") {
-            choice(reader, &format!("{title}.kind"), &kind, &[("haproxy", ())]);
-        } else {
-            reader.fault(&origin, format!("{title}: kind is missing: kind = \"haproxy\""));
-        }
-        let host = section.text(reader, "host").map(|said| HostId::new(&said.value));
-        let insecure = section.flag(reader, "insecure").is_some_and(|said| said.value);
-        let admin = section.text(reader, "admin");
-        let persist = section.text(reader, "persist").map(|said| PathBuf::from(said.value));
-        let probe = section.text(reader, "probe").map(|said| said.value);
-        section.finish(reader);
-        let Some(admin) = admin else {
-            reader.fault(&origin, format!("{title}: admin is missing: admin = \"unix:///run/haproxy/admin.sock\""));
-            continue;
+        let kinds = [("haproxy", Kind::Haproxy), ("files", Kind::Files), ("none", Kind::None)];
+        let kind = match section.text(reader, "kind") {
+            Some(kind) => choice(reader, &format!("{title}.kind"), &kind, &kinds).unwrap_or(Kind::Haproxy),
+            None => {
+                reader.fault(&origin, format!("{title}: kind is missing: kind = \"haproxy\""));
+                Kind::Haproxy
+            }
         };
-        match super::Endpoint::parse(&admin.value) {
-            Ok(endpoint) if endpoint.unprotected() && !insecure => reader.fault(
-                &admin.origin,
-                format!("{title}.admin: the socket has no password: tcp:// only on loopback, or with insecure = true"),
-            ),
-            Ok(super::Endpoint::Ssh { .. }) => reader.fault(&admin.origin, format!("{title}.admin: expected unix:// or tcp://")),
-            Ok(_) => {}
-            Err(error) => reader.fault(&admin.origin, format!("{title}.admin: {error}")),
-        }
-        balancers.insert(name, BalancerConfig { host, admin: admin.value, persist, probe });
+        let host = section.text(reader, "host").map(|said| HostId::new(&said.value));
+        let probe = section.text(reader, "probe").map(|said| said.value);
+        let found = match kind {
+            Kind::Haproxy => haproxy(reader, &title, &origin, &mut section),
+            Kind::Files => files(reader, &title, &origin, &mut section),
+            Kind::None => Some((BalancerKind::None, None, None)),
+        };
+        section.finish(reader);
+        balancers.extend(found.map(|(kind, admin, persist)| (name, BalancerConfig { kind, host, admin, persist, probe })));
     }
     balancers
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Haproxy,
+    Files,
+    None,
+}
+
+/// What differs from kind to kind: the kind, where its runtime API is, and the file that it loads at start.
+type Ways = (BalancerKind, Option<super::Endpoint>, Option<PathBuf>);
+
+fn haproxy(reader: &mut Reader<'_>, title: &str, origin: &Origin, section: &mut Section) -> Option<Ways> {
+    let insecure = section.flag(reader, "insecure").is_some_and(|said| said.value);
+    let admin = section.text(reader, "admin");
+    let persist = section.text(reader, "persist").map(|said| PathBuf::from(said.value));
+    let Some(admin) = admin else {
+        reader.fault(origin, format!("{title}: admin is missing: admin = \"unix:///run/haproxy/admin.sock\""));
+        return None;
+    };
+    match super::Endpoint::parse(&admin.value) {
+        Ok(endpoint) if endpoint.unprotected() && !insecure => {
+            let message = format!("{title}.admin: the socket has no password: tcp:// only on loopback, or with insecure = true");
+            reader.fault(&admin.origin, message);
+            None
+        }
+        Ok(super::Endpoint::Ssh { .. } | super::Endpoint::Tls { .. }) => {
+            reader.fault(&admin.origin, format!("{title}.admin: expected unix:// or tcp://"));
+            None
+        }
+        Ok(endpoint) => Some((BalancerKind::Haproxy, Some(endpoint), persist)),
+        Err(error) => {
+            reader.fault(&admin.origin, format!("{title}.admin: {error}"));
+            None
+        }
+    }
+}
+
+fn files(reader: &mut Reader<'_>, title: &str, origin: &Origin, section: &mut Section) -> Option<Ways> {
+    let template = section.path(reader, "template").map(|said| said.value);
+    let mut files = IndexMap::new();
+    if let Some((table, _)) = section.section(reader, "files") {
+        let name = table.name.clone();
+        for (backend, entry) in table.into_entries() {
+            match entry.node.value {
+                Value::Text(path) if path.starts_with('/') => drop(files.insert(backend, PathBuf::from(path))),
+                Value::Text(_) => reader.fault(&entry.node.origin, format!("{name}.{backend}: expected an absolute path on the balancer's host")),
+                other => reader.fault(&entry.node.origin, format!("{name}.{backend}: expected a path, found {}", other.kind())),
+            }
+        }
+    }
+    let mut command = |key: &'static str| section.texts(reader, key).map(|said| said.value).filter(|words| !words.is_empty());
+    let (check, reload) = (command("check"), command("reload"));
+    let settle = section.text(reader, "settle");
+    let settle = match settle.map(|said| (seconds(&said.value), said)) {
+        None => Duration::ZERO,
+        Some((Some(settle), _)) => settle,
+        Some((None, said)) => {
+            reader.fault(&said.origin, format!("{title}.settle: {:?} is no time: \"10s\" or \"2m\"", said.value));
+            Duration::ZERO
+        }
+    };
+    match (template, check, reload, files.is_empty()) {
+        (Some(template), Some(check), Some(reload), false) => {
+            Some((BalancerKind::Files(FilesConfig { template, files, check, reload, settle }), None, None))
+        }
+        (template, check, reload, no_files) => {
+            for (missing, key) in [
+                (template.is_none(), "template = \"upstream.tmpl\""),
+                (no_files, "files = { shop_web = \"/etc/nginx/conf.d/shop_web.conf\" }"),
+                (check.is_none(), "check = [\"nginx\", \"-t\"]"),
+                (reload.is_none(), "reload = [\"nginx\", \"-s\", \"reload\"]"),
+            ] {
+                if missing {
+                    let name = key.split(' ').next().unwrap_or_default();
+                    reader.fault(origin, format!("{title}: {name} is missing: {key}"));
+                }
+            }
+            None
+        }
+    }
+}
+
+/// `10s`, `2m`.
+fn seconds(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        _ => return None,
+    };
+    Some(Duration::from_secs(digits.parse::<u64>().ok()?.checked_mul(unit)?))
 }
 
 fn secrets(reader: &mut Reader<'_>, top: &mut Section) -> IndexMap<(AppName, EnvironmentId), IndexMap<String, SecretSource>> {

@@ -15,7 +15,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-pub use delivery::{AppConfig, BalancerConfig, Delivery, LedgerConfig, PolicyConfig, SecretSource, Source};
+pub use delivery::{AppConfig, BalancerConfig, BalancerKind, Delivery, FilesConfig, LedgerConfig, PolicyConfig, SecretSource, Source};
 pub use endpoint::{Address, DEFAULT_SOCKET, Endpoint, EndpointError, SshEngine, TlsFiles};
 pub use hosts::HostConfig;
 pub use identity::IdentityRule;

@@ -40,6 +40,8 @@ pub mod label {
     pub const MADE: &str = "quarterdeck.made";
     /// The ports that it has on the host: `80/tcp=20001`.
     pub const PORTS: &str = "quarterdeck.ports";
+    /// The group of a balancer that it was made for, and the port of its own: `edge/shop_web:80`.
+    pub const TRAFFIC: &str = "quarterdeck.traffic";
     /// The volumes that it writes to, with commas.
     pub const VOLUMES: &str = "quarterdeck.volumes";
     /// Its restart policy while it is in use.

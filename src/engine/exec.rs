@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use super::docker::{ArchiveBody, Duplex, ExecOrder, PathStat};
 use super::{
     docker::{Client, EngineError, ExecId},
-    transport::ConnectError,
+    transport::{ConnectError, Link},
 };
 use crate::fleet::{ContainerKey, HostId, LinkCause};
 
@@ -105,6 +105,16 @@ impl ExecPort {
     pub async fn archive(&self, key: &ContainerKey, path: &str) -> Result<(PathStat, ArchiveBody), EngineError> {
         let (client, id, path) = (self.client(&key.host)?.0, key.id.clone(), path.to_owned());
         self.there(async move { client.archive(&id, &path).await }).await
+    }
+
+    /// The link of now to a host, for what is beside its engine there: a balancer.
+    ///
+    /// # Errors
+    /// That there is none now.
+    pub fn link(&self, host: &HostId) -> Result<Arc<dyn Link>, ConnectError> {
+        let client = self.links.get(host).and_then(|link| link.borrow().clone());
+        let client = client.ok_or_else(|| ConnectError::new(LinkCause::Unreachable, format!("host {host:?} is not reachable now")))?;
+        Ok(Arc::clone(client.link()))
     }
 
     /// The client of the live link.

@@ -49,6 +49,10 @@ pub enum Leaving<'a> {
         /// There.
         port: u16,
     },
+    /// A command line for a balancer's runtime API.
+    Balancer(&'a str),
+    /// A balancer's file is written, or one of its commands is run; what is about to be done.
+    BalancerFile(&'a str),
 }
 
 /// Refused; the sentence is for the screen.
@@ -78,7 +82,8 @@ impl Rights {
         let allowed = match leaving {
             Leaving::Engine { method, path, upgrade } => !upgrade && routes::reads_only(method, path),
             Leaving::SshExec(command) => command == DIAL_STDIO || command == HOST_METRICS,
-            Leaving::Dial { .. } => false,
+            Leaving::Balancer(line) => shows_only(line),
+            Leaving::Dial { .. } | Leaving::BalancerFile(_) => false,
         };
         if allowed { Ok(()) } else { Err(Denied { what: leaving.named(), because: because.clone() }) }
     }
@@ -96,8 +101,26 @@ impl Leaving<'_> {
             }
             Self::Dial { address, port } => format!("a connection to {}:{port}", short(address)),
             Self::SshExec(command) => format!("the command {:?}", short(command)),
+            Self::Balancer(line) => format!("{:?} to the balancer", short(line)),
+            Self::BalancerFile(what) => short(what),
         }
     }
+}
+
+/// What a viewer may ask a balancer: these tables and nothing that prints sessions, certificates or variables.
+fn shows_only(line: &str) -> bool {
+    const SHOWN: [&str; 5] = ["show info", "show stat", "show servers state", "show servers conn", "show backend"];
+    // With a name it would print what clients it knows.
+    if line == "show table" {
+        return true;
+    }
+    let plain = |rest: &str| rest.is_empty() || rest.strip_prefix(' ').is_some_and(|rest| rest.chars().all(is_argument));
+    SHOWN.iter().any(|shown| line.strip_prefix(shown).is_some_and(plain))
+}
+
+/// Neither an end of the command nor an escape.
+fn is_argument(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | ':')
 }
 
 #[cfg(test)]

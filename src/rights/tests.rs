@@ -172,3 +172,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_balancer_is_only_asked_to_show() {
+    for line in ["show info", "show stat", "show stat shop_web 4 -1", "show servers state", "show servers state shop_web", "show backend", "show table"] {
+        assert!(view().check(Leaving::Balancer(line)).is_ok(), "{line}");
+    }
+    for line in [
+        "",
+        "show",
+        "show env",
+        "show sess",
+        "show table shop_web",
+        "show statx",
+        "show stat;set server a/b state maint",
+        "show stat\nset server a/b state maint",
+        "show stat \\;quit",
+        " show stat",
+        "SHOW STAT",
+        "set server shop_web/s1 state drain",
+        "shutdown sessions server a/b",
+        "prompt",
+    ] {
+        assert!(view().check(Leaving::Balancer(line)).is_err(), "{line}");
+        assert!(Rights::Act.check(Leaving::Balancer(line)).is_ok());
+    }
+    let denied = view().check(Leaving::Balancer("set server a/b state drain")).unwrap_err().to_string();
+    assert!(denied.starts_with("\"set server a/b state drain\" to the balancer is refused: read-only is set by"), "{denied}");
+    assert!(view().check(Leaving::BalancerFile("writing /etc/nginx/x.conf")).is_err());
+}

@@ -47,8 +47,9 @@ pub fn lab() -> Result<&'static Lab, &'static Skipped> {
 }
 
 impl Skipped {
-    pub fn because(why: String) -> Self {
-        Self(why)
+    /// For want of something beside the lab itself.
+    pub fn because(why: impl Into<String>) -> Self {
+        Self(why.into())
     }
 
     pub fn say(&self, module: &str, line: u32) {

@@ -17,6 +17,7 @@ mod lab_promises;
 mod lab_ssh_doctor;
 mod lab_stats;
 mod lab_stock;
+mod lab_traffic;
 mod layers;
 mod postgres;
 mod program;

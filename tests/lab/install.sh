@@ -12,7 +12,7 @@ refuse() { printf '*** THE REAL LAB CANNOT BE INSTALLED HERE: %s\n*** Tests agai
 ((EUID == 0)) || refuse "it needs root, you are uid $EUID"
 command -v apt-get dpkg-query >/dev/null || refuse "it knows only Debian's apt-get"
 
-packages=(docker.io docker-registry openssh-server openssh-client busybox-static iproute2 iptables openssl curl jq
+packages=(docker.io docker-registry openssh-server openssh-client busybox-static haproxy iproute2 iptables openssl curl jq
     pkg-config libssl-dev librsvg2-bin tmux util-linux procps ca-certificates debian-archive-keyring postgresql)
 modern=
 for option in "$@"; do

@@ -110,6 +110,9 @@ impl<'a> Request<'a> {
         add(label::N, n.to_string());
         add(label::WANTED, (rendered.hosts.len() * usize::from(spec.per_host)).to_string());
         add(label::RESTART, super::super::observed::restart_word(spec.restart).to_owned());
+        if let Some(traffic) = &spec.traffic {
+            add(label::TRAFFIC, format!("{}/{}:{}", traffic.lb, traffic.backend, traffic.port));
+        }
         if let Some(health) = spec.health.as_ref().and_then(|health| serde_json::to_string(health).ok()) {
             add(label::HEALTH, health);
         }

@@ -12,11 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::{config::Endpoint, fleet::LinkCause, rights::Rights};
 
 pub mod ssh;
+mod local;
 mod tcp;
 mod tls;
 mod unix;
 
+pub(crate) use local::run as run_here;
 pub(crate) use tls::explain_first_read as explain_tls;
+pub(crate) use unix::elsewhere as explain_socket;
 
 /// How long making one connection may take before the host counts as unreachable.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -59,11 +62,37 @@ pub trait Link: Send + Sync {
         None
     }
 
+    /// Opens a stream to another Unix socket of the engine's host, such as a balancer's. `None` where this way to the engine is none to its
+    /// host. The caller has asked the rights.
+    fn socket<'a>(&'a self, _path: &'a str) -> Option<BoxFuture<'a, Result<IoStream, ConnectError>>> {
+        None
+    }
+
+    /// Runs a command on the engine's host and gives it `input` to read. `None` where this way to the engine is none to its host. The caller
+    /// has asked the rights, and sets the deadline: dropping the future ends it.
+    fn command<'a>(&'a self, _words: &'a [String], _input: &'a [u8]) -> Option<BoxFuture<'a, Result<CommandEnd, ConnectError>>> {
+        None
+    }
+
     /// What it holds open now; nothing for links that are only a way to make connections.
     fn load(&self) -> LinkLoad {
         LinkLoad::default()
     }
 }
+
+/// How a command on a host ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandEnd {
+    /// Its exit status; `None`: a signal ended it.
+    pub status: Option<i32>,
+    /// What it wrote to its standard output, at most [`COMMAND_OUTPUT`] bytes.
+    pub output: Vec<u8>,
+    /// The last of what it wrote to its standard error.
+    pub errors: Vec<u8>,
+}
+
+/// So much of a command's output is read; more is an error, and never half an answer.
+pub const COMMAND_OUTPUT: usize = 4 << 20;
 
 /// What a link holds open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

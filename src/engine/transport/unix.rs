@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, sync::Arc};
 use futures_util::future::BoxFuture;
 use tokio::net::UnixStream;
 
-use super::{ConnectError, IoStream, Link, Transport};
+use super::{CommandEnd, ConnectError, IoStream, Link, Transport, run_here};
 use crate::{config::Endpoint, fleet::LinkCause};
 
 /// Serves `unix://`.
@@ -38,6 +38,29 @@ impl Link for UnixLink {
                 Err(error) => Err(self.explain(&error)),
             }
         })
+    }
+
+    fn socket<'a>(&'a self, path: &'a str) -> Option<BoxFuture<'a, Result<IoStream, ConnectError>>> {
+        Some(Box::pin(async move {
+            let stream = UnixStream::connect(path).await;
+            stream.map(|stream| Box::new(stream) as IoStream).map_err(|error| elsewhere(path, &error))
+        }))
+    }
+
+    fn command<'a>(&'a self, words: &'a [String], input: &'a [u8]) -> Option<BoxFuture<'a, Result<CommandEnd, ConnectError>>> {
+        Some(Box::pin(run_here(words, input)))
+    }
+}
+
+/// Why a socket of this machine that is no engine's cannot be opened.
+pub(crate) fn elsewhere(path: &str, error: &io::Error) -> ConnectError {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ConnectError::new(LinkCause::Permission, format!("permission denied on {path}: its owner must let you open it (mode, group)"))
+        }
+        io::ErrorKind::NotFound => ConnectError::new(LinkCause::NoEngine, format!("there is no socket at {path}")),
+        io::ErrorKind::ConnectionRefused => ConnectError::new(LinkCause::NoEngine, format!("nobody listens on {path}")),
+        _ => ConnectError::new(LinkCause::Unreachable, format!("{path}: {error}")),
     }
 }
 

@@ -179,7 +179,9 @@ impl Pump {
         }
         self.end_sides(round)?;
         let both_ended = self.down_shut && self.eof_sent && self.report.is_none();
-        if (both_ended || (self.local_gone && !moved)) && !self.owes() {
+        // Two sides that are both shut look like one that is closed; whoever still waits for a command's end is there.
+        let end_awaited = self.down_shut && self.report.as_ref().is_some_and(|report| !report.is_closed());
+        if (both_ended || (self.local_gone && !moved && !end_awaited)) && !self.owes() {
             self.start_closing();
             self.close(round)?;
         }

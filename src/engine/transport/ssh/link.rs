@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use tokio::{
-    io::AsyncReadExt as _,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     sync::{Mutex, OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
@@ -20,12 +20,13 @@ use super::{
     driver::{OpenError, Target},
     flight::Flight,
     plan::Plan,
+    quote::shell_word,
     session::Session,
     settings::SshSettings,
     stream::{ExecEnd, Opened, SshStream},
 };
 use crate::{
-    engine::transport::{ConnectError, IoStream, Link, LinkLoad},
+    engine::transport::{COMMAND_OUTPUT, CommandEnd, ConnectError, IoStream, Link, LinkLoad},
     fleet::LinkCause,
     rights::HOST_METRICS,
 };
@@ -229,6 +230,63 @@ impl Link for SshLink {
                 }
                 Err(error @ (OpenError::Late | OpenError::Over(_))) => Err(self.open_failed(error)),
             }
+        }))
+    }
+
+    fn socket<'a>(&'a self, path: &'a str) -> Option<BoxFuture<'a, Result<IoStream, ConnectError>>> {
+        Some(Box::pin(async move {
+            match self.session.open(Target::Socket(path.to_owned())).await {
+                Ok(opened) => self.stream(opened, None).map(|stream| Box::new(stream) as IoStream),
+                Err(OpenError::Prohibited(why)) => {
+                    let target = self.plan.target();
+                    let message = format!("sshd on {target} forbids {path}: set AllowStreamLocalForwarding yes in sshd_config there ({why})");
+                    Err(ConnectError::new(LinkCause::Forwarding, message))
+                }
+                Err(OpenError::Failed(why)) => {
+                    let user = &self.plan.user;
+                    let message = format!("nobody listens on {path} there, or {user} may not open it (mode, group): {why}");
+                    Err(ConnectError::new(LinkCause::NoEngine, message))
+                }
+                Err(error @ (OpenError::Late | OpenError::Over(_))) => Err(self.open_failed(error)),
+            }
+        }))
+    }
+
+    fn command<'a>(&'a self, words: &'a [String], input: &'a [u8]) -> Option<BoxFuture<'a, Result<CommandEnd, ConnectError>>> {
+        Some(Box::pin(async move {
+            let line = words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
+            let target = self.plan.target();
+            let shown = crate::text::fit(&crate::text::clean_line(&line), 60).into_owned();
+            let refused = |why: String| ConnectError::new(LinkCause::Forwarding, format!("sshd on {target} runs no {shown:?}: {why}"));
+            let mut opened = match self.session.open(Target::Command(line.clone())).await {
+                Ok(opened) => opened,
+                Err(OpenError::Prohibited(why) | OpenError::Failed(why)) => return Err(refused(why)),
+                Err(error @ (OpenError::Late | OpenError::Over(_))) => return Err(self.open_failed(error)),
+            };
+            let end = opened.end.take();
+            let stream = self.stream(opened, None)?;
+            // Both halves live until the end is known: a stream that nobody holds is closed, and nobody is told how its command ended.
+            let (mut reader, mut writer) = tokio::io::split(stream);
+            let write = async {
+                // Who does not read what it is given says so with its status.
+                let _unread = writer.write_all(input).await;
+                let _unread = writer.shutdown().await;
+            };
+            let read = async {
+                let mut output = Vec::new();
+                (&mut reader).take(COMMAND_OUTPUT as u64 + 1).read_to_end(&mut output).await.map(|_| output)
+            };
+            let ((), output) = tokio::join!(write, read);
+            let output = output.map_err(|error| refused(error.to_string()))?;
+            if output.len() > COMMAND_OUTPUT {
+                return Err(refused(format!("it said more than {} MB", COMMAND_OUTPUT >> 20)));
+            }
+            let ended = match end {
+                Some(end) => end.await.ok(),
+                None => None,
+            };
+            let ended = ended.ok_or_else(|| ConnectError::new(LinkCause::Closed, format!("{target}: nobody knows how {shown:?} ended")))?;
+            Ok(CommandEnd { status: Some(ended.status).filter(|status| *status >= 0), output, errors: ended.stderr })
         }))
     }
 

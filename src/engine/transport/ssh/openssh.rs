@@ -81,32 +81,37 @@ type LastWords = Arc<Mutex<VecDeque<String>>>;
 /// One engine behind one `ssh` process.
 pub(super) struct OpensshLink {
     folder: Folder,
-    /// The program, and the host as it was written.
-    program: PathBuf,
-    host: String,
     ended: watch::Receiver<Option<ConnectError>>,
     streams: Arc<()>,
+    written: Hop,
+    settings: SshSettings,
+    /// One more process for another socket of the host, the last that was asked for. A lock, as several callers must wait for one login.
+    other: tokio::sync::Mutex<Option<(String, Arc<OpensshLink>)>>,
     /// Holds the process: aborted when the link is dropped, which kills it.
     _tasks: JoinSet<()>,
 }
 
 impl OpensshLink {
+    /// Logs in and forwards to a socket there.
     pub(super) async fn start(written: &Hop, socket: &str, settings: &SshSettings) -> Result<Self, ConnectError> {
+        if socket.contains(':') {
+            let message = format!("ssh cannot forward to {socket:?}: the path contains a colon");
+            return Err(ConnectError::new(LinkCause::Configuration, message));
+        }
+        Self::forward(written, socket, settings).await
+    }
+
+    /// `place`: a path without a colon, or `address:port`.
+    async fn forward(written: &Hop, place: &str, settings: &SshSettings) -> Result<Self, ConnectError> {
         let name = written.command();
         let failed = |error: io::Error| ConnectError::new(LinkCause::Configuration, format!("ssh {name}: cannot be started: {error}"));
-        if socket.contains(':') {
-            return Err(ConnectError::new(
-                LinkCause::Configuration,
-                format!("ssh cannot forward to {socket:?}: the path contains a colon"),
-            ));
-        }
         let folder = Folder::create().map_err(failed)?;
         let (local, config) = (folder.0.join(ENGINE), folder.0.join(CONFIG));
         let mut text = String::new();
         settings.identities.iter().for_each(|file| text.push_str(&format!("IdentityFile \"{}\"\n", file.display())));
         text.push_str(&as_one_file(settings));
         fs::write(&config, text).map_err(failed)?;
-        let mut child = command(written, &folder.0, socket, settings).spawn().map_err(failed)?;
+        let mut child = command(written, &folder.0, place, settings).spawn().map_err(failed)?;
         let words = LastWords::default();
         let mut tasks = JoinSet::new();
         if let Some(stderr) = child.stderr.take() {
@@ -121,8 +126,19 @@ impl OpensshLink {
             let error = ConnectError::new(LinkCause::Closed, format!("ssh {name} ended ({status}): {}", said(&words)));
             ending.send_replace(Some(error));
         });
-        let (program, host) = (settings.program.clone(), written.host.clone());
-        Ok(Self { folder, program, host, ended, streams: Arc::new(()), _tasks: tasks })
+        let (written, settings) = (written.clone(), settings.clone());
+        Ok(Self { folder, ended, streams: Arc::new(()), written, settings, other: tokio::sync::Mutex::new(None), _tasks: tasks })
+    }
+
+    /// A link to another place of the same host.
+    async fn beside(&self, place: &str) -> Result<Arc<Self>, ConnectError> {
+        let mut other = self.other.lock().await;
+        if let Some((_, link)) = other.as_ref().filter(|(known, link)| known == place && link.ended.borrow().is_none()) {
+            return Ok(Arc::clone(link));
+        }
+        let link = Arc::new(Self::forward(&self.written, place, &self.settings).await?);
+        *other = Some((place.to_owned(), Arc::clone(&link)));
+        Ok(link)
     }
 }
 
@@ -247,6 +263,21 @@ impl Link for OpensshLink {
         })
     }
 
+    fn socket<'a>(&'a self, path: &'a str) -> Option<BoxFuture<'a, Result<IoStream, ConnectError>>> {
+        Some(Box::pin(async move {
+            if path.contains(':') {
+                let message = format!("ssh cannot forward to {path:?}: the path contains a colon");
+                return Err(ConnectError::new(LinkCause::Configuration, message));
+            }
+            self.beside(path).await?.open().await
+        }))
+    }
+
+    fn dial<'a>(&'a self, address: &'a str, port: u16) -> Option<BoxFuture<'a, Result<IoStream, ConnectError>>> {
+        let place = if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") };
+        Some(Box::pin(async move { self.beside(&place).await?.open().await }))
+    }
+
     fn closed(&self) -> BoxFuture<'_, ConnectError> {
         let mut ended = self.ended.clone();
         Box::pin(async move {
@@ -260,14 +291,14 @@ impl Link for OpensshLink {
 
     fn host_metrics(&self) -> Option<BoxFuture<'_, Result<String, ConnectError>>> {
         Some(Box::pin(async {
-            let refused = |why: &str| ConnectError::new(LinkCause::Forwarding, format!("sshd on {} runs no command: {why}", self.host));
-            let mut command = Command::new(&self.program);
+            let refused = |why: &str| ConnectError::new(LinkCause::Forwarding, format!("sshd on {} runs no command: {why}", self.written.host));
+            let mut command = Command::new(&self.settings.program);
             command.arg("-T").arg("-F").arg(self.folder.0.join(CONFIG)).arg("-S").arg(self.folder.0.join(CONTROL));
             // Through the session that is there, or not at all.
             for option in ["ControlMaster=no", "ProxyCommand=false", "BatchMode=yes", "RemoteCommand=none", "LogLevel=ERROR"] {
                 command.arg("-o").arg(option);
             }
-            command.arg("--").arg(&self.host).arg(HOST_METRICS);
+            command.arg("--").arg(&self.written.host).arg(HOST_METRICS);
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).kill_on_drop(true);
             let mut child = command.spawn().map_err(|error| refused(&error.to_string()))?;
             let Some(stdout) = child.stdout.take() else { return Err(refused("it has no output")) };
@@ -277,7 +308,7 @@ impl Link for OpensshLink {
                 Ok(Ok(_)) => Ok(String::from_utf8_lossy(&told).into_owned()),
                 Ok(Err(error)) => Err(refused(&error.to_string())),
                 Err(_) => {
-                    let words = format!("{} did not tell its figures within {} s", self.host, METRICS_LIMIT.as_secs());
+                    let words = format!("{} did not tell its figures within {} s", self.written.host, METRICS_LIMIT.as_secs());
                     Err(ConnectError::new(LinkCause::NoAnswer, words))
                 }
             }
