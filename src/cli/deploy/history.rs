@@ -1,141 +1,119 @@
-//! What was deployed before, out of the records.
+//! What was deployed before, out of the ledger; and the deployment that is asked for now, into it.
 
 use crate::{
-    cli::exit::Failure,
-    config::Config,
+    cli::{exit::Failure, fleet::Sources},
     delivery::{
         observed::Observed,
+        plan::Plan,
         release::{DeploymentId, Release, ReleaseId},
     },
-    fleet::{AppName, EnvironmentId, HostId},
-    run::{
-        FileRecords,
-        journal::{Entry, State, Word, beginning},
-    },
+    fleet::{AppName, EnvironmentId},
+    ledger::{Asked, Deployment, DeploymentFilter, Ledger, LedgerError, RunRecords, StateDir, audit::Who},
+    run::journal::State,
 };
 
-/// All deployments of a state directory.
+/// So many of an environment's last deployments are looked through for one that did something.
+const LOOKED_THROUGH: u32 = 20;
+
+/// The ledger, as deployments need it.
 pub(super) struct History {
-    records: FileRecords,
-    /// Newest first.
-    past: Vec<Past>,
+    ledger: Ledger,
+    records: RunRecords,
 }
 
-struct Past {
-    id: DeploymentId,
-    app: AppName,
-    environment: EnvironmentId,
-    release: ReleaseId,
-    state: State,
-    owed: Vec<HostId>,
-    hosts: Vec<HostId>,
+fn fault(error: LedgerError) -> Failure {
+    Failure::failed(error)
 }
 
-fn fault(error: std::io::Error) -> Failure {
-    Failure::failed(format!("the records of deployments cannot be used: {error}"))
+/// Where there is no ledger yet, nothing was deployed.
+fn or_nothing<T: Default>(result: Result<T, LedgerError>) -> Result<T, Failure> {
+    match result {
+        Ok(found) => Ok(found),
+        Err(LedgerError::Absent { .. }) => Ok(T::default()),
+        Err(error) => Err(fault(error)),
+    }
 }
 
 impl History {
     /// The one that the configuration names.
-    pub(super) fn of(config: &Config) -> Result<Self, Failure> {
-        let records = FileRecords::at(config.state.join("deployments"));
-        let mut past = Vec::new();
-        for id in records.deployments().map_err(fault)?.into_iter().rev() {
-            past.extend(Past::of(id.clone(), &records.journal(&id).map_err(fault)?));
-        }
-        Ok(Self { records, past })
+    pub(super) fn of(sources: &Sources) -> Result<Self, Failure> {
+        let ledger = sources.ledger()?;
+        let records = ledger.records(StateDir::at(&sources.config.state));
+        Ok(Self { ledger, records })
     }
 
-    pub(super) fn records(&self) -> &FileRecords {
+    pub(super) fn records(&self) -> &RunRecords {
         &self.records
     }
 
-    pub(super) fn reserve(&self) -> Result<DeploymentId, Failure> {
-        #[allow(clippy::cast_possible_truncation, reason = "20 bits of it are used")]
-        let random = super::stage::random() as u32;
-        self.records.reserve(random).map_err(fault)
+    pub(super) async fn reserve(&self) -> Result<DeploymentId, Failure> {
+        self.ledger.deployments().next_id().await.map_err(fault)
     }
 
-    pub(super) fn keep(&self, id: &DeploymentId, release: &Release) -> Result<(), Failure> {
-        self.records.keep_release(id, release).map_err(fault)
+    /// Records the release, and that somebody asks for this plan.
+    pub(super) async fn ask(&self, plan: &Plan, release: &Release, needed: u32) -> Result<(), Failure> {
+        let by = Who::of_process().short();
+        self.ledger.releases().record(release.clone(), &by).await.map_err(fault)?;
+        self.ledger.deployments().open(Asked { plan: plan.clone(), by, needed }).await.map_err(fault)
     }
 
-    fn good<'a>(&'a self, app: &'a AppName, environment: &'a EnvironmentId) -> impl Iterator<Item = &'a Past> + 'a {
-        self.past.iter().filter(move |past| past.app == *app && past.environment == *environment && past.state == State::Good)
+    /// A deployment as it stands.
+    pub(super) async fn deployment(&self, id: &DeploymentId) -> Result<Deployment, Failure> {
+        self.ledger.deployments().find(&id.to_string()).await.map_err(fault)
+    }
+
+    /// Puts another plan in the place of that of a deployment that waits.
+    pub(super) async fn replan(&self, plan: &Plan) -> Result<(), Failure> {
+        self.ledger.deployments().replan(plan.clone()).await.map_err(fault)
     }
 
     /// Whether this release was good there.
-    pub(super) fn was_good(&self, app: &AppName, environment: &EnvironmentId, release: &ReleaseId) -> Result<bool, Failure> {
-        Ok(self.good(app, environment).any(|past| past.release == *release))
+    pub(super) async fn was_good(&self, app: &AppName, environment: &EnvironmentId, release: &ReleaseId) -> Result<bool, Failure> {
+        let good = or_nothing(self.ledger.deployments().good(app, environment).await)?;
+        Ok(good.iter().any(|good| good.release == *release))
     }
 
     /// Whether a build was good there, with any configuration.
-    pub(super) fn is_build_good(&self, app: &AppName, environment: &EnvironmentId, version: &str) -> Result<bool, Failure> {
-        Ok(self.good(app, environment).any(|past| *past.release.version == *version))
+    pub(super) async fn is_build_good(&self, app: &AppName, environment: &EnvironmentId, version: &str) -> Result<bool, Failure> {
+        or_nothing(self.ledger.deployments().is_good(app, environment, version).await)
     }
 
-    /// A release of an app that was kept.
-    pub(super) fn release(&self, app: &AppName, id: &ReleaseId) -> Result<Option<Release>, Failure> {
-        for past in self.past.iter().filter(|past| past.app == *app && past.release == *id) {
-            if let Some(release) = self.records.release(&past.id).map_err(fault)? {
-                return Ok(Some(release));
-            }
-        }
-        Ok(None)
+    /// A release of an app that was recorded.
+    pub(super) async fn release(&self, app: &AppName, id: &ReleaseId) -> Result<Option<Release>, Failure> {
+        or_nothing(self.ledger.releases().find(app, &id.to_string()).await)
     }
 
     /// The release to go back to: as named, or the last good one before the one that is there.
-    pub(super) fn way_back(&self, app: &AppName, environment: &EnvironmentId, asked: Option<&str>) -> Result<Release, Failure> {
-        let mut good = self.good(app, environment);
+    pub(super) async fn way_back(&self, app: &AppName, environment: &EnvironmentId, asked: Option<&str>) -> Result<Release, Failure> {
+        let good = or_nothing(self.ledger.deployments().good(app, environment).await)?;
         let found = match asked {
-            Some(asked) => good.find(|past| past.release.to_string() == asked || *past.release.version == *asked),
-            None => {
-                let now = good.next();
-                good.find(|past| now.is_some_and(|now| now.release != past.release))
-            }
+            Some(asked) => good.iter().find(|good| good.release.to_string() == asked || *good.release.version == *asked),
+            None => good.iter().find(|older| good.first().is_some_and(|now| now.release != older.release)),
         };
         let what = asked.unwrap_or("an older release");
-        let found =
-            found.ok_or_else(|| Failure::usage(format!("{what} was not good in {environment} of {app} as far as the records tell")))?;
-        let release = self.records.release(&found.id).map_err(fault)?;
-        release.ok_or_else(|| Failure::failed(format!("deployment {} did not keep its release", found.id)))
+        let found = found.ok_or_else(|| Failure::usage(format!("{what} was not good in {environment} of {app} as far as the ledger tells")))?;
+        let release = self.release(app, &found.release).await?;
+        release.ok_or_else(|| Failure::failed(format!("release {} of {app} is not in the ledger", found.release)))
     }
 
     /// Hosts that the last deployment there went on without, and those on which it failed.
-    pub(super) fn note_owed(&self, observed: &mut Observed, app: &AppName, environment: &EnvironmentId) -> Result<(), Failure> {
-        let last = self.past.iter().find(|past| past.app == *app && past.environment == *environment);
-        if let Some(last) = last {
-            let (failed, owed): (Vec<_>, Vec<_>) = last.owed.iter().cloned().partition(|host| last.hosts.contains(host));
+    pub(super) async fn note_owed(&self, observed: &mut Observed, app: &AppName, environment: &EnvironmentId) -> Result<(), Failure> {
+        let filter = DeploymentFilter {
+            app: Some(app.clone()),
+            environment: Some(environment.clone()),
+            limit: LOOKED_THROUGH,
+            ..DeploymentFilter::default()
+        };
+        let past = or_nothing(self.ledger.deployments().list(filter).await)?;
+        // One that was never begun did nothing, and tells nothing of any host.
+        if let Some(last) = past.into_iter().find(|past| past.started.is_some()) {
+            let (failed, owed): (Vec<_>, Vec<_>) = last.owed.into_iter().partition(|host| last.hosts.contains(host));
             observed.owed.extend(owed);
             observed.failed.extend(failed);
-            if last.state == State::Failed || last.state == State::Unwound {
-                observed.failed.extend(last.hosts.iter().cloned());
+            if matches!(last.state, State::Failed | State::Unwound) {
+                observed.failed.extend(last.hosts);
             }
         }
         Ok(())
-    }
-}
-
-impl Past {
-    fn of(id: DeploymentId, entries: &[Entry]) -> Option<Self> {
-        let (plan, _) = beginning(entries)?;
-        let ended = entries.iter().rev().find_map(|entry| match &entry.word {
-            Word::Ended { state, owed, .. } => Some((*state, owed.iter().cloned().collect())),
-            _ => None,
-        });
-        let (state, owed) = ended.unwrap_or((State::Running, Vec::new()));
-        // One that found the lock taken did nothing and tells nothing of any host.
-        if !entries.iter().any(|entry| matches!(entry.word, Word::Intent { .. })) {
-            return None;
-        }
-        Some(Self {
-            id,
-            app: plan.app.clone(),
-            environment: plan.environment.clone(),
-            release: plan.release.clone(),
-            state,
-            owed,
-            hosts: plan.hosts.clone(),
-        })
     }
 }

@@ -27,7 +27,7 @@ pub(super) async fn find(
         return Err(Failure::usage("name a release: --release 1.0.1-22-7e56158"));
     };
     if let Ok(id) = asked.parse::<ReleaseId>() {
-        let kept = history.release(app, &id)?;
+        let kept = history.release(app, &id).await?;
         return kept.ok_or_else(|| {
             Failure::usage(format!("there is no release {id} of {app} in the records; a version alone takes today's configuration"))
         });

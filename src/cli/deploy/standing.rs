@@ -12,7 +12,7 @@ use crate::{
     },
     delivery::release::DeploymentId,
     run::{
-        Run,
+        Records as _, Run,
         journal::{Progress, State, Way, beginning},
     },
 };
@@ -22,9 +22,10 @@ pub(in crate::cli) fn run(global: &Global, asked: &Standing, way: Way) -> Result
     let sources = Sources::load(global)?;
     sources.may_act("deployment")?;
     let id: DeploymentId = asked.id.parse().map_err(Failure::usage)?;
-    let history = History::of(&sources.config)?;
-    let entries = history.records().journal(&id).map_err(Failure::failed)?;
-    let (plan, script) = beginning(&entries).ok_or_else(|| Failure::usage(format!("there is no deployment {id} in the records")))?;
+    let history = History::of(&sources)?;
+    let entries = wait(async { history.records().load(&id).await.map_err(Failure::failed) })?;
+    let (plan, script) =
+        beginning(&entries).ok_or_else(|| Failure::usage(format!("deployment {id} was not begun, as far as the ledger tells")))?;
     let word = if way == Way::Forward { "carry on" } else { "take back" };
     super::out::print(&format!("{word}: {}\n", plan.headline()))?;
     if !asked.yes {

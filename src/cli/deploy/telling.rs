@@ -12,20 +12,21 @@ use crate::{
         steps::{Step, StepId},
         strategies::Script,
     },
+    ledger::RunRecords,
     run::{
-        FileRecords, Order, Records, RecordsError,
+        Order, Records, RecordsError,
         journal::{Entry, Word},
     },
 };
 
 /// The records, and a terminal.
 pub(super) struct Telling<'a> {
-    records: &'a FileRecords,
+    records: &'a RunRecords,
     steps: BTreeMap<StepId, &'a Step>,
 }
 
 impl<'a> Telling<'a> {
-    pub(super) fn new(records: &'a FileRecords, script: &'a Script) -> Self {
+    pub(super) fn new(records: &'a RunRecords, script: &'a Script) -> Self {
         let steps = script.steps.iter().chain(&script.failed).chain(&script.cool).map(|step| (step.id, step)).collect();
         Self { records, steps }
     }
