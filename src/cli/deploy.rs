@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     delivery::{
-        plan::{Options, Plan, Request, plan},
+        plan::{Change, Options, Plan, Request, ServicePlan, plan},
         release::{DeploymentId, Release},
         spec::Policy,
         strategies::script,
@@ -97,6 +97,7 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
         if kind == Kind::Plan || plan.is_nothing() {
             return Ok(Exit::DONE);
         }
+        without_balancer(&plan)?;
         confirm(asked, &plan)?;
         history.keep(&deployment, &release)?;
         carry_out(&stage, &history, &plan).await
@@ -191,6 +192,20 @@ fn gates(
         )));
     }
     Ok(())
+}
+
+/// This program tells no balancer anything yet: whoever wants one is told so before anything changes.
+fn without_balancer(plan: &Plan) -> Result<(), Failure> {
+    let changes = |service: &&ServicePlan| service.changes.iter().any(Change::is_change);
+    match plan.services.iter().filter(changes).find_map(|service| Some((&service.service, service.traffic.as_ref()?))) {
+        Some((service, traffic)) => {
+            let lb = &traffic.lb;
+            Err(Failure::usage(format!(
+                "{service} gets its requests from {lb:?}, which this version cannot switch: traffic = \"none\" for it"
+            )))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Waits for the right answer on the terminal.
