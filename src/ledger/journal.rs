@@ -17,9 +17,20 @@ const LOAD: &str = "SELECT entry FROM journal WHERE deployment = $1 ORDER BY seq
 const LAST: &str = "SELECT COALESCE(max(seq), -1) FROM journal WHERE deployment = $1";
 const RESUMED_SINCE: &str = "SELECT count(*) FROM journal WHERE deployment = $1 AND word = 'resumed' AND seq > $2";
 
+/// A beginning that ended before its first step: nothing was done, and it may be begun anew.
+const IS_IDLE: &str = "SELECT count(*) FROM journal WHERE deployment = $1 AND word = 'ended'
+    AND NOT EXISTS (SELECT 1 FROM journal WHERE deployment = $1 AND word NOT IN ('begun', 'ended'))";
+const CLEAR: &str = "DELETE FROM journal WHERE deployment = $1";
+
 /// Appends rows, and moves the deployment as they say. A number that is taken means that another run writes this journal: that one has the
-/// lock, and we have not.
+/// lock, and we have not. Only what never got its locks is begun a second time, in the place of the first.
 pub(super) async fn append(connection: &mut AnyConnection, deployment: &DeploymentId, entries: &[Entry]) -> Result<(), Trouble> {
+    if let Some(Entry { seq: 0, word: Word::Begun { .. }, .. }) = entries.first() {
+        let idle = sqlx::query(IS_IDLE).bind(deployment.to_string()).fetch_one(&mut *connection).await?;
+        if number(&idle, 0)? > 0 {
+            sqlx::query(CLEAR).bind(deployment.to_string()).execute(&mut *connection).await?;
+        }
+    }
     for entry in entries {
         let insert = sqlx::query(INSERT)
             .bind(deployment.to_string())

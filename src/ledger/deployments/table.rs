@@ -36,8 +36,11 @@ const LIST: &str = select!(
 const PLAN: &str = "SELECT plan FROM deployments WHERE id = $1";
 const GOOD: &str = "SELECT id, environment, release, finished FROM deployments
     WHERE app = $1 AND environment = $2 AND state = 'good' AND finished IS NOT NULL ORDER BY finished DESC, number DESC";
+/// One that failed before its first step, for want of a lock say, left everything as it was.
 const STARTED: &str = "SELECT id, app, environment, release, state, finished FROM deployments
-    WHERE started <= $1 ORDER BY started, number";
+    WHERE started <= $1
+        AND (state <> 'failed' OR EXISTS (SELECT 1 FROM journal WHERE journal.deployment = deployments.id AND journal.word = 'intent'))
+    ORDER BY started, number";
 const INSERT: &str = "INSERT INTO deployments (id, number, app, environment, release, version, from_release, rollback, override_reason,
         state, asker, needed, approved_by, asked, hosts, owed, plan)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '[]', $13, $14, '[]', $15)";

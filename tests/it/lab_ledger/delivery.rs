@@ -242,6 +242,33 @@ async fn a_deployment_from_its_asking_to_its_end() {
 }
 
 #[tokio::test]
+async fn one_that_got_no_lock_left_nothing_and_is_begun_anew() {
+    for home in homes!() {
+        let ledger = home.open().await;
+        let (old, records) = (release("1.0.0-20-aaaaaaa", 'a'), ledger.records(home.state()));
+        let id = ledger.deployments().next_id().await.unwrap();
+        let first = begun(&plan(id.clone(), "production", &old, None));
+        let mut pen = Pen { ledger: &ledger, home: &home, id: id.clone(), next: 0 };
+        // Nobody asked for it here: its beginning is enough.
+        pen.write(vec![first.clone(), ended(State::Failed, Some("locked by ben"))]).await;
+        assert_eq!(pen.state().await, (State::Failed, true));
+        let standing = ledger.deployments().standing(Utc::now()).await.unwrap();
+        assert_eq!(standing, Vec::new(), "nothing is in the middle of anything");
+
+        pen.next = 0;
+        pen.write(vec![first.clone(), Word::Intent { step: StepId(1) }]).await;
+        assert_eq!((pen.state().await, records.load(&id).await.unwrap().len()), ((State::Running, false), 2));
+        let again = records.append(&id, &[Entry { seq: 0, at: Utc::now(), word: first.clone() }]).await.unwrap_err().to_string();
+        assert!(again.contains("another run carries it on"), "{again}");
+        pen.write(vec![ended(State::Failed, Some("no room"))]).await;
+        let again = records.append(&id, &[Entry { seq: 0, at: Utc::now(), word: first }]).await;
+        assert!(again.is_err(), "what did something is carried on, not begun anew");
+        let standing = ledger.deployments().standing(Utc::now()).await.unwrap();
+        assert_eq!((standing[0].good.clone(), standing[0].unsettled.clone()), (None, vec![id]));
+    }
+}
+
+#[tokio::test]
 async fn what_is_frozen_is_frozen_once() {
     for home in homes!() {
         let freezes = home.open().await.freezes();
