@@ -9,6 +9,7 @@ mod telling;
 use std::{
     io::{self, BufRead as _, IsTerminal as _, Write as _},
     sync::Arc,
+    time::Duration,
 };
 
 use chrono::{SecondsFormat, Utc};
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::{
     delivery::{
-        plan::{Change, Options, Plan, Request, ServicePlan, plan},
+        plan::{Options, Plan, Request, plan},
         release::{DeploymentId, Release},
         spec::Policy,
         strategies::script,
@@ -36,6 +37,9 @@ use crate::{
 use history::History;
 use stage::Stage;
 use telling::Telling;
+
+/// Between two looks at whether somebody has said yes.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,24 +67,24 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
     let said = template.environments.get(&environment).ok_or_else(|| Failure::usage("the environment is gone"))?;
     let policy = around.tightened(&environment, &said.policy);
     let app = template.spec.app.clone();
-    let history = History::of(&sources.config)?;
+    let history = History::of(&sources)?;
     wait(async {
         let stage = Stage::new(&sources, &app, &environment, kind != Kind::Plan)?;
         let mut observed = stage.observe(&policy).await;
-        history.note_owed(&mut observed, &app, &environment)?;
+        history.note_owed(&mut observed, &app, &environment).await?;
         let release = match kind {
-            Kind::Rollback => history.way_back(&app, &environment, asked.release.as_deref())?,
+            Kind::Rollback => history.way_back(&app, &environment, asked.release.as_deref()).await?,
             Kind::Plan | Kind::Deploy => {
                 release::find(&stage, &history, &template, &said.revision, (&policy, &observed), asked.release.as_deref()).await?
             }
         };
         let options = options(asked, kind);
-        gates(&history, &policy, &release, (&app, &environment), &options)?;
+        let needed = gates(&history, &policy, &release, (&app, &environment), &options).await?;
         let rendered = render(&release.spec, &environment, &release.revision, &policy);
         let at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
         let by = stage.holder.who.clone();
         // A number is only taken for what is going to happen.
-        let deployment = if kind == Kind::Plan { DeploymentId::new(0, 0) } else { history.reserve()? };
+        let deployment = if kind == Kind::Plan { DeploymentId::new(0, 0) } else { history.reserve().await? };
         let request = Request {
             release: &release,
             rendered: &rendered,
@@ -92,16 +96,54 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
             by: &by,
             at: &at,
         };
-        let plan = plan(&request).map_err(refusal)?;
-        out::print(&plan.to_string())?;
-        if kind == Kind::Plan || plan.is_nothing() {
+        let mut shown = plan(&request).map_err(refusal)?;
+        out::print(&shown.to_string())?;
+        if kind == Kind::Plan || shown.is_nothing() {
             return Ok(Exit::DONE);
         }
-        without_balancer(&plan)?;
-        confirm(asked, &plan)?;
-        history.keep(&deployment, &release)?;
-        carry_out(&stage, &history, &plan).await
+        confirm(asked, &shown)?;
+        history.ask(&shown, &release, needed).await?;
+        while needed > 0 {
+            approved(&history, &deployment, needed).await?;
+            // What was approved is what is done: the world may have gone on meanwhile.
+            let observed = stage.observe(&policy).await;
+            let now = plan(&Request { observed: &observed, ..request.clone() }).map_err(refusal)?;
+            if is_same(&now, &shown) {
+                shown = now;
+                break;
+            }
+            out::print(&format!("it has changed since: the approval is void\n{now}"))?;
+            history.replan(&now).await?;
+            shown = now;
+        }
+        carry_out(&stage, &history, &shown).await
     })
+}
+
+/// Waits until others have said yes, or one said no. Leaving ends the wait, not the deployment's place in the ledger.
+async fn approved(history: &History, id: &DeploymentId, needed: u32) -> Result<(), Failure> {
+    out::complain(&format!("deployment {id} waits for {needed} to approve it: quarterdeck approve {id} --reason …"));
+    loop {
+        let found = history.deployment(id).await?;
+        if found.state != State::Waiting {
+            let reason = found.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            return Err(Failure::refused(format!("deployment {id} was turned down{reason}")));
+        }
+        if found.approved_by.len() >= needed as usize {
+            out::complain(&format!("approved by {}", found.approved_by.join(", ")));
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Whether two plans are one to a person who approves: release, hosts, steps, what is lost; not ports, times or figures.
+fn is_same(a: &Plan, b: &Plan) -> bool {
+    let steps = |plan: &Plan| -> Vec<String> {
+        let script = script(plan);
+        script.steps.iter().map(|step| format!("{:?} {:?} {:?}", step.host, step.service, std::mem::discriminant(&step.act))).collect()
+    };
+    (&a.release, &a.hosts, &a.out, &a.lost) == (&b.release, &b.hosts, &b.out, &b.lost) && steps(a) == steps(b)
 }
 
 async fn carry_out(stage: &Stage, history: &History, plan: &Plan) -> Result<Exit, Failure> {
@@ -168,44 +210,24 @@ fn options(asked: &Deploying, kind: Kind) -> Options {
     }
 }
 
-/// What a policy asks before anything happens. The way back to what was good there needs none of it.
-fn gates(
+/// What a policy asks before anything happens; how many others must say yes. The way back to what was good there needs none of it.
+async fn gates(
     history: &History,
     policy: &Policy,
     release: &Release,
     (app, environment): (&AppName, &EnvironmentId),
     options: &Options,
-) -> Result<(), Failure> {
-    let was_good = options.rollback && history.was_good(app, environment, &release.id())?;
+) -> Result<u32, Failure> {
+    let was_good = options.rollback && history.was_good(app, environment, &release.id()).await?;
     if was_good || options.override_reason.is_some() {
-        return Ok(());
+        return Ok(0);
     }
     if let Some(after) = &policy.after
-        && !history.is_build_good(app, after, &release.version)?
+        && !history.is_build_good(app, after, &release.version).await?
     {
         return Err(Failure::refused(format!("{environment} takes only builds that are good in {after}, and {} is not", release.version)));
     }
-    if policy.approve > 0 {
-        let count = policy.approve;
-        return Err(Failure::refused(format!(
-            "{environment} wants {count} approvals by others, and there is nobody to ask: --override REASON"
-        )));
-    }
-    Ok(())
-}
-
-/// This program tells no balancer anything yet: whoever wants one is told so before anything changes.
-fn without_balancer(plan: &Plan) -> Result<(), Failure> {
-    let changes = |service: &&ServicePlan| service.changes.iter().any(Change::is_change);
-    match plan.services.iter().filter(changes).find_map(|service| Some((&service.service, service.traffic.as_ref()?))) {
-        Some((service, traffic)) => {
-            let lb = &traffic.lb;
-            Err(Failure::usage(format!(
-                "{service} gets its requests from {lb:?}, which this version cannot switch: traffic = \"none\" for it"
-            )))
-        }
-        None => Ok(()),
-    }
+    Ok(policy.approve)
 }
 
 /// Waits for the right answer on the terminal.

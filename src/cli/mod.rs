@@ -12,8 +12,8 @@ mod check;
 mod completions;
 mod console;
 mod cp;
-mod deploy;
 mod deed;
+mod deploy;
 mod deployments;
 mod doctor;
 mod drain;
@@ -46,8 +46,8 @@ mod versions;
 
 use clap::Parser;
 
-use crate::{act::Act, ledger::Answer, run::journal::Way};
 pub use crate::text::{TimeSpec, TimeSpecError};
+use crate::{act::Act, ledger::Answer, run::journal::Way};
 
 pub use exit::Exit;
 

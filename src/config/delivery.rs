@@ -300,7 +300,9 @@ fn files(reader: &mut Reader<'_>, title: &str, origin: &Origin, section: &mut Se
         for (backend, entry) in table.into_entries() {
             match entry.node.value {
                 Value::Text(path) if path.starts_with('/') => drop(files.insert(backend, PathBuf::from(path))),
-                Value::Text(_) => reader.fault(&entry.node.origin, format!("{name}.{backend}: expected an absolute path on the balancer's host")),
+                Value::Text(_) => {
+                    reader.fault(&entry.node.origin, format!("{name}.{backend}: expected an absolute path on the balancer's host"))
+                }
                 other => reader.fault(&entry.node.origin, format!("{name}.{backend}: expected a path, found {}", other.kind())),
             }
         }

@@ -8,7 +8,6 @@ pub mod engine_port;
 mod evidence;
 mod executor;
 mod failure;
-mod file_records;
 mod freeze;
 mod gate;
 mod halt;
@@ -25,7 +24,6 @@ mod unwind;
 
 pub use executor::{Outcome, Run, RunError};
 pub use failure::{Failure, FailureKind};
-pub use file_records::FileRecords;
 pub use freeze::{Barrier, freeze, lift};
 pub use halt::Halt;
 pub use lock::{Held, Holder, LockError, STALE, read_journal};

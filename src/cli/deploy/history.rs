@@ -1,11 +1,15 @@
 //! What was deployed before, out of the ledger; and the deployment that is asked for now, into it.
 
+use std::sync::Arc;
+
 use crate::{
+    build::Builds as _,
     cli::{exit::Failure, fleet::Sources},
     delivery::{
         observed::Observed,
         plan::Plan,
         release::{DeploymentId, Release, ReleaseId},
+        template::Template,
     },
     fleet::{AppName, EnvironmentId},
     ledger::{Asked, Deployment, DeploymentFilter, Ledger, LedgerError, RunRecords, StateDir, audit::Who},
@@ -83,6 +87,15 @@ impl History {
         or_nothing(self.ledger.releases().find(app, &id.to_string()).await)
     }
 
+    /// The version that was built last.
+    pub(super) async fn newest(&self, template: &Template) -> Result<Option<Arc<str>>, Failure> {
+        let spec = &template.spec;
+        let Some(image) = spec.images.keys().next() else { return Ok(None) };
+        let repository = format!("{}/{}/{image}", spec.registry, spec.app);
+        let last = self.ledger.builds().last(&repository).await.map_err(|error| Failure::failed(error.to_string()))?;
+        Ok(last.map(|built| built.version))
+    }
+
     /// The release to go back to: as named, or the last good one before the one that is there.
     pub(super) async fn way_back(&self, app: &AppName, environment: &EnvironmentId, asked: Option<&str>) -> Result<Release, Failure> {
         let good = or_nothing(self.ledger.deployments().good(app, environment).await)?;
@@ -91,7 +104,8 @@ impl History {
             None => good.iter().find(|older| good.first().is_some_and(|now| now.release != older.release)),
         };
         let what = asked.unwrap_or("an older release");
-        let found = found.ok_or_else(|| Failure::usage(format!("{what} was not good in {environment} of {app} as far as the ledger tells")))?;
+        let found =
+            found.ok_or_else(|| Failure::usage(format!("{what} was not good in {environment} of {app} as far as the ledger tells")))?;
         let release = self.release(app, &found.release).await?;
         release.ok_or_else(|| Failure::failed(format!("release {} of {app} is not in the ledger", found.release)))
     }

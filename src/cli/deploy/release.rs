@@ -23,8 +23,14 @@ pub(super) async fn find(
     asked: Option<&str>,
 ) -> Result<Release, Failure> {
     let app = &template.spec.app;
-    let Some(asked) = asked else {
-        return Err(Failure::usage("name a release: --release 1.0.1-22-7e56158"));
+    let newest = match asked {
+        Some(_) => None,
+        None => history.newest(template).await?,
+    };
+    let Some(asked) = asked.or(newest.as_deref()) else {
+        return Err(Failure::usage(format!(
+            "nothing of {app} was built yet, as far as the ledger tells: quarterdeck build {app}, or name a release: --release 1.0.1-22-7e56158"
+        )));
     };
     if let Ok(id) = asked.parse::<ReleaseId>() {
         let kept = history.release(app, &id).await?;

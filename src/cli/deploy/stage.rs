@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     hash::{BuildHasher as _, Hasher as _, RandomState},
+    sync::Arc,
 };
 
 use futures_util::future::join_all;
@@ -17,14 +18,15 @@ use crate::{
     ledger::audit::Who,
     run::{
         Holder,
-        engine_port::{EnginePort, NoBalancer, RunHost},
+        engine_port::{EnginePort, RunHost},
         secrets,
     },
+    traffic::{Balancers, Ground, OwnLinks, RunTraffic},
 };
 
 /// Everything that a run acts through.
 pub(super) struct Stage {
-    pub(super) port: EnginePort<NoBalancer>,
+    pub(super) port: EnginePort<RunTraffic>,
     pub(super) holder: Holder,
     known: BTreeSet<HostId>,
     /// Hosts that the configuration says to be the environment's: something may be left on one that the template names no more.
@@ -58,7 +60,11 @@ impl Stage {
         let machine = who.machine.as_deref().map(|machine| format!("@{machine}")).unwrap_or_default();
         let holder =
             Holder { who: format!("{}{machine} (pid {})", who.short(), who.pid).into(), nonce: format!("{:016x}", random()).into() };
-        let port = EnginePort::new(hosts, sources.rights.clone(), (app.clone(), environment.clone()), values, NoBalancer);
+        // A balancer's host may be none of the environment's: its socket is reached over a link of its own.
+        let endpoints = sources.targets.iter().map(|target| (target.spec.id.clone(), target.endpoint.clone())).collect();
+        let ground: Arc<dyn Ground> = Arc::new(OwnLinks::new(endpoints, &sources.rights));
+        let traffic = RunTraffic::new(Balancers::of(&sources.config.delivery.balancers, &ground, &sources.rights));
+        let port = EnginePort::new(hosts, sources.rights.clone(), (app.clone(), environment.clone()), values, traffic);
         let own = sources.targets.iter().filter(|target| target.spec.environment.as_ref() == Some(environment));
         let also = own.map(|target| target.spec.id.clone()).collect();
         Ok(Self { port, holder, known, also })

@@ -291,7 +291,8 @@ impl Link for OpensshLink {
 
     fn host_metrics(&self) -> Option<BoxFuture<'_, Result<String, ConnectError>>> {
         Some(Box::pin(async {
-            let refused = |why: &str| ConnectError::new(LinkCause::Forwarding, format!("sshd on {} runs no command: {why}", self.written.host));
+            let refused =
+                |why: &str| ConnectError::new(LinkCause::Forwarding, format!("sshd on {} runs no command: {why}", self.written.host));
             let mut command = Command::new(&self.settings.program);
             command.arg("-T").arg("-F").arg(self.folder.0.join(CONFIG)).arg("-S").arg(self.folder.0.join(CONTROL));
             // Through the session that is there, or not at all.

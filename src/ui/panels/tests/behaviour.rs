@@ -6,7 +6,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::{connecting, with_troubles};
 use crate::{
     action::Action,
-    fleet::{Delta, EngineEvent, EventKind, HostId, fixture},
+    fleet::{Delta, HostId, fixture},
     ui::{
         fixture::{Scene, text},
         panel::{Outcome, Panel, PanelId, Refresh, Selection},
