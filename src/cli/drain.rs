@@ -12,7 +12,11 @@ use super::{
 };
 use crate::{
     fleet::HostId,
-    traffic::{Slot, SlotState, drift::{Duty, Told}, state_word},
+    traffic::{
+        Slot, SlotState,
+        drift::{Duty, Told},
+        state_word,
+    },
 };
 
 /// Sends nothing new to what the words select, and waits.
@@ -115,7 +119,9 @@ fn deeds(view: &View, meant: &Meant, verb: Verb) -> Vec<Deed> {
             let elsewhere = told.backend.slots.iter().any(|other| other.address == slot.address && other.state == SlotState::Ready);
             serves && slot.state != SlotState::Ready && !elsewhere
         }
-        Wish::Drain | Wish::Empty(_) | Wish::Remove => slot.state == SlotState::Ready || slot.state == SlotState::Drain && slot.sessions > 0,
+        Wish::Drain | Wish::Empty(_) | Wish::Remove => {
+            slot.state == SlotState::Ready || slot.state == SlotState::Drain && slot.sessions > 0
+        }
     };
     let deed = |(told, slot, address): (&Told, &Slot, SocketAddr)| {
         let at = view.sight().at(address);
@@ -168,7 +174,11 @@ fn plan(view: &View, deeds: &[Deed], verb: Verb) -> String {
             let container = deed.container.as_deref().unwrap_or("nobody we see");
             let host = deed.host.as_ref().map_or_else(String::new, |host| format!(" on {host}"));
             let place = deed.place();
-            text.push_str(&format!("    {place}  {}  {container}{host}  {now}, {sessions} under way → {}\n", deed.address, verb.wish.word()));
+            text.push_str(&format!(
+                "    {place}  {}  {container}{host}  {now}, {sessions} under way → {}\n",
+                deed.address,
+                verb.wish.word()
+            ));
         }
     }
     let undo = if verb.wish == Wish::Admit { "drain" } else { "undrain" };

@@ -172,7 +172,15 @@ proptest! {
 
 #[test]
 fn a_balancer_is_only_asked_to_show() {
-    for line in ["show info", "show stat", "show stat shop_web 4 -1", "show servers state", "show servers state shop_web", "show backend", "show table"] {
+    for line in [
+        "show info",
+        "show stat",
+        "show stat shop_web 4 -1",
+        "show servers state",
+        "show servers state shop_web",
+        "show backend",
+        "show table",
+    ] {
         assert!(view().check(Leaving::Balancer(line)).is_ok(), "{line}");
     }
     for line in [

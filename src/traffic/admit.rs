@@ -78,7 +78,9 @@ async fn checked(balancer: &dyn Balancer, wish: &Admission<'_>) -> Result<(), Tr
     loop {
         let now = look(balancer, backend, slot).await?;
         if now.address != Some(address) || now.state != SlotState::Drain {
-            return Err(Trouble::Refused(format!("{backend}/{slot} was changed by somebody else, or the balancer was restarted: look again")));
+            return Err(Trouble::Refused(format!(
+                "{backend}/{slot} was changed by somebody else, or the balancer was restarted: look again"
+            )));
         }
         let why = match now.check {
             // Nothing but our own probe can tell then.

@@ -16,11 +16,7 @@ use super::{
     slot::{SlotState, state_word},
 };
 use crate::{
-    delivery::{
-        observed::bound_ports,
-        release::label,
-        spec::Protocol,
-    },
+    delivery::{observed::bound_ports, release::label, spec::Protocol},
     fleet::{Container, ContainerState, Fleet, HostId},
 };
 
@@ -266,7 +262,9 @@ pub fn differences(told: &[Told], sight: &Sight) -> Vec<Difference> {
                         taken.insert(key(lb, backend, slot));
                         (Lack::Missing, Mend::Admit { slot: Arc::clone(&slot.name) })
                     }
-                    None => (Lack::Missing, by_hand(format!("backend {backend} has no free slot: add `server` lines to it, each with `check`"))),
+                    None => {
+                        (Lack::Missing, by_hand(format!("backend {backend} has no free slot: add `server` lines to it, each with `check`")))
+                    }
                 }
             }
         };
@@ -306,7 +304,9 @@ fn by_hand(remedy: String) -> Mend {
 /// What a deployment is at is not touched.
 fn unlocked(sight: &Sight, instance: &Instance, mend: Mend) -> Mend {
     match instance.part.as_ref().and_then(|part| Some((part, sight.locked.get(part)?))) {
-        Some(((app, environment), holder)) => by_hand(format!("{app} in {environment} is locked by {holder}: wait for that deployment, or resume it")),
+        Some(((app, environment), holder)) => {
+            by_hand(format!("{app} in {environment} is locked by {holder}: wait for that deployment, or resume it"))
+        }
         None => mend,
     }
 }

@@ -269,7 +269,12 @@ impl Tally {
             seen += count;
             seen >= wanted
         })?;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "milliseconds below a minute")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "milliseconds below a minute"
+        )]
         Some(((1.02_f64.powf(bucket as f64) / 10.0).round() as u64).min(self.worst.as_millis() as u64))
     }
 

@@ -38,7 +38,8 @@ impl Balancers {
     /// With the nearest name.
     pub fn get(&self, name: &str) -> Result<&Arc<dyn Balancer>, Trouble> {
         self.all.get(name).ok_or_else(|| {
-            let hint = nearest(name, self.all.keys().map(|known| &**known)).map_or_else(String::new, |near| format!(" (did you mean {near:?}?)"));
+            let hint =
+                nearest(name, self.all.keys().map(|known| &**known)).map_or_else(String::new, |near| format!(" (did you mean {near:?}?)"));
             Trouble::Refused(format!("there is no [lb.{}] in the configuration{hint}", crate::text::clean_line(name)))
         })
     }

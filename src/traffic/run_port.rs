@@ -6,11 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{
-    Backend, Balancer, Balancers, Check, Slot, Trouble,
-    proof::Count,
-    slot::SlotState,
-};
+use super::{Backend, Balancer, Balancers, Check, Slot, Trouble, proof::Count, slot::SlotState};
 use crate::run::{self, PortError, SlotChange, engine_port};
 
 /// Where each slot of a backend sends to and what it was told, by its name.

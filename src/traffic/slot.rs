@@ -1,10 +1,6 @@
 //! A balancer's slots as plain data, and which of them may be filled. Pure.
 
-use std::{
-    collections::HashSet,
-    net::SocketAddr,
-    sync::Arc,
-};
+use std::{collections::HashSet, net::SocketAddr, sync::Arc};
 
 use serde::Serialize;
 

@@ -404,7 +404,11 @@ fn a_restart_is_noticed_and_mended(stage: &Stage, haproxy: &mut Haproxy, runtime
     let placed = |servers: &[(String, String, String)]| servers.iter().map(|(name, at, _)| (name.clone(), at.clone())).collect::<Vec<_>>();
     assert_eq!(placed(&haproxy.servers()), placed(&before));
     assert_eq!(stage.differences(), []);
-    assert_eq!(slots().unwrap().iter().filter(|slot| slot.state == SlotState::Ready).count(), 2, "a restart that lost nothing stops nobody");
+    assert_eq!(
+        slots().unwrap().iter().filter(|slot| slot.state == SlotState::Ready).count(),
+        2,
+        "a restart that lost nothing stops nobody"
+    );
 
     // And forgets it where it was not.
     std::fs::remove_file(haproxy.dir.join("state")).unwrap();

@@ -99,23 +99,18 @@ impl View {
         let guarded = Policy::default().guarded;
         let mut touched = deeds.iter().filter_map(|deed| self.environments.get(&deed.address));
         match touched.find(|environment| guarded.contains(*environment)) {
-            Some(environment) => {
-                Asks::Word { word: environment.as_str().into(), because: format!("this is {environment}, {verb} moves its requests").into() }
-            }
+            Some(environment) => Asks::Word {
+                word: environment.as_str().into(),
+                because: format!("this is {environment}, {verb} moves its requests").into(),
+            },
             None => Asks::Yes,
         }
     }
 }
 
 async fn look(lb: &Arc<str>, port: &Arc<dyn Balancer>) -> (BalancerSeen, Vec<crate::traffic::Backend>) {
-    let mut seen = BalancerSeen {
-        lb: Arc::clone(lb),
-        kind: port.kind(),
-        port: Arc::clone(port),
-        persist: None,
-        standing: None,
-        error: None,
-    };
+    let mut seen =
+        BalancerSeen { lb: Arc::clone(lb), kind: port.kind(), port: Arc::clone(port), persist: None, standing: None, error: None };
     let found = match port.verify().await {
         Ok(standing) => {
             seen.standing = Some(standing);

@@ -47,7 +47,10 @@ pub(crate) async fn run(words: &[String], input: &[u8]) -> Result<CommandEnd, Co
     let ((), output, errors) = tokio::join!(write, read, complain);
     let (output, errors) = (output.map_err(failed)?, errors.map_err(failed)?);
     if output.len() > COMMAND_OUTPUT {
-        return Err(ConnectError::new(LinkCause::Protocol, format!("{program} on this machine said more than {} MB", COMMAND_OUTPUT >> 20)));
+        return Err(ConnectError::new(
+            LinkCause::Protocol,
+            format!("{program} on this machine said more than {} MB", COMMAND_OUTPUT >> 20),
+        ));
     }
     let status = child.wait().await.map_err(failed)?.code();
     Ok(CommandEnd { status, output, errors })

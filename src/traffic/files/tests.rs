@@ -34,8 +34,10 @@ fn bench(rights: Rights) -> Bench {
         template: at("template").into(),
         files: IndexMap::from([("web".to_owned(), at("web.conf").into())]),
         check: shell(format!("if grep '^server .*:666 ' {}; then echo port 666 is bad >&2; exit 1; fi", at("web.conf"))),
-        reload: shell(format!("test ! -e {} && grep -c ^server {} >>{}; true", at("stuck"), at("web.conf"), at("reloads"))
-            + &format!("; test ! -e {}", at("stuck"))),
+        reload: shell(
+            format!("test ! -e {} && grep -c ^server {} >>{}; true", at("stuck"), at("web.conf"), at("reloads"))
+                + &format!("; test ! -e {}", at("stuck")),
+        ),
         settle: Duration::ZERO,
     };
     let files = Files::new(Way::new(None, Arc::new(Nowhere), rights), config);

@@ -266,7 +266,9 @@ fn plain(name: &str) -> Result<&str, Trouble> {
     let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'));
     match is_plain {
         true => Ok(name),
-        false => Err(Trouble::Refused(format!("{:?} is no name that HAProxy knows: letters, digits and - _ . :", crate::text::clean_line(name)))),
+        false => {
+            Err(Trouble::Refused(format!("{:?} is no name that HAProxy knows: letters, digits and - _ . :", crate::text::clean_line(name))))
+        }
     }
 }
 

@@ -115,8 +115,7 @@ pub(super) fn servers(text: &str) -> Result<Vec<Server>, String> {
     let table = Table::new(header.split_ascii_whitespace());
     let place = |name: &str| table.place(name);
     let (backend, name, address, port) = (place("be_name")?, place("srv_name")?, place("srv_addr")?, place("srv_port")?);
-    let (op, admin, weight, initial) =
-        (place("srv_op_state")?, place("srv_admin_state")?, place("srv_uweight")?, place("srv_iweight")?);
+    let (op, admin, weight, initial) = (place("srv_op_state")?, place("srv_admin_state")?, place("srv_uweight")?, place("srv_iweight")?);
     let (since, check) = (place("srv_time_since_last_change")?, place("srv_check_state")?);
     // Older ones have no port of its own for checks.
     let (check_port, name_of) = (place("srv_check_port").ok(), place("srv_fqdn").ok());
@@ -174,7 +173,7 @@ pub(super) fn stats(text: &str) -> Result<Vec<Stat>, String> {
             "2" => StatKind::Server,
             _ => continue,
         };
-        let http = mode.is_none_or(|place| field(Some(place).unwrap_or(0)).is_ok_and(|mode| mode == "http"));
+        let http = mode.is_none_or(|place| field(place).is_ok_and(|mode| mode == "http"));
         let fresh = match (figure(rise), figure(fall), figure(health)) {
             // Leaving maintenance sets it to `rise`; the first check that passes sets it to the most there is.
             (Some(rise), Some(fall), Some(health)) if fall > 1 => Some(health >= rise.saturating_add(fall) - 1),
@@ -269,11 +268,8 @@ pub(super) fn backends(servers: &[Server], stats: &[Stat]) -> Vec<Backend> {
             counters: stat.counters,
         });
     }
-    let of_server: HashMap<(&str, &str), &Stat> = stats
-        .iter()
-        .filter(|stat| stat.kind == StatKind::Server)
-        .map(|stat| ((stat.backend.as_str(), stat.name.as_str()), stat))
-        .collect();
+    let of_server: HashMap<(&str, &str), &Stat> =
+        stats.iter().filter(|stat| stat.kind == StatKind::Server).map(|stat| ((stat.backend.as_str(), stat.name.as_str()), stat)).collect();
     let scales: HashMap<&str, bool> = servers.iter().fold(HashMap::new(), |mut scales, server| {
         *scales.entry(server.backend.as_str()).or_default() |= server.weight > server.initial;
         scales

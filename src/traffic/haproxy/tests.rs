@@ -124,7 +124,9 @@ async fn refusals_are_told_in_its_words() {
     let haproxy = fake.client(Rights::Act);
     let error = haproxy.drain("be", "s1").await.unwrap_err().to_string();
     assert!(error.starts_with("\"set server be/s1 state drain\" was answered \"Permission denied") && !error.contains('\u{1b}'), "{error}");
-    assert!(haproxy.add("nope", "s1", "10.0.0.1:80".parse().unwrap()).await.unwrap_err().to_string().contains("HAProxy has no backend nope"));
+    assert!(
+        haproxy.add("nope", "s1", "10.0.0.1:80".parse().unwrap()).await.unwrap_err().to_string().contains("HAProxy has no backend nope")
+    );
 }
 
 #[tokio::test]
