@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{config::Endpoint, fleet::LinkCause, rights::Rights};
 
-pub mod ssh;
 mod local;
+pub mod ssh;
 mod tcp;
 mod tls;
 mod unix;

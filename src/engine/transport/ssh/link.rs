@@ -221,7 +221,8 @@ impl Link for SshLink {
                 Ok(opened) => self.stream(opened, None).map(|stream| Box::new(stream) as IoStream),
                 Err(OpenError::Prohibited(why)) => {
                     let target = self.plan.target();
-                    let message = format!("sshd on {target} forbids to connect to {address}:{port}: allow AllowTcpForwarding there ({why})");
+                    let message =
+                        format!("sshd on {target} forbids to connect to {address}:{port}: allow AllowTcpForwarding there ({why})");
                     Err(ConnectError::new(LinkCause::Forwarding, message))
                 }
                 Err(OpenError::Failed(why)) => {
@@ -238,7 +239,8 @@ impl Link for SshLink {
                 Ok(opened) => self.stream(opened, None).map(|stream| Box::new(stream) as IoStream),
                 Err(OpenError::Prohibited(why)) => {
                     let target = self.plan.target();
-                    let message = format!("sshd on {target} forbids {path}: set AllowStreamLocalForwarding yes in sshd_config there ({why})");
+                    let message =
+                        format!("sshd on {target} forbids {path}: set AllowStreamLocalForwarding yes in sshd_config there ({why})");
                     Err(ConnectError::new(LinkCause::Forwarding, message))
                 }
                 Err(OpenError::Failed(why)) => {
