@@ -78,6 +78,7 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
                 release::find(&stage, &history, &template, &said.revision, (&policy, &observed), asked.release.as_deref()).await?
             }
         };
+        let release = history.known(release).await?;
         let options = options(asked, kind);
         let needed = gates(&history, &policy, &release, (&app, &environment), &options).await?;
         let rendered = render(&release.spec, &environment, &release.revision, &policy);
@@ -103,21 +104,35 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
         }
         confirm(asked, &shown)?;
         history.ask(&shown, &release, needed).await?;
-        while needed > 0 {
-            approved(&history, &deployment, needed).await?;
-            // What was approved is what is done: the world may have gone on meanwhile.
-            let observed = stage.observe(&policy).await;
-            let now = plan(&Request { observed: &observed, ..request.clone() }).map_err(refusal)?;
-            if is_same(&now, &shown) {
-                shown = now;
-                break;
-            }
-            out::print(&format!("it has changed since: the approval is void\n{now}"))?;
-            history.replan(&now).await?;
-            shown = now;
+        if needed > 0 {
+            shown = wait_for_approval(&history, &deployment, needed, shown, async || {
+                let observed = stage.observe(&policy).await;
+                plan(&Request { observed: &observed, ..request.clone() }).map_err(refusal)
+            })
+            .await?;
         }
         carry_out(&stage, &history, &shown).await
     })
+}
+
+/// What was approved is what is done: the world may have gone on meanwhile, so the plan is made anew, and if it differs the approval is void.
+async fn wait_for_approval(
+    history: &History,
+    id: &DeploymentId,
+    needed: u32,
+    mut shown: Plan,
+    anew: impl AsyncFn() -> Result<Plan, Failure>,
+) -> Result<Plan, Failure> {
+    loop {
+        approved(history, id, needed).await?;
+        let now = anew().await?;
+        if is_same(&now, &shown) {
+            return Ok(now);
+        }
+        out::print(&format!("it has changed since: the approval is void\n{now}"))?;
+        history.replan(&now).await?;
+        shown = now;
+    }
 }
 
 /// Waits until others have said yes, or one said no. Leaving ends the wait, not the deployment's place in the ledger.

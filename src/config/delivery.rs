@@ -244,7 +244,14 @@ fn balancers(reader: &mut Reader<'_>, top: &mut Section) -> IndexMap<String, Bal
             }
         };
         let host = section.text(reader, "host").map(|said| HostId::new(&said.value));
-        let probe = section.text(reader, "probe").map(|said| said.value);
+        let probe = section.text(reader, "probe");
+        if let Some(said) = probe.as_ref().filter(|said| !said.value.starts_with("http://")) {
+            reader.fault(
+                &said.origin,
+                format!("{title}.probe: {:?}: only http:// is probed: name the front end's plain port", masked(&said.value)),
+            );
+        }
+        let probe = probe.map(|said| said.value);
         let found = match kind {
             Kind::Haproxy => haproxy(reader, &title, &origin, &mut section),
             Kind::Files => files(reader, &title, &origin, &mut section),
@@ -295,7 +302,9 @@ fn haproxy(reader: &mut Reader<'_>, title: &str, origin: &Origin, section: &mut 
 fn files(reader: &mut Reader<'_>, title: &str, origin: &Origin, section: &mut Section) -> Option<Ways> {
     let template = section.path(reader, "template").map(|said| said.value);
     let mut files = IndexMap::new();
-    if let Some((table, _)) = section.section(reader, "files") {
+    let table = section.section(reader, "files");
+    let no_table = table.is_none();
+    if let Some((table, _)) = table {
         let name = table.name.clone();
         for (backend, entry) in table.into_entries() {
             match entry.node.value {
@@ -322,10 +331,10 @@ fn files(reader: &mut Reader<'_>, title: &str, origin: &Origin, section: &mut Se
         (Some(template), Some(check), Some(reload), false) => {
             Some((BalancerKind::Files(FilesConfig { template, files, check, reload, settle }), None, None))
         }
-        (template, check, reload, no_files) => {
+        (template, check, reload, _) => {
             for (missing, key) in [
                 (template.is_none(), "template = \"upstream.tmpl\""),
-                (no_files, "files = { shop_web = \"/etc/nginx/conf.d/shop_web.conf\" }"),
+                (no_table, "files = { shop_web = \"/etc/nginx/conf.d/shop_web.conf\" }"),
                 (check.is_none(), "check = [\"nginx\", \"-t\"]"),
                 (reload.is_none(), "reload = [\"nginx\", \"-s\", \"reload\"]"),
             ] {

@@ -321,6 +321,14 @@ fn a_switch_under_load_fails_no_request() {
 
     it_is_written_down(&stage);
     a_restart_is_noticed_and_mended(&stage, &mut haproxy, &runtime, &traffic);
+
+    // A host that is lost can be drained all the same: by its address.
+    stage.lab.fault("kill9", "app-02");
+    let drained = stage.run(&["drain", "app-02", "--yes", "--format", "json"]);
+    assert_eq!(drained.code, Some(3), "{drained:?}");
+    let places: Vec<String> = drained.rows().iter().map(|row| format!("{} {}", row["host"], row["outcome"])).collect();
+    assert_eq!(places, ["\"app-02\" \"done\""], "{drained:?}");
+    assert_eq!(haproxy.servers().iter().filter(|(_, _, admin)| admin == "4" || admin == "0").count(), 1);
 }
 
 /// Over the runtime API as a run uses it.

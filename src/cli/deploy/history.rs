@@ -82,6 +82,11 @@ impl History {
         or_nothing(self.ledger.deployments().is_good(app, environment, version).await)
     }
 
+    /// The release as it was recorded first: what it runs of others' images was resolved then, and stays.
+    pub(super) async fn known(&self, release: Release) -> Result<Release, Failure> {
+        Ok(self.release(&release.app, &release.id()).await?.unwrap_or(release))
+    }
+
     /// A release of an app that was recorded.
     pub(super) async fn release(&self, app: &AppName, id: &ReleaseId) -> Result<Option<Release>, Failure> {
         or_nothing(self.ledger.releases().find(app, &id.to_string()).await)

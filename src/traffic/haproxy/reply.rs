@@ -173,7 +173,7 @@ pub(super) fn stats(text: &str) -> Result<Vec<Stat>, String> {
             "2" => StatKind::Server,
             _ => continue,
         };
-        let http = mode.is_none_or(|place| field(Some(place).unwrap_or(0)).is_ok_and(|mode| mode == "http"));
+        let http = mode.is_none_or(|place| field(place).is_ok_and(|mode| mode == "http"));
         let fresh = match (figure(rise), figure(fall), figure(health)) {
             // Leaving maintenance sets it to `rise`; the first check that passes sets it to the most there is.
             (Some(rise), Some(fall), Some(health)) if fall > 1 => Some(health >= rise.saturating_add(fall) - 1),
