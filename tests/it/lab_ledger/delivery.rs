@@ -72,7 +72,7 @@ pub(super) fn plan(deployment: DeploymentId, environment: &str, release: &Releas
 pub(super) fn script(question: &str) -> Script {
     let act = Act::Approve { question: question.into() };
     let step = Step { id: StepId(1), host: None, service: None, batch: 0, phase: Phase::Change, after: Vec::new(), act };
-    Script { steps: vec![step], failed: Vec::new() }
+    Script { steps: vec![step], failed: Vec::new(), cool: Vec::new() }
 }
 
 pub(super) fn begun(plan: &Plan) -> Word {
