@@ -109,6 +109,8 @@ impl Haproxy {
 impl Drop for Haproxy {
     fn drop(&mut self) {
         self.stop();
+        // The lab removes what it made itself, and then its folder if that is empty.
+        let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
 
