@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::Utc;
 use quarterdeck::{
+    build::{Builds as _, BuiltImage, ImageKey, Layer},
     delivery::{
         plan::{Options, Plan},
         release::{DeploymentId, Release},
@@ -238,6 +239,29 @@ async fn a_deployment_from_its_asking_to_its_end() {
         let listed = releases.list(&shop).await.unwrap();
         assert_eq!(listed.iter().map(|one| one.good.len()).collect::<Vec<_>>(), [0, 1, 1]);
         assert_eq!((listed[2].good[0].deployment.clone(), listed[0].by.as_str()), (first, "ben"));
+    }
+}
+
+#[tokio::test]
+async fn images_that_were_built_are_known_by_key_and_by_tag() {
+    for home in homes!() {
+        let builds = home.open().await.builds();
+        let built = |version: &str, key: &str, seconds: i64| BuiltImage {
+            key: ImageKey::known(key),
+            repository: "r:5000/shop/web".into(),
+            version: version.into(),
+            digest: format!("sha256:{version}").into(),
+            revision: "7e56158".into(),
+            size: 1 << 40,
+            layers: vec![Layer { made_by: "COPY a".to_owned(), size: 5 }],
+            at: chrono::DateTime::from_timestamp(seconds, 0).unwrap(),
+        };
+        for image in [built("1", "a", 10), built("2", "b", 20), built("1", "d", 40)] {
+            builds.record(image).await.unwrap();
+        }
+        assert_eq!(builds.known(&ImageKey::known("a")).await, Ok(None), "the tag was pushed again");
+        assert_eq!(builds.tagged("r:5000/shop/web", "1").await, Ok(Some(built("1", "d", 40))));
+        assert_eq!(builds.last("r:5000/shop/web").await, Ok(Some(built("1", "d", 40))));
     }
 }
 
