@@ -78,7 +78,14 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
                 release::find(&stage, &history, &template, &said.revision, (&policy, &observed), asked.release.as_deref()).await?
             }
         };
-        let release = history.known(release).await?;
+        let known = history.known(&release).await?.unwrap_or_else(|| release.clone());
+        if known.spec != release.spec {
+            out::complain(&format!(
+                "{} runs as it was built: what the template says anew of its services comes with the next build",
+                known.id()
+            ));
+        }
+        let release = known;
         let options = options(asked, kind);
         let needed = gates(&history, &policy, &release, (&app, &environment), &options).await?;
         let rendered = render(&release.spec, &environment, &release.revision, &policy);

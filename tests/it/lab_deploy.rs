@@ -99,7 +99,6 @@ context = "web"
 image = "web"
 command = ["httpd", "-f", "-p", "80", "-h", "/srv"]
 ports = ["80"]
-vars = {{ {vars} }}
 secrets = ["DB_PASSWORD"]
 needs = ["db"]
 memory = "32m"
@@ -124,6 +123,9 @@ timeout = "30s"
 hosts = ["app-01", "app-02", "app-03"]
 strategy = {strategy}
 verify = {{ service = "web", http = "/", contains = "v" }}
+
+[environments.production.services.web]
+vars = {{ {vars} }}
 
 [environments.production.services.db]
 hosts = ["app-01"]
@@ -248,7 +250,7 @@ fn what_never_gets_well(shop: &Shop<'_>, two: &str, bad: &str) {
     let after = shop.lab.docker("app-01", &["ps", "-q", "--filter", "label=quarterdeck.service=web"]);
     assert_eq!(before, after, "the old one never went");
     let evidence = ended.err.lines().find_map(|line| line.trim().strip_prefix("evidence: ")).unwrap_or_else(|| panic!("{ended:?}"));
-    assert!(std::path::Path::new(evidence).join("failure.txt").exists());
+    assert!(std::path::Path::new(evidence).join("01-failure.txt").exists(), "{evidence}");
 }
 
 /// The process is killed when it tells of this step; then it is carried on, or taken back.

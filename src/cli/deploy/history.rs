@@ -83,8 +83,8 @@ impl History {
     }
 
     /// The release as it was recorded first: what it runs of others' images was resolved then, and stays.
-    pub(super) async fn known(&self, release: Release) -> Result<Release, Failure> {
-        Ok(self.release(&release.app, &release.id()).await?.unwrap_or(release))
+    pub(super) async fn known(&self, release: &Release) -> Result<Option<Release>, Failure> {
+        self.release(&release.app, &release.id()).await
     }
 
     /// A release of an app that was recorded.
