@@ -118,7 +118,8 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
             })
             .await?;
         }
-        carry_out(&stage, &history, &shown).await
+        let action = if kind == Kind::Rollback { "app.rollback" } else { "app.deploy" };
+        history.audited(action, &shown, carry_out(&stage, &history, &shown)).await
     })
 }
 
@@ -243,6 +244,14 @@ async fn gates(
     let was_good = options.rollback && history.was_good(app, environment, &release.id()).await?;
     if was_good || options.override_reason.is_some() {
         return Ok(0);
+    }
+    if let Some(freeze) = history.freeze(app, environment).await? {
+        return Err(Failure::refused(format!(
+            "{environment} of {app} is frozen by {} since {}: {}; quarterdeck thaw, or --override REASON",
+            freeze.who,
+            freeze.since.to_rfc3339_opts(SecondsFormat::Secs, true),
+            freeze.why
+        )));
     }
     if let Some(after) = &policy.after
         && !history.is_build_good(app, after, &release.version).await?

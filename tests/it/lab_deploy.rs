@@ -200,6 +200,12 @@ fn a_shop_goes_on_and_back() {
     first_and_next(&shop, &one, &two);
     what_never_gets_well(&shop, &two, &bad);
     killed_and_carried_on(&shop, &one, &two);
+    let audit = shop.verb(&["audit", "--format", "json"]);
+    let rows = audit.rows();
+    let of = |action: &str, outcome: &str| rows.iter().filter(|row| row["action"] == action && row["outcome"] == outcome).count();
+    assert!(of("app.deploy", "done") >= 3 && of("app.deploy", "failed") >= 1 && of("app.rollback", "done") >= 1, "{audit:?}");
+    let told = shop.verb(&["deployments", "shop", "production", "--format", "json"]);
+    assert!(told.rows().iter().any(|row| row["state"] == "good" && row["release"].as_str().is_some_and(|name| name.starts_with(&two))));
     let secret = std::process::Command::new("grep")
         .args(["-r", "s3cret-of-the-lab", &shop.program.file("state/.keep", "").replace("/.keep", "")])
         .output();
@@ -213,6 +219,12 @@ fn first_and_next(shop: &Shop<'_>, one: &str, two: &str) {
     shop.is_on(one);
     assert!(HOSTS.iter().all(|host| shop.page(host) == "v1"));
     let born = shop.lab.docker("app-01", &["run", "--rm", "-v", "shop-production-data:/data", "base:latest", "cat", "/data/born"]);
+    // What is frozen stays as it is.
+    assert_eq!(shop.verb(&["freeze", "shop", "production", "--reason", "the fair"]).code, Some(0));
+    let frozen = shop.deploy(two);
+    assert!(frozen.code == Some(5) && frozen.err.contains("the fair"), "{frozen:?}");
+    shop.is_on(one);
+    assert_eq!(shop.verb(&["thaw", "shop", "production", "--reason", "over"]).code, Some(0));
     // All of it runs: nothing happens.
     let again = shop.deploy(one);
     assert!(again.code == Some(0) && again.out.contains("nothing to do"), "{again:?}");

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::{
     build::Builds as _,
-    cli::{exit::Failure, fleet::Sources},
+    cli::{
+        exit::{Exit, Failure},
+        fleet::Sources,
+    },
     delivery::{
         observed::Observed,
         plan::Plan,
@@ -12,7 +15,10 @@ use crate::{
         template::Template,
     },
     fleet::{AppName, EnvironmentId},
-    ledger::{Asked, Deployment, DeploymentFilter, Ledger, LedgerError, RunRecords, StateDir, audit::Who},
+    ledger::{
+        Asked, Deployment, DeploymentFilter, Freeze, Ledger, LedgerError, RunRecords, StateDir,
+        audit::{Intent, Outcome, Target, Who},
+    },
     run::journal::State,
 };
 
@@ -59,6 +65,38 @@ impl History {
         let by = Who::of_process().short();
         self.ledger.releases().record(release.clone(), &by).await.map_err(fault)?;
         self.ledger.deployments().open(Asked { plan: plan.clone(), by, needed }).await.map_err(fault)
+    }
+
+    /// Carries something out between its two rows of the audit; without the first nothing is done.
+    pub(super) async fn audited(
+        &self,
+        action: &str,
+        plan: &Plan,
+        work: impl Future<Output = Result<Exit, Failure>>,
+    ) -> Result<Exit, Failure> {
+        let intent = Intent {
+            who: Who::of_process(),
+            action: action.to_owned(),
+            host: String::new(),
+            target: Target { name: format!("{} in {}", plan.app, plan.environment), id: plan.deployment.to_string() },
+            argument: plan.options.override_reason.as_deref().unwrap_or_default().to_owned(),
+            plan: plan.headline(),
+        };
+        let audit = self.ledger.audit();
+        let entry = audit.begin(intent).await.map_err(fault)?;
+        let done = work.await;
+        let outcome = match &done {
+            Ok(exit) if *exit == Exit::DONE || *exit == Exit::INCOMPLETE => Outcome::done(""),
+            Ok(_) => Outcome::failed("the journal tells why"),
+            Err(failure) => Outcome::failed(failure.clone().words()),
+        };
+        audit.finish(entry, outcome).await.map_err(fault)?;
+        done
+    }
+
+    /// Whether nothing may be deployed there now, by whose word.
+    pub(super) async fn freeze(&self, app: &AppName, environment: &EnvironmentId) -> Result<Option<Freeze>, Failure> {
+        or_nothing(self.ledger.freezes().of(app, environment).await)
     }
 
     /// A deployment as it stands.

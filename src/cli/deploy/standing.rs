@@ -38,14 +38,18 @@ pub(in crate::cli) fn run(global: &Global, asked: &Standing, way: Way) -> Result
         let stage = Stage::new(&sources, &plan.app, &plan.environment, true)?;
         let records = Telling::new(history.records(), script);
         let run = Run { port: &stage.port, records: &records, holder: &stage.holder };
-        let was_good = Progress::of(&entries).ended == Some(State::Good);
-        let resumed = run.resume(&id, way, asked.alive).await;
-        let good = resumed.as_ref().is_ok_and(|outcome| outcome.state == State::Good);
-        let exit = super::told(&id, resumed)?;
-        // What was good before has had its time.
-        if good && !was_good {
-            run.cool(plan, script).await.map_err(Failure::failed)?;
-        }
-        Ok(exit)
+        let action = if way == Way::Forward { "deployment.resume" } else { "deployment.unwind" };
+        let work = async {
+            let was_good = Progress::of(&entries).ended == Some(State::Good);
+            let resumed = run.resume(&id, way, asked.alive).await;
+            let good = resumed.as_ref().is_ok_and(|outcome| outcome.state == State::Good);
+            let exit = super::told(&id, resumed)?;
+            // What was good before has had its time.
+            if good && !was_good {
+                run.cool(plan, script).await.map_err(Failure::failed)?;
+            }
+            Ok(exit)
+        };
+        history.audited(action, plan, work).await
     })
 }
