@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Mutex, mpsc, watch},
     task::JoinSet,
     time::{Instant, sleep, timeout_at},
 };
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     act::{Act, ActId, ActWord, Object, Outcome, Seen, Verdict},
     fleet::{ContainerId, HostId},
+    stock::Kind,
 };
 
 /// An order that waited longer than this for its host is not carried out: what happens long after it was asked for is a surprise.
@@ -45,18 +46,19 @@ pub(super) struct Acts {
     host: HostId,
     out: mpsc::Sender<Report>,
     live: watch::Receiver<Option<Client>>,
+    images: Arc<Mutex<()>>,
     tasks: JoinSet<()>,
 }
 
 impl Acts {
     pub fn new(host: HostId, out: mpsc::Sender<Report>, live: watch::Receiver<Option<Client>>) -> Self {
-        Self { host, out, live, tasks: JoinSet::new() }
+        Self { host, out, live, images: Arc::default(), tasks: JoinSet::new() }
     }
 
     /// Begins one. How many are under way at once is bounded by who orders them.
     pub fn begin(&mut self, order: Order) {
         while self.tasks.try_join_next().is_some() {}
-        let one = One { host: self.host.clone(), out: self.out.clone(), live: self.live.clone() };
+        let one = One { host: self.host.clone(), out: self.out.clone(), live: self.live.clone(), images: Arc::clone(&self.images) };
         self.tasks.spawn(one.perform(order));
     }
 }
@@ -66,6 +68,9 @@ struct One {
     host: HostId,
     out: mpsc::Sender<Report>,
     live: watch::Receiver<Option<Client>>,
+    /// Held while an image goes: an engine that is asked for two names of one image at once answers the second with an error of its own
+    /// ("unrecognized image ID").
+    images: Arc<Mutex<()>>,
 }
 
 impl One {
@@ -89,6 +94,10 @@ impl One {
         }
         let Some(client) = self.live.borrow().clone() else {
             return Outcome::Unreachable { why: "the host cannot be reached now".into() };
+        };
+        let _alone = match (&act, object) {
+            (Act::Discard, Object::Stock(Kind::Image)) => Some(self.images.lock().await),
+            _ => None,
         };
         let before = match look(&client, object, &target).await {
             Ok(Some(seen)) => seen,
