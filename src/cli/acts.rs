@@ -21,7 +21,6 @@ use crate::{
     act::{Act, Asks, Class, Fate, Outcome, Plan, Policy, Run, Runs, Stage, Weight, plan},
     fleet::{ContainerKey, Selector},
     ledger::audit::Who,
-    rights::Rights,
     runtime::runner::{Runner, Turn},
     text::width,
 };
@@ -30,7 +29,8 @@ use crate::{
 pub fn run(global: &Global, act: Act, acting: &Acting) -> Result<Exit, Failure> {
     let filter = selector(&acting.selector)?;
     let sources = Sources::load(global)?;
-    allowed(&sources, act.word())?;
+    // Who may not act is told so before any host is asked.
+    sources.may_act(act.word())?;
     wait(async {
         let mut watch = Watch::start(&sources)?;
         watch.settle(&Need::Rows).await;
@@ -38,14 +38,6 @@ pub fn run(global: &Global, act: Act, acting: &Acting) -> Result<Exit, Failure> 
         let planned = |watch: &Watch| plan(act.clone(), &targets, watch.fleet(), &sources.rights, &Policy::default());
         enact(watch, &sources, planned, acting.yes, acting.output.format).await
     })
-}
-
-/// Who may not act is told so before any host is asked.
-pub(super) fn allowed(sources: &Sources, word: &str) -> Result<(), Failure> {
-    match &sources.rights {
-        Rights::Act => Ok(()),
-        Rights::View { because } => Err(Failure::refused(format!("{word} is refused: {because}"))),
-    }
 }
 
 /// Shows the plan, has it answered, and carries it out if it still is the same then.

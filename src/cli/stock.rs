@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
-    acts::{allowed, enact, text},
+    acts::{enact, text},
     args::{Format, Global, Output, Shelf},
     exit::{Exit, Failure},
     fleet::Sources,
@@ -42,7 +42,7 @@ pub fn prune(global: &Global, filter: &[String], dry_run: bool, yes: bool, outpu
     let filter = selector(filter)?;
     let sources = Sources::load(global)?;
     if !dry_run {
-        allowed(&sources, "prune")?;
+        sources.may_act("prune")?;
     }
     wait(async {
         let mut watch = Watch::start(&sources)?;
@@ -84,7 +84,7 @@ fn serve<R: Serialize>(
     let wanted = wanted.map_err(|error| Failure::usage(format!("--remove: {error}")))?;
     let sources = Sources::load(global)?;
     if !wanted.is_empty() {
-        allowed(&sources, "remove")?;
+        sources.may_act("remove")?;
     }
     wait(async {
         let mut watch = Watch::start(&sources)?;

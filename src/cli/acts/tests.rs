@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     act::{Progress, RunId},
     fleet::{Fleet, fixture},
+    rights::Rights,
 };
 
 fn planned(fleet: &Fleet, terms: &str, act: Act) -> Plan {
