@@ -1,13 +1,10 @@
 //! `prepare`: a command outside of the image whose output becomes a part of the context. It runs on the engine that builds, never here.
 
 use std::{
-    io::{self, Read},
+    io,
     path::{Component, Path, PathBuf},
     time::Duration,
 };
-
-use bytes::{Buf as _, Bytes};
-use tokio::sync::mpsc;
 
 use super::{
     bench::Bench,
@@ -27,8 +24,6 @@ use crate::{
 const PLACE: &str = "/quarterdeck";
 /// Its whole time.
 const LIMIT: Duration = Duration::from_secs(3600);
-/// Pieces of its output that may wait to be unpacked. Overflow: the engine waits.
-const WAITING: usize = 8;
 
 /// Runs it over the files of a directory; what it leaves behind is then there, too.
 pub(super) async fn prepare(
@@ -94,34 +89,16 @@ async fn inside(
 }
 
 /// Unpacks what lies at a path, in place of what is there.
-async fn unpack(mut body: ArchiveBody, root: PathBuf, out: String) -> io::Result<()> {
-    let (tell, pieces) = mpsc::channel(WAITING);
-    let writer = tokio::task::spawn_blocking(move || {
+async fn unpack(body: ArchiveBody, root: PathBuf, out: String) -> io::Result<()> {
+    body.read_by(move |pieces| {
         let parent = room(&root, Path::new(&out))?;
-        let mut archive = tar::Archive::new(Pieces { pieces, piece: Bytes::new() });
-        for entry in archive.entries()? {
+        for entry in tar::Archive::new(pieces).entries()? {
             // Names that lead out, and links that others would be written through, are refused there.
             entry?.unpack_in(&parent)?;
         }
         Ok(())
-    });
-    loop {
-        match body.next().await {
-            Ok(Some(piece)) => {
-                if tell.send(Ok(piece)).await.is_err() {
-                    break;
-                }
-            }
-            Ok(None) => break,
-            Err(error) => {
-                // The writer may have ended already, with an error of its own.
-                let _ = tell.send(Err(io::Error::other(error.to_string()))).await;
-                break;
-            }
-        }
-    }
-    drop(tell);
-    writer.await.map_err(io::Error::other)?
+    })
+    .await
 }
 
 /// Makes room for a path below a directory and gives the directory it goes into. The commit may hold links: none is followed.
@@ -146,26 +123,6 @@ fn room(root: &Path, out: &Path) -> io::Result<PathBuf> {
         place = next;
     }
     Err(io::Error::other("it names the context itself"))
-}
-
-/// Pieces from another thread as one reader.
-struct Pieces {
-    pieces: mpsc::Receiver<io::Result<Bytes>>,
-    piece: Bytes,
-}
-
-impl Read for Pieces {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            match self.pieces.blocking_recv() {
-                Some(piece) => self.piece = piece?,
-                None => return Ok(0),
-            }
-        }
-        let count = self.piece.len().min(buffer.len());
-        self.piece.copy_to_slice(&mut buffer[..count]);
-        Ok(count)
-    }
 }
 
 #[cfg(test)]

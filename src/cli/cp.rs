@@ -1,12 +1,9 @@
 //! `cp`: a file or a directory out of a container.
 
 use std::{
-    io::{self, IsTerminal as _, Read},
+    io::{self, IsTerminal as _},
     path::Path,
 };
-
-use bytes::Bytes;
-use tokio::sync::mpsc;
 
 use super::{
     args::Global,
@@ -27,9 +24,6 @@ use crate::{
 
 /// The act's name in the audit.
 const ACTION: &str = "container.copy-out";
-
-/// Pieces of the stream that may wait to be unpacked. Overflow: the engine waits.
-const WAITING: usize = 8;
 
 /// Copies, and tells how much.
 pub fn run(global: &Global, paths: &[String]) -> Result<Exit, Failure> {
@@ -111,52 +105,9 @@ async fn pour(mut body: ArchiveBody) -> Result<u64, String> {
 }
 
 /// The stream as files; they are written on a thread of their own.
-async fn unfold(mut body: ArchiveBody, dest: &str, is_dir: bool) -> Result<Unpacked, String> {
-    let (tell, pieces) = mpsc::channel(WAITING);
+async fn unfold(body: ArchiveBody, dest: &str, is_dir: bool) -> Result<Unpacked, String> {
     let dest = dest.to_owned();
-    let writer = tokio::task::spawn_blocking(move || unpack::unpack(Pieces { pieces, piece: Bytes::new() }, Path::new(&dest), is_dir));
-    let broken = loop {
-        match body.next().await {
-            Ok(Some(piece)) => {
-                if tell.send(Ok(piece)).await.is_err() {
-                    // It ended by itself, with a reason.
-                    break None;
-                }
-            }
-            Ok(None) => break None,
-            Err(error) => {
-                // The writer may have ended already; the error is told all the same.
-                let _ = tell.send(Err(io::Error::other(error.to_string()))).await;
-                break Some(error.to_string());
-            }
-        }
-    };
-    drop(tell);
-    let unpacked = writer.await.map_err(|error| error.to_string())?;
-    match broken {
-        Some(reason) => Err(reason),
-        None => unpacked.map_err(|error| error.to_string()),
-    }
-}
-
-/// Pieces from another thread as one reader.
-struct Pieces {
-    pieces: mpsc::Receiver<io::Result<Bytes>>,
-    piece: Bytes,
-}
-
-impl Read for Pieces {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            match self.pieces.blocking_recv() {
-                Some(piece) => self.piece = piece?,
-                None => return Ok(0),
-            }
-        }
-        let count = self.piece.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&self.piece.split_to(count));
-        Ok(count)
-    }
+    body.read_by(move |pieces| unpack::unpack(pieces, Path::new(&dest), is_dir)).await.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
 //! Files out of a container: `GET /containers/{id}/archive`, a tar stream with the path's own description in a header.
 
-use std::time::Duration;
+use std::{
+    io::{self, Read},
+    time::Duration,
+};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, Method, Request, header};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use tokio::sync::mpsc;
 
 use super::{
     Client, EngineError,
@@ -43,7 +47,38 @@ pub struct ArchiveBody {
     body: Incoming,
 }
 
+/// Pieces that may wait to be read by [`ArchiveBody::read_by`]. Overflow: the engine waits.
+const WAITING: usize = 8;
+
 impl ArchiveBody {
+    /// Has the whole stream read by work that blocks, on a thread of its own. A stream that breaks is an error of that read, too.
+    ///
+    /// # Errors
+    /// Why the stream broke; else what the work says.
+    pub async fn read_by<T: Send + 'static>(mut self, work: impl FnOnce(ArchivePieces) -> io::Result<T> + Send + 'static) -> io::Result<T> {
+        let (tell, pieces) = mpsc::channel(WAITING);
+        let reader = tokio::task::spawn_blocking(move || work(ArchivePieces { pieces, piece: Bytes::new() }));
+        let broken = loop {
+            match self.next().await {
+                Ok(Some(piece)) => {
+                    if tell.send(Ok(piece)).await.is_err() {
+                        // It ended by itself, with a reason.
+                        break None;
+                    }
+                }
+                Ok(None) => break None,
+                Err(error) => {
+                    // The reader may have ended already; the error is told all the same.
+                    let _ = tell.send(Err(io::Error::other(error.to_string()))).await;
+                    break Some(io::Error::other(error.to_string()));
+                }
+            }
+        };
+        drop(tell);
+        let done = reader.await.map_err(io::Error::other)?;
+        broken.map_or(done, Err)
+    }
+
     /// The next piece; `None` at the end.
     ///
     /// # Errors
@@ -60,6 +95,26 @@ impl ArchiveBody {
                 None => return Ok(None),
             }
         }
+    }
+}
+
+/// A tar stream as a thread that blocks reads it.
+pub struct ArchivePieces {
+    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    piece: Bytes,
+}
+
+impl Read for ArchivePieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.pieces.blocking_recv() {
+                Some(piece) => self.piece = piece?,
+                None => return Ok(0),
+            }
+        }
+        let count = self.piece.len().min(buffer.len());
+        self.piece.copy_to_slice(&mut buffer[..count]);
+        Ok(count)
     }
 }
 
