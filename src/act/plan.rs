@@ -192,8 +192,8 @@ impl Plan {
 }
 
 /// What the targets are, in one word.
-pub(super) fn noun(steps: &[Step]) -> &'static str {
-    let mut words = steps.iter().map(|step| step.target.object.word());
+pub(super) fn noun<'a>(steps: impl IntoIterator<Item = &'a Step>) -> &'static str {
+    let mut words = steps.into_iter().map(|step| step.target.object.word());
     match words.next() {
         Some(first) if words.all(|word| word == first) => first,
         Some(_) => "thing",

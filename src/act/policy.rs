@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Fate, Object, Step};
+use super::plan::{Fate, Object, Step, noun};
 use crate::{
     action::Confirm,
     fleet::{EnvironmentId, ServiceKey},
@@ -67,13 +67,11 @@ fn word_for(affected: &[&Step], guarded: Option<&EnvironmentId>, verb: &str) -> 
     {
         return only.target.name.to_string();
     }
-    let word = affected.first().map_or("container", |step| step.target.object.word());
-    let word = if affected.iter().all(|step| step.target.object.word() == word) { word } else { "thing" };
     let mut services: Vec<&ServiceKey> = affected.iter().filter_map(|step| step.service.as_ref()).collect();
     services.dedup();
     match (services.as_slice(), guarded) {
         ([service], _) => service.service.to_string(),
         (_, Some(environment)) => environment.to_string(),
-        (_, None) => format!("{verb} {}", counted(affected.len(), word)),
+        (_, None) => format!("{verb} {}", counted(affected.len(), noun(affected.iter().copied()))),
     }
 }

@@ -27,6 +27,7 @@ use crate::{
         plan::{Options, Plan, Request, plan},
         release::{DeploymentId, Release},
         spec::Policy,
+        steps::Step,
         strategies::script,
         template::{Template, render},
     },
@@ -78,14 +79,6 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
                 release::find(&stage, &history, &template, &said.revision, (&policy, &observed), asked.release.as_deref()).await?
             }
         };
-        let known = history.known(&release).await?.unwrap_or_else(|| release.clone());
-        if known.spec != release.spec {
-            out::complain(&format!(
-                "{} runs as it was built: what the template says anew of its services comes with the next build",
-                known.id()
-            ));
-        }
-        let release = known;
         let options = options(asked, kind);
         let needed = gates(&history, &policy, &release, (&app, &environment), &options).await?;
         let rendered = render(&release.spec, &environment, &release.revision, &policy);
@@ -162,11 +155,10 @@ async fn approved(history: &History, id: &DeploymentId, needed: u32) -> Result<(
 
 /// Whether two plans are one to a person who approves: release, hosts, steps, what is lost; not ports, times or figures.
 fn is_same(a: &Plan, b: &Plan) -> bool {
-    let steps = |plan: &Plan| -> Vec<String> {
-        let script = script(plan);
-        script.steps.iter().map(|step| format!("{:?} {:?} {:?}", step.host, step.service, std::mem::discriminant(&step.act))).collect()
-    };
-    (&a.release, &a.hosts, &a.out, &a.lost) == (&b.release, &b.hosts, &b.out, &b.lost) && steps(a) == steps(b)
+    let (steps_a, steps_b) = (script(a).steps, script(b).steps);
+    let does = |step: &Step| (step.host.clone(), step.service.clone(), std::mem::discriminant(&step.act));
+    (&a.release, &a.hosts, &a.out, &a.lost) == (&b.release, &b.hosts, &b.out, &b.lost)
+        && steps_a.iter().map(does).eq(steps_b.iter().map(does))
 }
 
 async fn carry_out(stage: &Stage, history: &History, plan: &Plan) -> Result<Exit, Failure> {

@@ -156,6 +156,15 @@ impl Stock {
         }
     }
 
+    /// One of them; `None`: it is not there.
+    pub fn thing(&self, kind: Kind, id: &str) -> Option<Thing> {
+        match kind {
+            Kind::Image => self.images.iter().find(|image| image.id.as_str() == id).map(Thing::from),
+            Kind::Volume => self.volumes.iter().find(|volume| *volume.name == *id).map(Thing::from),
+            Kind::Network => self.networks.iter().find(|network| *network.id == *id).map(Thing::from),
+        }
+    }
+
     /// All that nothing uses, the largest first.
     pub fn spares(&self) -> Vec<Thing> {
         let mut all: Vec<Thing> = Kind::ALL.into_iter().flat_map(|kind| self.things(kind)).filter(Thing::is_spare).collect();

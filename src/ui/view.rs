@@ -88,8 +88,7 @@ impl View<'_> {
 
     /// A thing beside the containers as its engine told it last; `None`: it is not there any more, or was never told.
     pub fn thing(&self, key: &StockKey) -> Option<Thing> {
-        let stock = self.stocks.get(&key.host)?.result.as_ref().ok()?;
-        stock.things(key.kind).into_iter().find(|thing| thing.id == key.id)
+        self.stocks.get(&key.host)?.result.as_ref().ok()?.thing(key.kind, &key.id)
     }
 
     /// Whether what is shown of a host is only the last known.

@@ -120,9 +120,9 @@ impl History {
         or_nothing(self.ledger.deployments().is_good(app, environment, version).await)
     }
 
-    /// The release as it was recorded first: what it runs of others' images was resolved then, and stays.
-    pub(super) async fn known(&self, release: &Release) -> Result<Option<Release>, Failure> {
-        self.release(&release.app, &release.id()).await
+    /// What was recorded of a version: its spec and digests, with the newest of its configurations.
+    pub(super) async fn version(&self, app: &AppName, version: &str) -> Result<Option<Release>, Failure> {
+        or_nothing(self.ledger.releases().find(app, version).await)
     }
 
     /// A release of an app that was recorded.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{history::History, stage::Stage};
 use crate::{
-    cli::exit::Failure,
+    cli::{exit::Failure, out},
     delivery::{
         observed::{Observed, Sight},
         release::{Release, ReleaseId},
@@ -37,6 +37,15 @@ pub(super) async fn find(
         return kept.ok_or_else(|| {
             Failure::usage(format!("there is no release {id} of {app} in the records; a version alone takes today's configuration"))
         });
+    }
+    // What a version is made of was said when it was built, and stays; only its configuration is today's.
+    if let Some(built) = history.version(app, asked).await? {
+        let release = Release { revision: revision.clone(), config: revision.hash(), ..built };
+        if release.spec != template.spec {
+            let what = "runs as it was built: what the template says anew of its services comes with the next build";
+            out::complain(&format!("{} {what}", release.id()));
+        }
+        return Ok(release);
     }
     let seen = |host: &&crate::fleet::HostId| matches!(observed.hosts.get(*host), Some(Sight::Seen(_)));
     let host = policy.hosts.iter().find(seen).ok_or_else(|| Failure::incomplete("no host answers that could ask the registry"))?;

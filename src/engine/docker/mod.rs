@@ -25,7 +25,7 @@ mod requests;
 mod stock;
 mod wire;
 
-pub use archive::{ArchiveBody, PathStat};
+pub use archive::{ArchiveBody, ArchivePieces, PathStat};
 pub use build::{BuildEnd, BuildEvent, BuildOrder, BuildStream, Builder, ContextPieces, StepFailure};
 pub use build_container::Errand;
 pub use client::Client;

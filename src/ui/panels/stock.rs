@@ -5,7 +5,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 mod row;
 
-use self::row::Row;
+use self::row::{Row, is_left};
 use crate::{
     action::{Action, Command},
     fleet::{ContainerKey, HostId},
@@ -69,11 +69,6 @@ impl Stock {
 
 fn told<'v>(view: &'v View<'_>) -> impl Iterator<Item = (&'v HostId, &'v Shelf)> {
     view.stocks.iter().filter_map(|(host, reading)| reading.result.as_ref().ok().map(|shelf| (host, &**shelf)))
-}
-
-/// Whether the filter leaves a host as a whole: only then is what nobody uses there meant by it.
-fn is_left(host: &HostId, view: &View<'_>) -> bool {
-    view.filter.selector().is_none_or(|selector| view.fleet.host(host).is_some_and(|host| selector.matches_host(host)))
 }
 
 impl Panel for Stock {

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     sync::{Mutex, OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
@@ -32,9 +32,9 @@ use crate::{
 };
 
 /// How long a host may take to tell its own figures: `df` waits for a disk that hangs.
-pub(super) const METRICS_LIMIT: Duration = Duration::from_secs(10);
+const METRICS_LIMIT: Duration = Duration::from_secs(10);
 /// More than the figures of a host with a thousand processors.
-pub(super) const METRICS_BYTES: u64 = 256 * 1024;
+const METRICS_BYTES: u64 = 256 * 1024;
 
 /// How streams reach the engine's socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,6 +181,24 @@ fn last_words(end: &ExecEnd) -> String {
     format!("{line} (status {})", end.status)
 }
 
+/// Reads what the fixed command prints; `refused` makes the error of a host that runs no command.
+pub(super) async fn read_figures(
+    stream: impl AsyncRead + Unpin,
+    target: &str,
+    refused: impl Fn(&str) -> ConnectError,
+) -> Result<String, ConnectError> {
+    let mut told = Vec::new();
+    match timeout(METRICS_LIMIT, stream.take(METRICS_BYTES).read_to_end(&mut told)).await {
+        Ok(Ok(_)) if told.is_empty() => Err(refused("it said nothing")),
+        Ok(Ok(_)) => Ok(String::from_utf8_lossy(&told).into_owned()),
+        Ok(Err(error)) => Err(refused(&error.to_string())),
+        Err(_) => {
+            let words = format!("{target} did not tell its figures within {} s", METRICS_LIMIT.as_secs());
+            Err(ConnectError::new(LinkCause::NoAnswer, words))
+        }
+    }
+}
+
 impl Link for SshLink {
     fn open(&self) -> BoxFuture<'_, Result<IoStream, ConnectError>> {
         Box::pin(async { self.open_stream().await.map(|stream| Box::new(stream) as IoStream) })
@@ -201,17 +219,7 @@ impl Link for SshLink {
                 Err(OpenError::Prohibited(why) | OpenError::Failed(why)) => return Err(refused(why)),
                 Err(error @ (OpenError::Late | OpenError::Over(_))) => return Err(self.open_failed(error)),
             };
-            let stream = self.stream(opened, None)?;
-            let mut told = Vec::new();
-            match timeout(METRICS_LIMIT, stream.take(METRICS_BYTES).read_to_end(&mut told)).await {
-                Ok(Ok(_)) if told.is_empty() => Err(refused("it said nothing".to_owned())),
-                Ok(Ok(_)) => Ok(String::from_utf8_lossy(&told).into_owned()),
-                Ok(Err(error)) => Err(refused(error.to_string())),
-                Err(_) => Err(ConnectError::new(
-                    LinkCause::NoAnswer,
-                    format!("{} did not tell its figures within {} s", self.plan.target(), METRICS_LIMIT.as_secs()),
-                )),
-            }
+            read_figures(self.stream(opened, None)?, &self.plan.target(), |why| refused(why.to_owned())).await
         }))
     }
 

@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use super::{
-    link::{METRICS_BYTES, METRICS_LIMIT},
+    link::read_figures,
     plan::{Hop, as_one_file},
     settings::SshSettings,
 };
@@ -303,16 +303,7 @@ impl Link for OpensshLink {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).kill_on_drop(true);
             let mut child = command.spawn().map_err(|error| refused(&error.to_string()))?;
             let Some(stdout) = child.stdout.take() else { return Err(refused("it has no output")) };
-            let mut told = Vec::new();
-            match timeout(METRICS_LIMIT, stdout.take(METRICS_BYTES).read_to_end(&mut told)).await {
-                Ok(Ok(_)) if told.is_empty() => Err(refused("it said nothing")),
-                Ok(Ok(_)) => Ok(String::from_utf8_lossy(&told).into_owned()),
-                Ok(Err(error)) => Err(refused(&error.to_string())),
-                Err(_) => {
-                    let words = format!("{} did not tell its figures within {} s", self.written.host, METRICS_LIMIT.as_secs());
-                    Err(ConnectError::new(LinkCause::NoAnswer, words))
-                }
-            }
+            read_figures(stdout, &self.written.host, refused).await
         }))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    fleet::HostId,
+    fleet::{ContainerKey, HostId},
     stock::{Kind, Stock, StockKey, User},
     text,
     ui::{
@@ -122,12 +122,16 @@ pub(super) fn rows(kind: Kind, host: &HostId, stock: &Stock, view: &View<'_>) ->
     rows
 }
 
+/// Whether the filter leaves a host as a whole: only then is what nobody uses there meant by it.
+pub(super) fn is_left(host: &HostId, view: &View<'_>) -> bool {
+    view.filter.selector().is_none_or(|selector| view.fleet.host(host).is_some_and(|spec| selector.matches_host(spec)))
+}
+
 fn selected(host: &HostId, users: &[User], view: &View<'_>) -> bool {
-    let Some(selector) = view.filter.selector() else { return true };
-    let Some(spec) = view.fleet.host(host) else { return false };
-    selector.matches_host(spec)
-        || users.iter().any(|user| {
-            let key = crate::fleet::ContainerKey { host: host.clone(), id: user.id.clone() };
-            view.fleet.container(&key).is_some_and(|container| selector.matches(container, spec))
-        })
+    let by_filter = |user: &User| {
+        let key = ContainerKey { host: host.clone(), id: user.id.clone() };
+        let (selector, spec, container) = (view.filter.selector()?, view.fleet.host(host)?, view.fleet.container(&key)?);
+        Some(selector.matches(container, spec))
+    };
+    is_left(host, view) || users.iter().any(|user| by_filter(user).unwrap_or(false))
 }
