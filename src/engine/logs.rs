@@ -38,6 +38,17 @@ const BREAKS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A followed stream that gives nothing for so long is doubted: engines leave a follower behind when they rotate the log under it (measured
+/// with 20.10: most rotations do), and such a stream is as silent as a container that says nothing. Doubles up to [`LONGEST_QUIET`].
+const QUIET: Duration = Duration::from_secs(1);
+/// The longest time between two such doubts.
+const LONGEST_QUIET: Duration = Duration::from_secs(60);
+/// Before an engine that lost its place in a rotated log is asked anew.
+const SLIP: Duration = Duration::from_millis(50);
+/// How long a doubted stream has to give what the engine says is there.
+const GRACE: Duration = Duration::from_millis(500);
+/// How long the engine has to say what is there.
+const DOUBT: Duration = Duration::from_secs(5);
 
 /// The way to the logs of every host.
 #[derive(Clone)]
@@ -184,6 +195,7 @@ impl LogReader {
             framing: None,
             seam: Seam::new(),
             heard: Instant::now(),
+            held_back: None,
             breaks: 0,
             outbox: VecDeque::new(),
             order,
@@ -242,6 +254,8 @@ struct Follower {
     seam: Seam,
     /// When the last byte came.
     heard: Instant,
+    /// The newest line that a doubted stream was found to hold back: one is no reason to break it twice.
+    held_back: Option<Stamp>,
     /// How often in a row the stream broke without a new line.
     breaks: u32,
     /// What is to be reported: a turn of reading may be dropped at any await, and a line that the seam remembers must not go with it.
@@ -258,6 +272,16 @@ enum End {
     Gone,
     /// For good.
     Failed(String),
+}
+
+/// What became of some lines.
+enum Passed {
+    /// What is new of them goes out.
+    On,
+    /// The answer begins too late: it is to be asked for anew.
+    TooShort,
+    /// The answer repeats itself: what is new of it goes out, and another is to be asked for.
+    Again,
 }
 
 /// Nobody listens any more.
@@ -359,7 +383,7 @@ impl Follower {
                 Err(error) => return Ok(ended_by(error)),
             },
         };
-        let away = self.heard.elapsed();
+        let mut away = self.heard.elapsed();
         let mut attempt = 0;
         let mut lines = Vec::new();
         loop {
@@ -374,39 +398,94 @@ impl Follower {
                 Err(error) => return Ok(ended_by(error)),
             };
             self.say(LogState::Reading).await?;
-            let whole = loop {
-                let more = match body.next(&mut lines).await {
+            let over = loop {
+                let more = match self.heed(client, framing, body.next(&mut lines)).await {
                     Ok(more) => more,
-                    Err(error) => return Ok(ended_by(error)),
+                    Err(end) => return Ok(end),
                 };
                 self.heard = Instant::now();
-                if !self.pass_on(&mut lines, away) {
-                    break false;
+                match self.pass_on(&mut lines, away) {
+                    Passed::On => self.flush().await?,
+                    passed @ (Passed::TooShort | Passed::Again) => break passed,
                 }
-                self.flush().await?;
                 if !more {
-                    break self.finish(away);
+                    break if self.finish(away) { Passed::On } else { Passed::TooShort };
                 }
             };
-            if whole {
-                return Ok(End::Finished);
+            match over {
+                Passed::On => return Ok(End::Finished),
+                Passed::TooShort => attempt += 1,
+                Passed::Again => {
+                    self.flush().await?;
+                    sleep(SLIP).await;
+                    (away, attempt) = (self.heard.elapsed(), 0);
+                }
             }
-            attempt += 1;
         }
     }
 
-    /// Puts what is new of `lines` into the outbox; `false` when the answer begins too late.
-    fn pass_on(&mut self, lines: &mut Vec<LogLine>, away: Duration) -> bool {
-        if lines.is_empty() {
-            return true;
+    /// Waits for what comes next. A stream that is silent while the engine has newer lines is over, whatever it looks like.
+    async fn heed(
+        &mut self,
+        client: &Client,
+        framing: Framing,
+        next: impl Future<Output = Result<bool, EngineError>>,
+    ) -> Result<bool, End> {
+        tokio::pin!(next);
+        let mut quiet = QUIET;
+        loop {
+            let doubted = match self.mode {
+                LogMode::Follow => timeout(quiet, &mut next).await,
+                LogMode::Search => Ok((&mut next).await),
+            };
+            if let Ok(came) = doubted {
+                return came.map_err(ended_by);
+            }
+            quiet = (quiet * 2).min(LONGEST_QUIET);
+            if self.seam.newest().is_none() && self.order.tail == Some(0) {
+                // What was there before was not asked for.
+                continue;
+            }
+            let there = self.newest_there(client, framing).await;
+            if there > self.seam.newest() && there > self.held_back {
+                if let Ok(came) = timeout(GRACE, &mut next).await {
+                    return came.map_err(ended_by);
+                }
+                self.held_back = there;
+                return Err(End::Broken("the engine's stream stood still while there were new lines".to_owned()));
+            }
         }
+    }
+
+    /// When the newest line of the log was written, as far as it was asked for; `None` when the engine does not say.
+    async fn newest_there(&self, client: &Client, framing: Framing) -> Option<Stamp> {
+        let query = LogQuery { since: self.order.since, until: self.order.until, tail: Some(1), follow: false };
+        let newest = async {
+            let mut body = client.logs(&self.order.container.id, query, framing, self.order.source).await.ok()?;
+            let mut lines = Vec::new();
+            while body.next(&mut lines).await.ok()? {}
+            lines.last().map(|line| line.at)
+        };
+        timeout(DOUBT, newest).await.ok().flatten()
+    }
+
+    /// Puts what is new of `lines` into the outbox.
+    fn pass_on(&mut self, lines: &mut Vec<LogLine>, away: Duration) -> Passed {
+        if lines.is_empty() {
+            return Passed::On;
+        }
+        let mut passed = Passed::On;
         let mut news = Vec::with_capacity(lines.len());
         let (mut scanned, mut bytes, mut kept) = (0, 0, 0);
         let newest = self.seam.newest();
         for line in lines.drain(..) {
             match self.seam.judge(&line) {
                 seam::Verdict::Known => continue,
-                seam::Verdict::TooShort => return false,
+                seam::Verdict::TooShort => return Passed::TooShort,
+                seam::Verdict::Again => {
+                    passed = Passed::Again;
+                    break;
+                }
                 seam::Verdict::New => {}
                 seam::Verdict::Gap => self.put(gap(newest, away)),
             }
@@ -427,7 +506,7 @@ impl Follower {
             self.breaks = 0;
             self.outbox.push_back(LogReport::Lines { source: self.order.source, lines: news, scanned });
         }
-        true
+        passed
     }
 
     /// The answer is over; `false` when it did not reach back.
@@ -438,7 +517,7 @@ impl Follower {
                 self.put(gap(self.seam.newest(), away));
                 true
             }
-            seam::Verdict::New | seam::Verdict::Known => true,
+            seam::Verdict::New | seam::Verdict::Known | seam::Verdict::Again => true,
         }
     }
 

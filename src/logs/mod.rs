@@ -28,7 +28,7 @@ pub mod wish;
 pub use cast::{Cast, CastRule, CastStep};
 pub use clean::{Ink, Paint, Run, Styled};
 pub use fields::Fields;
-pub use frame::{Framing, LineDecoder};
+pub use frame::{FrameError, Framing, LineDecoder};
 pub use hunt::Hunt;
 pub use level::Level;
 pub use line::{Entry, LogLine, LogStream, RawText, Source, SourceId};

@@ -5,6 +5,9 @@
 //! number of lines that is sure to reach back that far, and what the memory of the last seconds holds is dropped. The answer comes in the
 //! order of the file, so its first line decides: known, and nothing is missing; unknown, and either the limit was too small (ask for more)
 //! or the file was rotated in between, which no engine reports: a possible gap.
+//!
+//! Engines also stumble over a rotation in the middle of an answer (measured with 20.10): they tell the old file again, and leave out as much
+//! of the new one. What is told again gives that away; what was left out is still there for who asks anew.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -21,6 +24,8 @@ const MEMORY: i64 = 5_000_000_000;
 const MEMORY_LINES: usize = 1 << 18;
 /// A stamp this far before the newest is no inversion: the host's clock was set back.
 const SET_BACK: i64 = 2_000_000_000;
+/// Lines of the two streams are written in another order than they are stamped, but not by more than this.
+const INVERSION: i64 = 100_000_000;
 /// The smallest limit of an answer.
 const TAIL: u64 = 1000;
 /// How often the limit is doubled before the whole file is asked for.
@@ -69,6 +74,8 @@ pub enum Verdict {
     New,
     /// It was told before.
     Known,
+    /// It was told before by this same answer: the engine lost its place in a rotated file, and this answer cannot be trusted further.
+    Again,
     /// The answer does not reach back to what was seen: ask again for more, forget this answer.
     TooShort,
     /// It is new, but what lies between it and what was seen before may be lost: the log was rotated.
@@ -112,7 +119,7 @@ impl Seam {
         let verdict = self.compare(line.at, mark);
         match verdict {
             Verdict::New | Verdict::Gap => self.remember(line.at, mark),
-            Verdict::Known | Verdict::TooShort => {}
+            Verdict::Known | Verdict::Again | Verdict::TooShort => {}
         }
         verdict
     }
@@ -127,6 +134,13 @@ impl Seam {
     }
 
     fn compare(&mut self, at: Stamp, mark: u64) -> Verdict {
+        match self.compare_with_break(at, mark) {
+            Verdict::New if self.is_told(at, mark) => Verdict::Again,
+            verdict => verdict,
+        }
+    }
+
+    fn compare_with_break(&mut self, at: Stamp, mark: u64) -> Verdict {
         let Some(resume) = &mut self.resume else { return Verdict::New };
         let count = resume.known.get_mut(&mark).filter(|count| **count > 0);
         let known = count.is_some();
@@ -149,6 +163,12 @@ impl Seam {
             self.resume = None;
         }
         verdict
+    }
+
+    /// Whether this very line stands before the newest. Equal lines of one stamp, where a clock is coarse, follow each other.
+    fn is_told(&self, at: Stamp, mark: u64) -> bool {
+        self.newest.is_some_and(|newest| at < newest)
+            && self.seen.iter().rev().take_while(|(then, _)| then.0 >= at.0 - INVERSION).any(|(_, seen)| *seen == mark)
     }
 
     fn remember(&mut self, at: Stamp, mark: u64) {

@@ -209,3 +209,43 @@ fn every_line_once_through_a_killed_engine_a_partition_and_a_replacement() {
     }
     assert!(found.is_sorted_by_key(|row| stamp(row["ts"].as_str().unwrap())));
 }
+
+/// Engines leave a follower behind when they rotate the log under it: its stream stays open, and silent.
+#[test]
+fn a_log_that_is_rotated_under_its_follower_goes_on() {
+    const WRITERS: [&str; 4] = ["roll-1", "roll-2", "roll-3", "roll-4"];
+    let _turn = crate::lab::turn();
+    let lab = match Lab::raise("rotation", &["up"]) {
+        Ok(lab) => lab,
+        Err(skipped) => return skipped.say(module_path!(), line!()),
+    };
+    let program = Program::new();
+    let host = format!("app-01=unix://{}", lab.host("app-01")["unix"].as_str().unwrap());
+    // Each waits until its log is followed; then it is rotated many times, and at last one line comes that must be told.
+    let script = "until [ -f /go ]; do sleep 0.1; done; n=0; while [ $n -lt 20000 ]; do n=$((n+1)); echo line $n of many; done; sleep 3; echo the end; sleep 1000";
+    for name in WRITERS {
+        lab.docker(
+            "app-01",
+            &["run", "-d", "--name", name, "--log-opt", "max-size=50k", "base:latest", "sh", "-c", &format!("echo begun; {script}")],
+        );
+    }
+    let follow = Follow::start(program.command(&["logs", "-f", "name:roll-*", "--format", "json", "-H", &host]));
+    let all_told =
+        |rows: &[Value], line: &str| WRITERS.iter().all(|name| rows.iter().any(|row| row["container"] == *name && row["line"] == line));
+    follow.wait("the first lines", |rows| all_told(rows, "begun"));
+    for name in WRITERS {
+        lab.docker("app-01", &["exec", name, "touch", "/go"]);
+    }
+    follow.wait("the last lines", |rows| all_told(rows, "the end"));
+    let rows = follow.rows.lock().unwrap();
+    for name in WRITERS {
+        let told = told(&rows, name, "stdout");
+        let wrong = told.windows(2).find(|pair| pair[0].0 >= pair[1].0);
+        let around = rows
+            .iter()
+            .filter(|row| row["container"] == name)
+            .filter(|row| row["stream"] == "marker" || wrong.is_some_and(|pair| row["line"] == *pair[1].1));
+        assert!(wrong.is_none(), "{name}: a line was told twice or out of order: {wrong:?}: {:#?}", around.collect::<Vec<_>>());
+        println!("{name}: {} of 20002 lines told; some the engine rotates away or leaves out unsaid", told.len());
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Client, EngineError, wire::WireBody};
 use crate::{
     fleet::ContainerId,
-    logs::{Framing, LineDecoder, LogLine, SourceId, Stamp},
+    logs::{FrameError, Framing, LineDecoder, LogLine, SourceId, Stamp},
 };
 
 /// How long an engine may take until the first byte of a log: it may have to read a large file to find a beginning.
@@ -62,8 +62,13 @@ impl LogBody {
                 }
             })
             .await?;
-        if let Some(error) = wrong {
-            return Err(EngineError::Protocol { what: "the log".to_owned(), reason: error.to_string() });
+        match wrong {
+            // An engine's own trouble after its 200: as if it had come before. A file that it rotates just now it can read the next time.
+            Some(FrameError::Engine(message)) => return Err(EngineError::Status { status: 500, message }),
+            Some(error @ FrameError::NotAFrame { .. }) => {
+                return Err(EngineError::Protocol { what: "the log".to_owned(), reason: error.to_string() });
+            }
+            None => {}
         }
         if !more {
             decoder.finish(lines);

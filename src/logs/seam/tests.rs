@@ -42,6 +42,7 @@ fn read_on(seam: &mut Seam, file: &[LogLine], away: Duration) -> (Vec<LogLine>, 
             match seam.judge(&line) {
                 Verdict::New => told.push(line),
                 Verdict::Known => {}
+                Verdict::Again => panic!("a file does not repeat itself"),
                 Verdict::Gap => {
                     gap = true;
                     told.push(line);
@@ -55,7 +56,7 @@ fn read_on(seam: &mut Seam, file: &[LogLine], away: Duration) -> (Vec<LogLine>, 
         match (short, seam.end()) {
             (true, _) | (false, Verdict::TooShort) => {}
             (false, Verdict::Gap) => return (told, true, attempt),
-            (false, Verdict::New | Verdict::Known) => return (told, gap, attempt),
+            (false, Verdict::New | Verdict::Known | Verdict::Again) => return (told, gap, attempt),
         }
     }
     unreachable!()
@@ -135,6 +136,18 @@ fn equal_lines_of_one_moment_are_told_as_often_as_they_are_there() {
     let mut seam = seen(&[twin(), twin()]);
     let (told, gap, _) = read_on(&mut seam, &[twin(), twin(), twin()], Duration::from_secs(1));
     assert_eq!((told.len(), gap), (1, false));
+}
+
+#[test]
+fn an_answer_that_repeats_itself_is_caught_at_once() {
+    let file = file(3000, 1000, &[]);
+    let mut seam = seen(&file[..2000]);
+    assert_eq!(seam.judge(&file[1431]), Verdict::Again);
+    // What it left out is there for who asks anew; and a second slip soon after the first is one as well.
+    let (told, gap, _) = read_on(&mut seam, &file[..2500], Duration::from_secs(1));
+    assert_eq!((told.len(), gap), (500, false));
+    assert_eq!(seam.judge(&file[2400]), Verdict::Again);
+    assert_eq!(seam.judge(&file[2500]), Verdict::New);
 }
 
 #[test]
