@@ -94,6 +94,10 @@ impl Console {
         self.child.process_id().expect("started")
     }
 
+    pub fn screen(&self) -> &vt100::Screen {
+        self.emulator.screen()
+    }
+
     pub fn text(&self) -> String {
         self.emulator.screen().contents()
     }
