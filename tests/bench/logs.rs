@@ -160,14 +160,15 @@ fn answers(console: &mut Console, span: Duration) -> Vec<f64> {
 }
 
 fn flood(lab: &OneEngine) {
-    lab.docker(&["run", "-d", "--name", "flood", "--log-opt", "max-size=50m", "base:latest", "sh", "-c", &format!("yes '{LINE}'")]);
+    // Room for all of it: an engine that rotates a log stumbles, and its silence would count as ours.
+    lab.docker(&["run", "-d", "--name", "flood", "--log-opt", "max-size=8g", "base:latest", "sh", "-c", &format!("yes '{LINE}'")]);
     let mut console = console(lab, "flood");
     console.send(b"l");
     console.expect("lines/s");
     let (start, cpu) = (Instant::now(), usage(console.pid()).0);
     let mut memory = 0;
 
-    // As it comes: where nothing arrives for a moment (the engine turns the log over), there is nothing to paint.
+    // As it comes: where nothing arrives for a moment, there is nothing to paint.
     let (mut gaps, mut last) = (Vec::new(), None::<Instant>);
     while start.elapsed() < FLOOD {
         let before = console.bytes;
