@@ -51,8 +51,11 @@ pub fn run(global: &Global, paths: &[String]) -> Result<Exit, Failure> {
         let not_recorded = |error| Failure::failed(format!("not done, because it could not be recorded: {error}"));
         let entry = audit.begin(intent).await.map_err(not_recorded)?;
         let copied = match watch.exec().archive(&key, &path).await {
-            Ok((stat, body)) if dest == "-" => pour(body).await.map(|bytes| (stat.name, Unpacked { bytes, ..Unpacked::default() })),
-            Ok((stat, body)) => unfold(body, dest, stat.is_dir()).await.map(|unpacked| (stat.name, unpacked)),
+            Ok((stat, body)) if dest == "-" => {
+                let bytes = watch.beside(pour(body)).await;
+                bytes.map(|bytes| (stat.name, Unpacked { bytes, ..Unpacked::default() }))
+            }
+            Ok((stat, body)) => watch.beside(unfold(body, dest, stat.is_dir())).await.map(|unpacked| (stat.name, unpacked)),
             Err(error) => Err(format!("host {:?}: {error}", key.host.as_str())),
         };
         let outcome = match &copied {

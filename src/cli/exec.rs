@@ -58,7 +58,7 @@ fn perform(global: &Global, request: Request) -> Result<Exit, Failure> {
         let order = ExecOrder { command, tty, stdin: !request.no_stdin, size };
         let visit = Visit { key, name, action: Action::ContainerExec.id(), order };
         let visiting = visit.begin(watch.exec(), &audit).await.map_err(Failure::failed)?;
-        attend(visiting, tty, !request.no_stdin).await
+        attend(visiting, &mut watch, tty, !request.no_stdin).await
     })
 }
 
@@ -74,7 +74,7 @@ async fn shell(port: &ExecPort, key: &ContainerKey, name: &str) -> Result<Vec<St
 }
 
 /// Stays until the command's output ends, the link is lost, or a signal says to go.
-async fn attend(mut visiting: Visiting, tty: bool, stdin: bool) -> Result<Exit, Failure> {
+async fn attend(mut visiting: Visiting, watch: &mut Watch, tty: bool, stdin: bool) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| Failure::failed(format!("standard input: {error}"));
     let mut resized = signal(SignalKind::window_change()).map_err(failed)?;
     let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
@@ -90,7 +90,9 @@ async fn attend(mut visiting: Visiting, tty: bool, stdin: bool) -> Result<Exit, 
         loop {
             tokio::select! {
                 left = &mut guest => break (End::Left(left), None),
-                () = visiting.control.lost() => break (End::Lost, None),
+                lost = visiting.control.lost() => break (End::Lost(lost), None),
+                // The fleet is followed meanwhile: a full bus would stop the task that keeps the link.
+                Some(_) = watch.news() => {}
                 _ = resized.recv(), if tty => {
                     if let Ok(size) = window_size() {
                         visiting.control.resize(size.width, size.height);

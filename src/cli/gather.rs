@@ -332,6 +332,17 @@ impl Watch {
         }
     }
 
+    /// Does something beside the links, and follows the fleet meanwhile: a full bus would stop the tasks that keep them.
+    pub async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                Some(_) = self.news() => {}
+            }
+        }
+    }
+
     /// Waits for the next change of the fleet, and tells all that changed since it was last asked; `None` when no more can come.
     /// Cancel-safe.
     pub async fn change(&mut self) -> Option<Change> {

@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     Report,
     docker::{Client, EngineError, OnceError, stock_path},
+    live::Live,
 };
 use crate::{
     act::{Act, ActId, ActWord, Object, Outcome, Seen, Verdict},
@@ -45,13 +46,13 @@ pub(super) struct Order {
 pub(super) struct Acts {
     host: HostId,
     out: mpsc::Sender<Report>,
-    live: watch::Receiver<Option<Client>>,
+    live: watch::Receiver<Live>,
     images: Arc<Mutex<()>>,
     tasks: JoinSet<()>,
 }
 
 impl Acts {
-    pub fn new(host: HostId, out: mpsc::Sender<Report>, live: watch::Receiver<Option<Client>>) -> Self {
+    pub fn new(host: HostId, out: mpsc::Sender<Report>, live: watch::Receiver<Live>) -> Self {
         Self { host, out, live, images: Arc::default(), tasks: JoinSet::new() }
     }
 
@@ -67,7 +68,7 @@ impl Acts {
 struct One {
     host: HostId,
     out: mpsc::Sender<Report>,
-    live: watch::Receiver<Option<Client>>,
+    live: watch::Receiver<Live>,
     /// Held while an image goes: an engine that is asked for two names of one image at once answers the second with an error of its own
     /// ("unrecognized image ID").
     images: Arc<Mutex<()>>,
@@ -92,7 +93,7 @@ impl One {
         if Utc::now() - asked > FRESH {
             return Outcome::Unreachable { why: "the host could not be reached in time".into() };
         }
-        let Some(client) = self.live.borrow().clone() else {
+        let Some(client) = self.live.borrow().client().cloned() else {
             return Outcome::Unreachable { why: "the host cannot be reached now".into() };
         };
         let _alone = match (&act, object) {
@@ -129,10 +130,9 @@ impl One {
         let given_up = Instant::now() + act.settles_within(before.stop_timeout) + RETURN;
         let mut live = self.live.clone();
         loop {
-            let client = match timeout_at(given_up, live.wait_for(Option::is_some)).await {
-                Ok(Ok(client)) => client.clone(),
-                Ok(Err(_)) => None,
-                Err(_) => None,
+            let client = match timeout_at(given_up, live.wait_for(|live| live.client().is_some())).await {
+                Ok(Ok(live)) => live.client().cloned(),
+                Ok(Err(_)) | Err(_) => None,
             };
             let Some(client) = client else {
                 return Outcome::Unknown { why: format!("{why}, and the host did not come back to be asked").into() };

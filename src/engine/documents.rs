@@ -1,14 +1,11 @@
 //! Reads one container's whole inspect document for whoever needs it beside the model: evidence of a trouble, a hand-off.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::time::Duration;
 
-use tokio::{runtime::Handle, sync::watch, time::timeout};
+use tokio::{runtime::Handle, time::timeout};
 
-use super::docker::Client;
-use crate::{
-    fleet::{ContainerKey, HostId},
-    text::clean_line,
-};
+use super::live::Links;
+use crate::{fleet::ContainerKey, text::clean_line};
 
 /// How long a host may take; a lost one is not waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -16,12 +13,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The way to the documents of every host.
 #[derive(Clone)]
 pub struct DocumentPort {
-    links: Arc<HashMap<HostId, watch::Receiver<Option<Client>>>>,
+    links: Links,
     runtime: Handle,
 }
 
 impl DocumentPort {
-    pub(super) fn new(links: Arc<HashMap<HostId, watch::Receiver<Option<Client>>>>, runtime: Handle) -> Self {
+    pub(super) fn new(links: Links, runtime: Handle) -> Self {
         Self { links, runtime }
     }
 
@@ -30,8 +27,7 @@ impl DocumentPort {
     /// # Errors
     /// Why there is none, in one clean line.
     pub async fn inspect(&self, container: &ContainerKey) -> Result<serde_json::Value, String> {
-        let client = self.links.get(&container.host).and_then(|link| link.borrow().clone());
-        let client = client.ok_or_else(|| "its host cannot be reached at the moment".to_owned())?;
+        let (client, _) = self.links.client(&container.host).map_err(|error| error.message)?;
         let id = container.id.clone();
         // On the engine's thread: the connection that this may open belongs there.
         let mut task = AbortOnDrop(self.runtime.spawn(async move { timeout(PATIENCE, client.inspect_raw(&id)).await }));

@@ -3,17 +3,17 @@
 //! Connections are opened on the engine's own thread, where their pool lives; what is open may be read and written from any other.
 
 use std::{
-    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use tokio::{runtime::Handle, sync::watch, time::sleep};
+use tokio::{runtime::Handle, time::sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 pub use super::docker::{ArchiveBody, Duplex, ExecOrder, PathStat};
 use super::{
     docker::{Client, EngineError, ExecId},
+    live::{Lifeline, LinkLost, Links},
     transport::{ConnectError, Link},
 };
 use crate::fleet::{ContainerKey, HostId, LinkCause};
@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// The way into the containers of every host.
 #[derive(Clone)]
 pub struct ExecPort {
-    links: Arc<HashMap<HostId, watch::Receiver<Option<Client>>>>,
+    links: Links,
     runtime: Handle,
 }
 
@@ -47,13 +47,13 @@ pub struct ExecControl {
     client: Client,
     exec: ExecId,
     runtime: Handle,
-    link: watch::Receiver<Option<Client>>,
+    link: Lifeline,
     /// The last size told; a newer one ends it.
     resizing: Option<AbortOnDropHandle<()>>,
 }
 
 impl ExecPort {
-    pub(super) fn new(links: Arc<HashMap<HostId, watch::Receiver<Option<Client>>>>, runtime: Handle) -> Self {
+    pub(super) fn new(links: Links, runtime: Handle) -> Self {
         Self { links, runtime }
     }
 
@@ -62,7 +62,7 @@ impl ExecPort {
     /// # Errors
     /// Every [`EngineError`].
     pub async fn find_shell(&self, key: &ContainerKey) -> Result<Option<Vec<String>>, EngineError> {
-        let (client, id) = (self.client(&key.host)?.0, key.id.clone());
+        let (client, id) = (self.links.client(&key.host)?.0, key.id.clone());
         self.there(async move {
             for shell in SHELLS {
                 if client.path_stat(&id, shell).await?.is_some_and(|stat| !stat.is_dir()) {
@@ -80,7 +80,7 @@ impl ExecPort {
     /// # Errors
     /// Every [`EngineError`].
     pub async fn open(&self, key: &ContainerKey, order: ExecOrder) -> Result<ExecSession, EngineError> {
-        let (client, link) = self.client(&key.host)?;
+        let (client, link) = self.links.client(&key.host)?;
         let (asked, id) = (client.clone(), key.id.clone());
         let (exec, streams) = self
             .there(async move {
@@ -103,8 +103,10 @@ impl ExecPort {
     /// # Errors
     /// Every [`EngineError`].
     pub async fn archive(&self, key: &ContainerKey, path: &str) -> Result<(PathStat, ArchiveBody), EngineError> {
-        let (client, id, path) = (self.client(&key.host)?.0, key.id.clone(), path.to_owned());
-        self.there(async move { client.archive(&id, &path).await }).await
+        let (client, link) = self.links.client(&key.host)?;
+        let (id, path) = (key.id.clone(), path.to_owned());
+        let (stat, body) = self.there(async move { client.archive(&id, &path).await }).await?;
+        Ok((stat, body.until_lost(link)))
     }
 
     /// The link of now to a host, for what is beside its engine there: a balancer.
@@ -112,16 +114,7 @@ impl ExecPort {
     /// # Errors
     /// That there is none now.
     pub fn link(&self, host: &HostId) -> Result<Arc<dyn Link>, ConnectError> {
-        let client = self.links.get(host).and_then(|link| link.borrow().clone());
-        let client = client.ok_or_else(|| ConnectError::new(LinkCause::Unreachable, format!("host {host:?} is not reachable now")))?;
-        Ok(Arc::clone(client.link()))
-    }
-
-    /// The client of the live link.
-    fn client(&self, host: &HostId) -> Result<(Client, watch::Receiver<Option<Client>>), EngineError> {
-        let mut link = self.links.get(host).cloned();
-        let client = link.as_mut().and_then(|link| link.borrow_and_update().clone());
-        client.zip(link).ok_or_else(|| ConnectError::new(LinkCause::Unreachable, format!("host {host:?} is not reachable now")).into())
+        Ok(Arc::clone(self.links.client(host)?.0.link()))
     }
 
     async fn there<T: Send + 'static>(
@@ -144,10 +137,9 @@ impl ExecControl {
         self.resizing = Some(AbortOnDropHandle::new(self.runtime.spawn(tell)));
     }
 
-    /// Resolves when the link to the host was lost. Cancel-safe.
-    pub async fn lost(&mut self) {
-        // An error means that the engine side has ended, and every link with it.
-        let _ = self.link.changed().await;
+    /// Resolves when the link to the host was lost. Cancel-safe; tells it once.
+    pub async fn lost(&mut self) -> LinkLost {
+        self.link.lost().await
     }
 
     /// Its exit code, once its streams have ended; `None` when it goes on without them.

@@ -13,6 +13,7 @@ use super::{
     acts::Acts,
     backoff,
     docker::{Client, Meter},
+    live::Live,
     session::{Kept, Memory, Session},
     transport::ConnectError,
 };
@@ -30,8 +31,8 @@ pub(super) struct HostTask {
     shared: Arc<Shared>,
     out: mpsc::Sender<Report>,
     commands: mpsc::Receiver<HostCommand>,
-    /// The client of the live link, for who reads logs through it; nobody may be there.
-    live: watch::Sender<Option<Client>>,
+    /// How the link stands, for who uses it beside this task; nobody may be there.
+    live: watch::Sender<Live>,
     meter: Arc<Meter>,
     memory: Memory,
     /// What is being done there; outlives a link.
@@ -51,7 +52,7 @@ impl HostTask {
         shared: Arc<Shared>,
         out: mpsc::Sender<Report>,
         commands: mpsc::Receiver<HostCommand>,
-        live: watch::Sender<Option<Client>>,
+        live: watch::Sender<Live>,
     ) -> Self {
         let acts = Acts::new(target.spec.id.clone(), out.clone(), live.subscribe());
         let (meter, memory) = (Arc::new(Meter::new()), Memory::default());
@@ -63,8 +64,12 @@ impl HostTask {
         loop {
             let end = match self.attempt().await {
                 Ok(error) => error,
-                Err(BusClosed) => return,
+                Err(BusClosed) => {
+                    self.live.send_replace(Live::None);
+                    return;
+                }
             };
+            self.live.send_replace(Live::Down(end.clone()));
             tracing::info!(host = %self.target.spec.id, cause = ?end.cause, error = %end.message, "link lost");
             let pause = backoff::pause(&self.target.spec.id, self.failures, end.cause);
             self.failures = self.failures.saturating_add(1);
@@ -90,10 +95,8 @@ impl HostTask {
             Ok(Ok(lines)) => {
                 self.lost = None;
                 self.failures = 0;
-                self.live.send_replace(Some(client));
-                let end = session.live(lines, &mut self.commands).await;
-                self.live.send_replace(None);
-                end?
+                self.live.send_replace(Live::Up(client));
+                session.live(lines, &mut self.commands).await?
             }
             Ok(Err(error)) => error,
             Err(closed) => return Err(closed),

@@ -17,7 +17,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::docker::{Client, EngineError, LogQuery};
+use super::{
+    docker::{Client, EngineError, LogQuery},
+    live::{Lifeline, Links, Live},
+};
 use crate::{
     fleet::{ContainerKey, HostId},
     logs::{Filter, Framing, LogLine, Seam, SourceId, Stamp, seam},
@@ -53,7 +56,7 @@ const DOUBT: Duration = Duration::from_secs(5);
 /// The way to the logs of every host.
 #[derive(Clone)]
 pub struct LogPort {
-    links: Arc<HashMap<HostId, watch::Receiver<Option<Client>>>>,
+    links: Links,
     runtime: Handle,
 }
 
@@ -147,7 +150,7 @@ impl LogState {
 }
 
 impl LogPort {
-    pub(super) fn new(links: Arc<HashMap<HostId, watch::Receiver<Option<Client>>>>, runtime: Handle) -> Self {
+    pub(super) fn new(links: Links, runtime: Handle) -> Self {
         Self { links, runtime }
     }
 
@@ -186,7 +189,7 @@ impl LogReader {
         let budget = self.budgets.entry(host.clone()).or_insert_with(|| Arc::new(Semaphore::new(streams)));
         let wake = Arc::new(Notify::new());
         let follower = Follower {
-            link: self.port.links.get(host).cloned(),
+            link: self.port.links.of(host),
             mode: self.mode,
             filter: Arc::clone(&self.filter),
             out: self.out.clone(),
@@ -244,7 +247,7 @@ impl Drop for LogReader {
 struct Follower {
     order: LogOrder,
     /// `None`: nobody knows the host.
-    link: Option<watch::Receiver<Option<Client>>>,
+    link: Option<watch::Receiver<Live>>,
     mode: LogMode,
     filter: Arc<Filter>,
     out: mpsc::Sender<LogReport>,
@@ -301,9 +304,10 @@ impl Follower {
             };
             let client = match self.client(&mut link).await {
                 Ok(client) => client,
-                Err(reason) => return self.give_up(reason).await,
+                Err(reason) => return self.give_up(&reason).await,
             };
             self.link = Some(link.clone());
+            let mut lifeline = Lifeline::new(self.order.container.host.clone(), link.clone());
             let budget = Arc::clone(&self.budget);
             let permit = match budget.try_acquire() {
                 Ok(permit) => permit,
@@ -318,7 +322,7 @@ impl Follower {
             let end = tokio::select! {
                 end = self.read(&client) => end?,
                 // Also when it came back at once: the streams of the old link are dead.
-                _ = link.changed() => End::Broken("the link to the host was lost".to_owned()),
+                lost = lifeline.lost() => End::Broken(lost.to_string()),
             };
             drop(permit);
             self.flush().await?;
@@ -348,14 +352,14 @@ impl Follower {
     }
 
     /// The client of the live link, once there is one.
-    async fn client(&self, link: &mut watch::Receiver<Option<Client>>) -> Result<Client, &'static str> {
+    async fn client(&self, link: &mut watch::Receiver<Live>) -> Result<Client, String> {
         let up = async {
             loop {
-                if let Some(client) = link.borrow_and_update().clone() {
-                    return Ok(client);
+                if let Some(client) = link.borrow_and_update().client() {
+                    return Ok(client.clone());
                 }
                 if link.changed().await.is_err() {
-                    return Err("the console ends");
+                    return Err("the console ends".to_owned());
                 }
             }
         };
@@ -363,7 +367,7 @@ impl Follower {
             LogMode::Follow => up.await,
             LogMode::Search => match timeout(PATIENCE, up).await {
                 Ok(client) => client,
-                Err(_) => Err("the host was not reachable for 20 s"),
+                Err(_) => Err(format!("the host was not reachable for {} s", PATIENCE.as_secs())),
             },
         }
     }

@@ -9,6 +9,7 @@ pub mod docker;
 mod documents;
 pub mod exec;
 mod host;
+mod live;
 pub mod logs;
 mod machine;
 mod report;
@@ -27,10 +28,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub use documents::DocumentPort;
+pub use live::{Lifeline, LinkLost};
 pub use report::{HostCommand, Question, Report};
 
 use crate::{config::Endpoint, fleet::HostSpec, rights::Rights};
 use host::HostTask;
+use live::{Links, Live};
 use transport::Transports;
 
 /// How many reports may wait for the reader. State is never dropped: a full bus makes the host tasks wait, and through
@@ -95,14 +98,14 @@ impl Engine {
             // commands: refuse when full
             let (tx, rx) = mpsc::channel(COMMANDS);
             hosts.insert(target.spec.id.clone(), tx);
-            let (live, link) = watch::channel(None);
+            let (live, link) = watch::channel(Live::None);
             links.insert(target.spec.id.clone(), link);
             tasks.push((target, rx, live));
         }
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let links = Arc::new(links);
-        let logs = logs::LogPort::new(Arc::clone(&links), runtime.handle().clone());
-        let documents = DocumentPort::new(Arc::clone(&links), runtime.handle().clone());
+        let links = Links::new(links);
+        let logs = logs::LogPort::new(links.clone(), runtime.handle().clone());
+        let documents = DocumentPort::new(links.clone(), runtime.handle().clone());
         let exec = exec::ExecPort::new(links, runtime.handle().clone());
         let stopped = stop.clone();
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || {

@@ -449,7 +449,7 @@ impl<'a> Session<'a> {
         self.work.push(Box::pin(async move { Done::Inspected { result: client.inspect(&id).await, id } }));
     }
 
-    fn next_wake(&self, now: Instant) -> Instant {
+    fn next_wake(&mut self, now: Instant) -> Instant {
         let inspects = self.dirty.iter().filter(|(id, _)| !self.inspecting.contains(*id)).map(|(_, due)| *due).min();
         let inspects = if self.inspecting.len() < INSPECTS { inspects } else { None };
         let wakes = [inspects, self.images_due, (!self.listing).then_some(self.list_due), self.sampler.wake(now)];

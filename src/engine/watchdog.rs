@@ -7,11 +7,16 @@ use crate::fleet::link::{PROBE_ANSWER, QUIET_LOCAL, QUIET_NETWORK, STALE_KEPT};
 /// Fleets up to this size are probed at the base interval; beyond it the interval grows in proportion.
 const BASE_FLEET: usize = 200;
 
+/// A look that comes so much later than it was due tells that this process did not run: a machine that was overloaded or asleep.
+const LATE: Duration = Duration::from_secs(1);
+
 /// The judge of one link's silence.
 #[derive(Debug)]
 pub(super) struct Watchdog {
     quiet: Duration,
     state: State,
+    /// When the next look is due.
+    due: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +50,18 @@ impl Watchdog {
     pub(super) fn new(local: bool, fleet_size: usize) -> Self {
         let base = if local { QUIET_LOCAL } else { QUIET_NETWORK };
         let growth = (fleet_size as f64 / BASE_FLEET as f64).max(1.0);
-        Self { quiet: base.mul_f64(growth), state: State::Fresh }
+        Self { quiet: base.mul_f64(growth), state: State::Fresh, due: None }
     }
 
-    /// The verdict at `now`, when the engine was last heard at `heard`.
+    /// The verdict at `now`, when the engine was last heard at `heard`. Time in which nobody looked, though a look was due, is our own
+    /// silence and not the engine's: its answer may lie unread.
     pub(super) fn look(&mut self, now: Instant, heard: Instant) -> Verdict {
+        let slept = self.due.take().map(|due| now.saturating_duration_since(due)).filter(|late| *late >= LATE);
+        if let (Some(slept), State::Probing { since, .. }) = (slept, &mut self.state)
+            && heard <= *since
+        {
+            *since += slept;
+        }
         let silence = now.saturating_duration_since(heard);
         match self.state {
             State::Fresh if silence < self.quiet => Verdict::Quiet,
@@ -75,13 +87,15 @@ impl Watchdog {
         }
     }
 
-    /// When the next look is worth while.
-    pub(super) fn next_look(&self, now: Instant, heard: Instant) -> Instant {
-        match self.state {
+    /// When the next look is worth while, and due.
+    pub(super) fn next_look(&mut self, now: Instant, heard: Instant) -> Instant {
+        let due = match self.state {
             State::Fresh => (heard + self.quiet).max(now + Duration::from_millis(20)),
             State::Probing { since, stale: false } => since + PROBE_ANSWER,
             State::Probing { since, stale: true } => since + STALE_KEPT,
-        }
+        };
+        self.due = Some(due.max(now));
+        due
     }
 }
 
@@ -104,6 +118,30 @@ mod tests {
         assert_eq!(at(4500), Verdict::Stale { silence: ms(4500) });
         assert_eq!(at(9000), Verdict::Quiet);
         assert_eq!(at(17_000), Verdict::Lost { silence: ms(17_000) });
+    }
+
+    #[test]
+    fn time_in_which_nobody_looked_is_not_the_engines_silence() {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(false, 3);
+        assert_eq!(dog.look(start + ms(2000), start), Verdict::Probe);
+        assert_eq!(dog.next_look(start + ms(2000), start), start + ms(4500));
+        // The machine slept for a minute.
+        let woken = ms(64_500);
+        assert_eq!(dog.look(start + woken, start), Verdict::Stale { silence: woken });
+        assert_eq!(dog.next_look(start + woken, start), start + ms(2000 + 60_000) + STALE_KEPT);
+        assert_eq!(dog.look(start + ms(70_000), start), Verdict::Quiet);
+        dog.next_look(start + ms(70_000), start);
+        assert_eq!(dog.look(start + ms(77_000), start), Verdict::Lost { silence: ms(77_000) });
+    }
+
+    #[test]
+    fn an_answer_that_lay_unread_counts() {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(false, 3);
+        assert_eq!(dog.look(start + ms(2000), start), Verdict::Probe);
+        dog.next_look(start + ms(2000), start);
+        assert_eq!(dog.look(start + ms(64_500), start + ms(2001)), Verdict::Quiet);
     }
 
     #[test]

@@ -505,7 +505,7 @@ impl Console {
             loop {
                 tokio::select! {
                     left = &mut guest => break (End::Left(left), None),
-                    () = visiting.control.lost() => break (End::Lost, None),
+                    lost = visiting.control.lost() => break (End::Lost(lost), None),
                     event = events.next() => match event {
                         Event::Resized(size) => visiting.control.resize(size.width, size.height),
                         Event::Stop(signal) => break (End::Interrupted, Some(terminal::exit_code(signal))),

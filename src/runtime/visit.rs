@@ -1,10 +1,14 @@
 //! A visit to a container: a command run there with our input and output, written to the audit before and after.
 
+use std::time::Duration;
+
 use thiserror::Error;
+use tokio::time::timeout;
 
 use super::terminal::guest::Left;
 use crate::{
     engine::{
+        LinkLost,
         docker::EngineError,
         exec::{Duplex, ExecControl, ExecOrder, ExecPort},
     },
@@ -15,6 +19,9 @@ use crate::{
     },
     text::clean_line,
 };
+
+/// How long a link whose stream broke may take to say that it is lost altogether.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Who is visited, and what is to run there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +44,7 @@ pub struct Visiting {
     pub control: ExecControl,
     /// The command in one line, its secrets masked.
     pub words: String,
+    host: HostId,
     audit: Audit,
     entry: EntryId,
 }
@@ -63,7 +71,7 @@ pub enum End {
     /// As its streams did.
     Left(Left),
     /// The link to the host was lost.
-    Lost,
+    Lost(LinkLost),
     /// We were told to go.
     Interrupted,
 }
@@ -95,7 +103,10 @@ impl Visit {
         };
         let entry = audit.begin(intent).await?;
         match port.open(&self.key, self.order).await {
-            Ok(session) => Ok(Visiting { streams: session.streams, control: session.control, words, audit: audit.clone(), entry }),
+            Ok(session) => {
+                let (streams, control, audit) = (session.streams, session.control, audit.clone());
+                Ok(Visiting { streams, control, words, host: self.key.host, audit, entry })
+            }
             Err(source) => {
                 let verdict = match &source {
                     EngineError::Timeout { .. } | EngineError::Broken { .. } => Verdict::Unknown,
@@ -115,26 +126,38 @@ impl Visit {
 impl Visiting {
     /// Learns what became of the command, and writes it down.
     pub async fn end(self, end: End) -> Parting {
+        let Self { streams, mut control, words, host, audit, entry } = self;
         // Whatever still waits in it goes with it: the command must not hang on an output that nobody reads.
-        drop(self.streams);
+        drop(streams);
         let outcome = |verdict, detail: &str| (None, Outcome { verdict, detail: detail.to_owned() });
         let (code, outcome) = match end {
-            End::Left(Left::Ended) => match self.control.exit_code().await {
+            End::Left(Left::Ended) => match control.exit_code().await {
                 Ok(Some(code)) => (Some(code), Outcome::done(format!("exit code {code}"))),
                 Ok(None) => outcome(Verdict::Unknown, "its output ended, and it goes on"),
-                Err(error) => outcome(Verdict::Unknown, &format!("its exit code is not known: {error}")),
+                Err(error) => {
+                    let why = last_word(&mut control, format!("host {host:?}: {error}")).await;
+                    outcome(Verdict::Unknown, &format!("its exit code is not known: {why}"))
+                }
             },
-            End::Left(Left::Broken(error)) => outcome(Verdict::Unknown, &format!("the connection broke ({error}); it may go on")),
+            End::Left(Left::Broken(error)) => {
+                let why = last_word(&mut control, format!("the connection to host {host:?} broke ({error})")).await;
+                outcome(Verdict::Unknown, &format!("{why}; it may go on"))
+            }
             End::Left(Left::Unheard(error)) => {
                 outcome(Verdict::Cancelled, &format!("its output was taken no more ({error}); it may go on"))
             }
-            End::Lost => outcome(Verdict::Unknown, "the link to the host was lost; it may go on"),
+            End::Lost(lost) => outcome(Verdict::Unknown, &format!("{lost}; it may go on")),
             End::Interrupted => outcome(Verdict::Cancelled, "interrupted here; it may go on"),
         };
-        let mut sentence = format!("{}: {}", self.words, outcome.detail);
-        if let Err(error) = self.audit.finish(self.entry, outcome).await {
+        let mut sentence = format!("{words}: {}", outcome.detail);
+        if let Err(error) = audit.finish(entry, outcome).await {
             sentence.push_str(&format!(" · not recorded: {error}"));
         }
         Parting { code, sentence }
     }
+}
+
+/// Why a connection broke: if the whole link has, that is about to be told; else what the connection itself says.
+async fn last_word(control: &mut ExecControl, otherwise: String) -> String {
+    timeout(LAST_WORD, control.lost()).await.map_or(otherwise, |lost| lost.to_string())
 }

@@ -102,7 +102,7 @@ ports = ["80"]
 secrets = ["DB_PASSWORD"]
 needs = ["db"]
 memory = "32m"
-health = {{ http = "/healthz", port = 80, interval = "200ms", rise = 2, timeout = "8s" }}
+health = {{ http = "/healthz", port = 80, interval = "200ms", rise = 2, timeout = "20s" }}
 stop = "1s"
 
 [services.db]
@@ -110,14 +110,14 @@ image = "base:latest"
 command = ["sh", "-c", "test -f /data/born || date >/data/born; httpd -f -p 5432 -h /data"]
 ports = ["5432"]
 volumes = ["data:/data"]
-health = {{ command = ["test", "-f", "/data/born"], interval = "200ms", rise = 1, timeout = "20s" }}
+health = {{ command = ["test", "-f", "/data/born"], interval = "200ms", rise = 1, timeout = "60s" }}
 stop = "1s"
 
 [jobs.migrate]
 image = "web"
 command = ["sh", "-c", "wget -q -O /dev/null http://$QD_DB_ADDR/born"]
 needs = ["db"]
-timeout = "30s"
+timeout = "60s"
 
 [environments.production]
 hosts = ["app-01", "app-02", "app-03"]

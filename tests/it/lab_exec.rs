@@ -16,6 +16,8 @@ use crate::{
 
 /// The hosts, and with them the ways in: a socket, TLS, ssh.
 const HOSTS: [&str; 3] = ["app-01", "app-02", "app-03"];
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// An image without a shell: one static program, under a name at which nobody looks for one.
 const BARE: &str = "/busybox1";
 
@@ -107,15 +109,16 @@ fn pipes(stage: &Stage, host: &str) {
 
     // More than any buffer on the way holds, in both directions at once.
     let mut command = stage.program.command(&["-c", &stage.config, "exec", &name, "--", "cat"]);
-    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let sent: Vec<u8> = (0..6_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let (mut input, bytes) = (child.stdin.take().unwrap(), sent.clone());
-    let writer = thread::spawn(move || input.write_all(&bytes).unwrap());
-    let mut back = Vec::new();
+    let writer = thread::spawn(move || input.write_all(&bytes));
+    let (mut back, mut said) = (Vec::new(), String::new());
     child.stdout.take().unwrap().read_to_end(&mut back).unwrap();
-    writer.join().unwrap();
-    assert!(back == sent, "{host}: {} of {} bytes came back", back.len(), sent.len());
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{host}");
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    let written = writer.join().unwrap();
+    assert!(back == sent && written.is_ok(), "{host}: {} of {} bytes came back; {written:?}; {said}", back.len(), sent.len());
+    assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""), "{host}");
 }
 
 fn terminal(stage: &Stage, host: &str) {
@@ -133,13 +136,13 @@ fn terminal(stage: &Stage, host: &str) {
     console.expect("all-20001");
     // What a killed editor would leave behind.
     console.send(b"printf '\\033[?1049h\\033[?1000h\\033[?2004h\\033[?25l'; exit 3\r");
-    assert_eq!(console.exit(Duration::from_secs(20)), Some(3), "{host}: {}", console.text());
+    assert_eq!(console.exit(PATIENCE), Some(3), "{host}: {}", console.text());
     assert_whole(&console);
 
     let mut console = stage.console(&["exec", &format!("name:visit-{host}")]);
     console.expect("/ # ");
     console.send(b"\x04");
-    assert_eq!(console.exit(Duration::from_secs(20)), Some(0), "{host}: {}", console.text());
+    assert_eq!(console.exit(PATIENCE), Some(0), "{host}: {}", console.text());
     assert_whole(&console);
 }
 
@@ -179,7 +182,7 @@ fn shell_in_the_console(stage: &Stage, host: &str) {
     console.send(format!("{BARE} sleep 0\r").as_bytes());
     console.expect("exit code 0");
     console.send(b"q");
-    assert_eq!(console.exit(Duration::from_secs(20)), Some(0), "{host}: {}", console.text());
+    assert_eq!(console.exit(PATIENCE), Some(0), "{host}: {}", console.text());
     assert_whole(&console);
 }
 
@@ -220,7 +223,8 @@ fn refusals(stage: &Stage) {
     let mut console = stage.console(&["exec", "name:visit-app-02"]);
     console.expect("/ # ");
     stage.lab.fault("kill9", "app-02");
-    assert_eq!(console.exit(Duration::from_secs(60)), Some(125), "{}", console.text());
+    assert_eq!(console.exit(PATIENCE), Some(125), "{}", console.text());
+    assert!(console.text().contains("app-02"), "which host, and why: {}", console.text());
     assert_whole(&console);
     stage.lab.fault("restart", "app-02");
 }

@@ -22,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 fn epoch() -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000, 0).unwrap()

@@ -9,7 +9,7 @@ pub mod pty;
 
 use pty::{Console, process_state, signal_process};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The example program, which `cargo test` builds beside the tests.
 fn paintbox() -> String {

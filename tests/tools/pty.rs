@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
+/// Longer than anything takes, also on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A chunk of output and when it arrived; empty at the end.
 type Chunk = (Instant, Vec<u8>);
 
@@ -154,8 +157,8 @@ impl Console {
     }
 
     pub fn expect_that(&mut self, what: &str, holds: impl Fn(&vt100::Screen) -> bool) {
-        let limit = Duration::from_secs(20);
-        assert!(self.until(holds, Instant::now(), limit).is_some(), "{what}: not within {limit:?}; the screen:\n{}", self.text());
+        let there = self.until(holds, Instant::now(), PATIENCE).is_some();
+        assert!(there, "{what}: not within {PATIENCE:?}; the screen:\n{}", self.text());
     }
 
     /// Reads on for `span`.
@@ -198,7 +201,7 @@ impl Console {
         let start = Instant::now();
         let (mut last, mut same) = (0, 0);
         while same < 20 {
-            assert!(start.elapsed() < Duration::from_secs(20), "the program wrote nothing");
+            assert!(start.elapsed() < PATIENCE, "the program wrote nothing");
             thread::sleep(Duration::from_millis(10));
             let now = waiting();
             same = if now == last && now > 1000 { same + 1 } else { 0 };

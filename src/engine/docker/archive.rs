@@ -19,7 +19,7 @@ use super::{
     client::{named, read_whole},
     error::broken,
 };
-use crate::fleet::ContainerId;
+use crate::{engine::Lifeline, fleet::ContainerId};
 
 /// How long an engine may take until it knows what lies at a path.
 const HEAD: Duration = Duration::from_secs(30);
@@ -45,12 +45,20 @@ impl PathStat {
 /// A tar stream under way.
 pub struct ArchiveBody {
     body: Incoming,
+    /// A connection that hangs says nothing; the link it belongs to does.
+    link: Option<Lifeline>,
 }
 
 /// Pieces that may wait to be read by [`ArchiveBody::read_by`]. Overflow: the engine waits.
 const WAITING: usize = 8;
 
 impl ArchiveBody {
+    /// Makes the end of the link the end of the stream.
+    pub(crate) fn until_lost(mut self, link: Lifeline) -> Self {
+        self.link = Some(link);
+        self
+    }
+
     /// Has the whole stream read by work that blocks, on a thread of its own. A stream that breaks is an error of that read, too.
     ///
     /// # Errors
@@ -82,10 +90,17 @@ impl ArchiveBody {
     /// The next piece; `None` at the end.
     ///
     /// # Errors
-    /// [`EngineError::Broken`] when the connection ended in the middle.
+    /// [`EngineError::Broken`] when the connection ended in the middle, [`EngineError::Connect`] when the whole link was lost.
     pub async fn next(&mut self) -> Result<Option<Bytes>, EngineError> {
         loop {
-            match self.body.frame().await {
+            let frame = match &mut self.link {
+                Some(link) => tokio::select! {
+                    frame = self.body.frame() => frame,
+                    lost = link.lost() => return Err(lost.into()),
+                },
+                None => self.body.frame().await,
+            };
+            match frame {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         return Ok(Some(data));
@@ -145,7 +160,7 @@ impl Client {
             let refusal = EngineError::Protocol { what: what.clone(), reason: "a refusal without a reason".to_owned() };
             return read_whole(response, &what).await.and(Err(refusal));
         }
-        Ok((stat(response.headers(), &what)?, ArchiveBody { body: response.into_body() }))
+        Ok((stat(response.headers(), &what)?, ArchiveBody { body: response.into_body(), link: None }))
     }
 
     async fn archive_request(&self, method: Method, path: &str, what: &str) -> Result<http::Response<Incoming>, EngineError> {

@@ -2,7 +2,11 @@
 
 use thiserror::Error;
 
-use crate::{engine::transport::ConnectError, fleet::LinkCause, rights::Denied};
+use crate::{
+    engine::{LinkLost, transport::ConnectError},
+    fleet::LinkCause,
+    rights::Denied,
+};
 
 /// Why a request failed. The sentence is one clean line without the host's name; who shows it adds that.
 #[derive(Clone, Debug, Error)]
@@ -45,6 +49,12 @@ pub enum EngineError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl From<LinkLost> for EngineError {
+    fn from(lost: LinkLost) -> Self {
+        ConnectError::new(lost.cause.cause, lost.to_string()).into()
+    }
 }
 
 impl EngineError {

@@ -1,4 +1,4 @@
-//! A command on this machine, for links whose engine runs here.
+//! A command on this machine: for links whose engine runs here, and for the `ssh` program.
 
 use std::{io, process::Stdio};
 
@@ -18,9 +18,15 @@ pub(crate) async fn run(words: &[String], input: &[u8]) -> Result<CommandEnd, Co
     let Some((program, args)) = words.split_first() else {
         return Err(ConnectError::new(LinkCause::Configuration, "an empty command cannot be run"));
     };
-    let failed = |error: io::Error| ConnectError::new(LinkCause::Protocol, format!("{program} on this machine: {error}"));
     let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.args(args);
+    attend(command, &format!("{program} on this machine"), input).await
+}
+
+/// Runs a program that is ready to be started; `name` is its name in errors. It is ended when the future is dropped.
+pub(super) async fn attend(mut command: Command, name: &str, input: &[u8]) -> Result<CommandEnd, ConnectError> {
+    let failed = |error: io::Error| ConnectError::new(LinkCause::Protocol, format!("{name}: {error}"));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(failed)?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let write = async {
@@ -47,10 +53,7 @@ pub(crate) async fn run(words: &[String], input: &[u8]) -> Result<CommandEnd, Co
     let ((), output, errors) = tokio::join!(write, read, complain);
     let (output, errors) = (output.map_err(failed)?, errors.map_err(failed)?);
     if output.len() > COMMAND_OUTPUT {
-        return Err(ConnectError::new(
-            LinkCause::Protocol,
-            format!("{program} on this machine said more than {} MB", COMMAND_OUTPUT >> 20),
-        ));
+        return Err(ConnectError::new(LinkCause::Protocol, format!("{name} said more than {} MB", COMMAND_OUTPUT >> 20)));
     }
     let status = child.wait().await.map_err(failed)?.code();
     Ok(CommandEnd { status, output, errors })

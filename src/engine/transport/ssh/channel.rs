@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::{
     stream::{ExecEnd, StreamState},
-    wire::{Called, Round, numbered},
+    wire::{Called, Owed, Round, numbered},
 };
 use crate::engine::transport::ConnectError;
 
@@ -75,8 +75,10 @@ pub(super) struct Pump {
     down_shut: bool,
     /// The local side is closed altogether.
     local_gone: bool,
-    write_owed: bool,
-    read_owed: bool,
+    write_owed: Owed,
+    read_owed: Owed,
+    /// A write that others waited behind has ended in this pass: theirs is the next packet.
+    yields: bool,
     /// Calls that gave nothing since the last poll; without new evidence they are not repeated.
     read_tried: bool,
     /// The window that such a write had before it: a wider one, which any read may bring, is new evidence.
@@ -110,8 +112,9 @@ impl Pump {
             down_ended: false,
             down_shut: false,
             local_gone: false,
-            write_owed: false,
-            read_owed: false,
+            write_owed: Owed::default(),
+            read_owed: Owed::default(),
+            yields: false,
             read_tried: false,
             write_tried: None,
             close_tried: false,
@@ -143,6 +146,8 @@ impl Pump {
     pub(super) fn begin_round(&mut self) {
         self.read_tried = false;
         self.write_tried = None;
+        self.write_owed.begin_round();
+        self.read_owed.begin_round();
         self.close_tried = false;
         self.end_tried = false;
     }
@@ -153,15 +158,15 @@ impl Pump {
     }
 
     pub(super) fn owes(&self) -> bool {
-        self.write_owed || self.read_owed
+        self.write_owed.is() || self.read_owed.is()
     }
 
-    /// Whether packets from the network would be of use to it.
-    pub(super) fn wants_input(&self) -> bool {
-        self.closing.is_some()
-            || self.report.is_some()
-            || !self.up.is_empty()
-            || (self.down.is_empty() && !self.down_ended && !self.local_gone)
+    /// Whether it would take packets off the network now. `pending`: a packet may be half sent.
+    pub(super) fn wants_input(&self, pending: bool) -> bool {
+        let waits_for_word = self.closing.is_some() || !self.up.is_empty();
+        let waits_for_end = self.report.is_some() && self.down_shut;
+        let has_room = self.down.is_empty() && !self.down_ended && !self.local_gone && !self.read_owed.is();
+        (waits_for_word && !pending) || waits_for_end || has_room
     }
 
     /// Moves what can be moved.
@@ -169,6 +174,7 @@ impl Pump {
         if self.closing.is_some() {
             return self.close(round);
         }
+        self.yields = false;
         let mut moved = true;
         for _ in 0..FAIR_TURNS {
             moved = self.pull_up() | self.push_up(round)? | self.pull_down(round)? | self.push_down();
@@ -213,10 +219,14 @@ impl Pump {
     /// Buffer → channel.
     fn push_up(&mut self, round: &mut Round<'_>) -> Result<bool, ConnectError> {
         let room = self.channel.write_window().remaining;
-        let due = if self.write_owed {
-            round.writable
+        let owed = self.write_owed.is();
+        let due = if owed {
+            self.write_owed.due(round)
+        } else if self.up.is_empty() || self.yields || round.hold {
+            false
         } else {
-            !self.up.is_empty() && self.write_tried.map_or(round.drain || room > 0, |tried| room > tried)
+            // Without a window the call only reads, and makes libssh2 forget that a packet is half sent.
+            self.write_tried.map_or(room > 0 || (round.drain && !round.pending), |tried| room > tried)
         };
         if !due {
             return Ok(false);
@@ -226,11 +236,13 @@ impl Pump {
             Called::Done(0) => self.write_tried = Some(room),
             Called::Done(count) => {
                 self.up.start += count;
+                self.write_tried = None;
+                self.yields = owed;
                 return Ok(true);
             }
             Called::Blocked => {
                 self.write_tried = Some(room);
-                round.waiting |= !self.write_owed && self.channel.write_window().remaining > 0;
+                round.waiting |= !self.write_owed.is() && self.channel.write_window().remaining > 0;
             }
             Called::ChannelOver => {
                 self.up.fill(0);
@@ -251,8 +263,11 @@ impl Pump {
         // libssh2 widens the window below this mark, and only inside a read.
         let narrow = u64::from(window.remaining) < u64::from(window.window_size_initial) / 4 * 3 + BUFFER as u64;
         let evident = !self.local_gone && (window.available > 0 || self.channel.eof());
-        let due =
-            if self.read_owed { round.writable } else { evident || (!self.local_gone && !self.read_tried && (round.drain || narrow)) };
+        let due = if self.read_owed.is() {
+            self.read_owed.due(round)
+        } else {
+            evident || (!self.local_gone && !self.read_tried && (round.drain || narrow))
+        };
         if !due {
             return Ok(false);
         }
@@ -276,7 +291,7 @@ impl Pump {
             Called::SessionOver(error) => return Err(error),
         }
         // What is there, but is not of the main stream, is of the error stream: it must be read, or the window never opens.
-        if evident && !self.read_owed { self.pull_stderr(round) } else { Ok(false) }
+        if evident && !self.read_owed.is() { self.pull_stderr(round) } else { Ok(false) }
     }
 
     fn pull_stderr(&mut self, round: &mut Round<'_>) -> Result<bool, ConnectError> {
@@ -331,14 +346,13 @@ impl Pump {
         }
         if self.up_ended && self.up.is_empty() && !self.eof_sent && !self.local_gone {
             if !round.may_send_small() {
-                round.waiting = true;
                 return Ok(());
             }
             let result = self.channel.send_eof();
             match round.called_to_send(result, &mut self.write_owed) {
                 Called::Done(()) | Called::ChannelOver => self.eof_sent = true,
                 Called::Blocked => {
-                    self.write_owed = false;
+                    self.write_owed = Owed::default();
                     round.waiting = true;
                 }
                 Called::SessionOver(error) => return Err(error),
@@ -355,9 +369,8 @@ impl Pump {
             return Ok(());
         }
         self.end_tried = true;
-        let mut owes = false;
         let result = self.channel.wait_close();
-        match round.called_for_one(result, &mut owes) {
+        match round.called_for_one(result, &mut Owed::default()) {
             Called::Done(()) | Called::ChannelOver => {
                 let end = ExecEnd { status: self.channel.exit_status().unwrap_or(-1), stderr: std::mem::take(&mut self.stderr) };
                 if let Some(report) = self.report.take() {
@@ -385,7 +398,6 @@ impl Pump {
             return Ok(());
         }
         if !round.may_send_small() {
-            round.waiting = true;
             return Ok(());
         }
         self.close_tried = true;
@@ -393,7 +405,7 @@ impl Pump {
         match round.called_for_one(result, &mut self.write_owed) {
             Called::Done(()) | Called::ChannelOver => self.finished = true,
             Called::Blocked => {
-                self.write_owed = false;
+                self.write_owed = Owed::default();
                 round.waiting = true;
                 self.finished = self.closing.is_some_and(|since| since.elapsed() > CLOSE_PATIENCE);
             }

@@ -2,7 +2,7 @@
 //!
 //! It sleeps in `poll(2)` over the SSH socket, a wake socket and the local end of every channel, and then repeats passes over all
 //! channels until none makes progress: one channel's read takes packets for others off the socket, so the socket alone would not
-//! wake it. What the poll set cannot show (a confirmation that another call has already read) is looked for every [`LOOK_AGAIN`].
+//! wake it. Channels take turns at sending, packet by packet, as soon as the network is slower than they are. What the poll set cannot show (a confirmation that another call has already read) is looked for every [`LOOK_AGAIN`].
 
 use std::{
     collections::VecDeque,
@@ -26,12 +26,15 @@ use super::{
     channel::Pump,
     settings::Deadlines,
     stream::{Opened, StreamState},
-    wire::{CHANNEL_FAILURE, Called, EAGAIN, Round, code, hang_up, session_lost},
+    wire::{CHANNEL_FAILURE, Called, EAGAIN, Owed, Round, code, hang_up, session_lost},
 };
 use crate::{engine::transport::ConnectError, fleet::LinkCause};
 
 /// How soon a call is repeated whose answer may have been read by another call.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// After so many passes the poll set is looked at again, even if bytes still move: a stream that never pauses must not keep the others'
+/// news out.
+const PASSES: usize = 16;
 
 /// Where a channel leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +75,7 @@ struct Opening {
     reply: Option<oneshot::Sender<Result<Opened, OpenError>>>,
     /// A command's channel, open but not yet started.
     started: Option<ssh2::Channel>,
-    owed: bool,
+    owed: Owed,
     tried: bool,
 }
 
@@ -104,6 +107,17 @@ struct State {
     waiting: bool,
     /// Something may stand in libssh2's buffer that no channel had room to read.
     unread: bool,
+    /// The last round was broken off while bytes moved.
+    busy: bool,
+    /// A small packet waits for room on the socket.
+    small_waits: bool,
+}
+
+impl State {
+    /// Whether some call must be repeated before anything else can be sent.
+    fn owes(&self) -> bool {
+        self.pumps.iter().any(Pump::owes) || self.opening.as_ref().is_some_and(|opening| opening.owed.is())
+    }
 }
 
 impl Driver {
@@ -119,6 +133,8 @@ impl Driver {
             inbox_closed: false,
             waiting: false,
             unread: false,
+            busy: false,
+            small_waits: false,
         };
         self.session.set_keepalive(false, 1);
         let error = match self.serve(&mut state) {
@@ -157,11 +173,11 @@ impl Driver {
     /// Sleeps until something can be done; returns what the SSH socket is ready for.
     fn wait(&mut self, state: &mut State) -> Result<PollFlags, ConnectError> {
         let timeout = self.timeout(state);
-        let owed = state.pumps.iter().any(Pump::owes) || state.opening.as_ref().is_some_and(|opening| opening.owed);
+        let owed = state.owes();
         let mut wanted = PollFlags::empty();
         // Without a reader the socket would stay readable and the poll would never sleep: then only its end is waited for.
-        wanted.set(PollFlags::IN, state.opening.is_some() || state.pumps.iter().any(Pump::wants_input));
-        wanted.set(PollFlags::OUT, owed);
+        wanted.set(PollFlags::IN, state.opening.is_some() || state.pumps.iter().any(|pump| pump.wants_input(owed)));
+        wanted.set(PollFlags::OUT, owed || state.small_waits);
         #[cfg(target_os = "linux")]
         wanted.insert(PollFlags::RDHUP);
 
@@ -193,6 +209,9 @@ impl Driver {
     }
 
     fn timeout(&self, state: &State) -> Duration {
+        if state.busy {
+            return Duration::ZERO;
+        }
         let now = Instant::now();
         let mut until = state.keepalive;
         if let Some(opening) = &state.opening {
@@ -223,20 +242,22 @@ impl Driver {
         }
     }
 
-    /// Passes over everything until nothing moves.
+    /// Passes over everything until nothing moves, or for long enough.
     fn round(&mut self, state: &mut State, ready: PollFlags) -> Result<(), ConnectError> {
-        let owed = state.pumps.iter().any(Pump::owes) || state.opening.as_ref().is_some_and(|opening| opening.owed);
         let session = self.session.clone();
-        let mut round = Round::new(&session, &self.socket, &self.target, ready, owed, state.unread);
+        let mut round = Round::new(&session, (&self.socket, &self.target), ready, state.owes(), state.unread, state.small_waits);
         state.pumps.iter_mut().for_each(Pump::begin_round);
         if let Some(opening) = &mut state.opening {
             opening.tried = false;
+            opening.owed.begin_round();
         }
         let mut moved = false;
-        loop {
-            round.progress = false;
+        state.busy = true;
+        for _ in 0..PASSES {
+            let progressed = std::mem::take(&mut round.progress);
             round.touched = false;
-            open_next(state, &mut round)?;
+            round.small_waits = false;
+            open_next(state, &mut round, progressed)?;
             for pump in &mut state.pumps {
                 pump.step(&mut round)?;
             }
@@ -247,19 +268,22 @@ impl Driver {
                 round.drain = true;
                 state.pumps.iter_mut().for_each(Pump::read_again);
             }
-            if !round.progress && !round.touched && !behind {
+            let released = std::mem::replace(&mut round.hold, round.small_waits) && !round.small_waits;
+            if !round.progress && !round.touched && !behind && !released {
+                state.busy = false;
                 break;
             }
         }
+        state.small_waits = round.small_waits;
         // All channels were busy delivering: the first that has room reads.
-        state.unread = round.drain;
+        state.unread = round.drain || state.busy;
         self.streams.store(u32::try_from(state.pumps.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
-        if round.drain && ready.contains(PollFlags::HUP) {
+        if round.drain && !state.busy && ready.contains(PollFlags::HUP) {
             return Err(ConnectError::new(LinkCause::Closed, format!("the SSH session of {} was closed by the server", self.target)));
         }
         state.waiting = round.waiting;
         let now = Instant::now();
-        let owed = state.pumps.iter().any(Pump::owes) || state.opening.as_ref().is_some_and(|opening| opening.owed);
+        let owed = state.owes();
         state.stalled = match state.stalled {
             Some(since) if owed && !moved => Some(since),
             _ => owed.then_some(now),
@@ -287,8 +311,9 @@ impl Driver {
     }
 }
 
-/// Moves the head of the queue; libssh2 keeps one state for all openings, so only the head is ever tried.
-fn open_next(state: &mut State, round: &mut Round<'_>) -> Result<(), ConnectError> {
+/// Moves the head of the queue; libssh2 keeps one state for all openings, so only the head is ever tried. `progressed`: the last pass moved
+/// something, which may have been its turn or its answer.
+fn open_next(state: &mut State, round: &mut Round<'_>, progressed: bool) -> Result<(), ConnectError> {
     let now = Instant::now();
     state.queue.retain_mut(|request| request.deadline > now && !request.reply.is_closed());
     loop {
@@ -297,7 +322,7 @@ fn open_next(state: &mut State, round: &mut Round<'_>) -> Result<(), ConnectErro
             None => {
                 let Some(request) = state.queue.pop_front() else { return Ok(()) };
                 let OpenRequest { target, deadline, reply } = request;
-                state.opening.insert(Opening { target, deadline, reply: Some(reply), started: None, owed: false, tried: false })
+                state.opening.insert(Opening { target, deadline, reply: Some(reply), started: None, owed: Owed::default(), tried: false })
             }
         };
         if opening.deadline <= now
@@ -305,7 +330,7 @@ fn open_next(state: &mut State, round: &mut Round<'_>) -> Result<(), ConnectErro
         {
             let _nobody_waits = reply.send(Err(OpenError::Late));
         }
-        if opening.tried && !round.progress {
+        if opening.tried && !progressed && !opening.owed.due(round) {
             return Ok(());
         }
         let (outcome, error) = opening.attempt(round);

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     sync::{Mutex, OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
@@ -33,8 +33,6 @@ use crate::{
 
 /// How long a host may take to tell its own figures: `df` waits for a disk that hangs.
 const METRICS_LIMIT: Duration = Duration::from_secs(10);
-/// More than the figures of a host with a thousand processors.
-const METRICS_BYTES: u64 = 256 * 1024;
 
 /// How streams reach the engine's socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +141,41 @@ impl SshLink {
         Ok(())
     }
 
+    /// Runs a line of shell on the host.
+    async fn run(&self, line: &str, input: &[u8]) -> Result<CommandEnd, ConnectError> {
+        let target = self.plan.target();
+        let refused = |why: &str| no_command(&target, line, why);
+        let mut opened = match self.session.open(Target::Command(line.to_owned())).await {
+            Ok(opened) => opened,
+            Err(OpenError::Prohibited(why) | OpenError::Failed(why)) => return Err(refused(&why)),
+            Err(error @ (OpenError::Late | OpenError::Over(_))) => return Err(self.open_failed(error)),
+        };
+        let end = opened.end.take();
+        let stream = self.stream(opened, None)?;
+        // Both halves live until the end is known: a stream that nobody holds is closed, and nobody is told how its command ended.
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let write = async {
+            // Who does not read what it is given says so with its status.
+            let _unread = writer.write_all(input).await;
+            let _unread = writer.shutdown().await;
+        };
+        let read = async {
+            let mut output = Vec::new();
+            (&mut reader).take(COMMAND_OUTPUT as u64 + 1).read_to_end(&mut output).await.map(|_| output)
+        };
+        let ((), output) = tokio::join!(write, read);
+        let output = output.map_err(|error| refused(&error.to_string()))?;
+        if output.len() > COMMAND_OUTPUT {
+            return Err(refused(&format!("it said more than {} MB", COMMAND_OUTPUT >> 20)));
+        }
+        let ended = match end {
+            Some(end) => end.await.ok(),
+            None => None,
+        };
+        let ended = ended.ok_or_else(|| refused("nobody knows how it ended"))?;
+        Ok(CommandEnd { status: Some(ended.status).filter(|status| *status >= 0), output, errors: ended.stderr })
+    }
+
     /// Neither way works, and neither says why.
     async fn unexplained(&self, refusal: OpenError, command: String) -> ConnectError {
         let (target, user, socket) = (self.plan.target(), &self.plan.user, &self.socket);
@@ -181,17 +214,17 @@ fn last_words(end: &ExecEnd) -> String {
     format!("{line} (status {})", end.status)
 }
 
-/// Reads what the fixed command prints; `refused` makes the error of a host that runs no command.
-pub(super) async fn read_figures(
-    stream: impl AsyncRead + Unpin,
-    target: &str,
-    refused: impl Fn(&str) -> ConnectError,
-) -> Result<String, ConnectError> {
-    let mut told = Vec::new();
-    match timeout(METRICS_LIMIT, stream.take(METRICS_BYTES).read_to_end(&mut told)).await {
-        Ok(Ok(_)) if told.is_empty() => Err(refused("it said nothing")),
-        Ok(Ok(_)) => Ok(String::from_utf8_lossy(&told).into_owned()),
-        Ok(Err(error)) => Err(refused(&error.to_string())),
+/// A command that a host does not run: this account may not, or it has no shell.
+pub(super) fn no_command(target: &str, line: &str, why: &str) -> ConnectError {
+    let shown = crate::text::fit(&crate::text::clean_line(line), 60).into_owned();
+    ConnectError::new(LinkCause::Forwarding, format!("sshd on {target} runs no {shown:?}: {why}"))
+}
+
+/// What the fixed command has printed.
+pub(super) async fn figures(command: impl Future<Output = Result<CommandEnd, ConnectError>>, target: &str) -> Result<String, ConnectError> {
+    match timeout(METRICS_LIMIT, command).await {
+        Ok(Ok(end)) if end.output.is_empty() => Err(no_command(target, HOST_METRICS, "it said nothing")),
+        Ok(end) => end.map(|end| String::from_utf8_lossy(&end.output).into_owned()),
         Err(_) => {
             let words = format!("{target} did not tell its figures within {} s", METRICS_LIMIT.as_secs());
             Err(ConnectError::new(LinkCause::NoAnswer, words))
@@ -209,18 +242,7 @@ impl Link for SshLink {
     }
 
     fn host_metrics(&self) -> Option<BoxFuture<'_, Result<String, ConnectError>>> {
-        Some(Box::pin(async {
-            let refused = |why: String| {
-                let message = format!("sshd on {} runs no command for {}: {why}", self.plan.target(), self.plan.user);
-                ConnectError::new(LinkCause::Forwarding, message)
-            };
-            let opened = match self.session.open(Target::Command(HOST_METRICS.to_owned())).await {
-                Ok(opened) => opened,
-                Err(OpenError::Prohibited(why) | OpenError::Failed(why)) => return Err(refused(why)),
-                Err(error @ (OpenError::Late | OpenError::Over(_))) => return Err(self.open_failed(error)),
-            };
-            read_figures(self.stream(opened, None)?, &self.plan.target(), |why| refused(why.to_owned())).await
-        }))
+        Some(Box::pin(async { figures(self.run(HOST_METRICS, b""), &self.plan.target()).await }))
     }
 
     fn dial<'a>(&'a self, address: &'a str, port: u16) -> Option<BoxFuture<'a, Result<IoStream, ConnectError>>> {
@@ -262,41 +284,8 @@ impl Link for SshLink {
     }
 
     fn command<'a>(&'a self, words: &'a [String], input: &'a [u8]) -> Option<BoxFuture<'a, Result<CommandEnd, ConnectError>>> {
-        Some(Box::pin(async move {
-            let line = words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
-            let target = self.plan.target();
-            let shown = crate::text::fit(&crate::text::clean_line(&line), 60).into_owned();
-            let refused = |why: String| ConnectError::new(LinkCause::Forwarding, format!("sshd on {target} runs no {shown:?}: {why}"));
-            let mut opened = match self.session.open(Target::Command(line.clone())).await {
-                Ok(opened) => opened,
-                Err(OpenError::Prohibited(why) | OpenError::Failed(why)) => return Err(refused(why)),
-                Err(error @ (OpenError::Late | OpenError::Over(_))) => return Err(self.open_failed(error)),
-            };
-            let end = opened.end.take();
-            let stream = self.stream(opened, None)?;
-            // Both halves live until the end is known: a stream that nobody holds is closed, and nobody is told how its command ended.
-            let (mut reader, mut writer) = tokio::io::split(stream);
-            let write = async {
-                // Who does not read what it is given says so with its status.
-                let _unread = writer.write_all(input).await;
-                let _unread = writer.shutdown().await;
-            };
-            let read = async {
-                let mut output = Vec::new();
-                (&mut reader).take(COMMAND_OUTPUT as u64 + 1).read_to_end(&mut output).await.map(|_| output)
-            };
-            let ((), output) = tokio::join!(write, read);
-            let output = output.map_err(|error| refused(error.to_string()))?;
-            if output.len() > COMMAND_OUTPUT {
-                return Err(refused(format!("it said more than {} MB", COMMAND_OUTPUT >> 20)));
-            }
-            let ended = match end {
-                Some(end) => end.await.ok(),
-                None => None,
-            };
-            let ended = ended.ok_or_else(|| ConnectError::new(LinkCause::Closed, format!("{target}: nobody knows how {shown:?} ended")))?;
-            Ok(CommandEnd { status: Some(ended.status).filter(|status| *status >= 0), output, errors: ended.stderr })
-        }))
+        let line = words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
+        Some(Box::pin(async move { self.run(&line, input).await }))
     }
 
     fn load(&self) -> LinkLoad {

@@ -1,7 +1,8 @@
 //! The other engine: `ssh -N -L`, one process per host, for what libssh2 cannot do (certificates, hardware keys, ProxyCommand).
 //!
 //! ssh reads the person's own configuration; what would prompt, share connections or accept unknown keys is switched off. The
-//! process ends with the link, and its folder goes with it.
+//! process ends with the link, and its folder goes with it. Commands, and the ways to other places of the host, go through the session of
+//! that process.
 
 use std::{
     collections::VecDeque,
@@ -18,7 +19,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     net::UnixStream,
     process::{Child, ChildStderr, Command},
     sync::watch,
@@ -27,12 +28,13 @@ use tokio::{
 };
 
 use super::{
-    link::read_figures,
+    link::{figures, no_command},
     plan::{Hop, as_one_file},
+    quote::shell_word,
     settings::SshSettings,
 };
 use crate::{
-    engine::transport::{ConnectError, IoStream, Link, LinkLoad},
+    engine::transport::{CommandEnd, ConnectError, IoStream, Link, LinkLoad, local::attend},
     fleet::LinkCause,
     rights::HOST_METRICS,
 };
@@ -42,6 +44,8 @@ const ENGINE: &str = "engine.sock";
 const CONTROL: &str = "control";
 const CONFIG: &str = "config";
 
+/// So many other places of a host are kept: a balancer's socket, and addresses that are probed just now.
+const PLACES: usize = 8;
 /// How often the socket is looked for while ssh logs in.
 const LOOK: Duration = Duration::from_millis(20);
 /// Lines of ssh's messages that are kept for an error.
@@ -76,6 +80,15 @@ impl Drop for Folder {
     }
 }
 
+/// Ways to other places of the host.
+#[derive(Default)]
+struct Places {
+    /// Each place and our socket that leads there.
+    known: VecDeque<(String, PathBuf)>,
+    /// How many were made: no name is used twice.
+    made: u64,
+}
+
 type LastWords = Arc<Mutex<VecDeque<String>>>;
 
 /// One engine behind one `ssh` process.
@@ -83,10 +96,10 @@ pub(super) struct OpensshLink {
     folder: Folder,
     ended: watch::Receiver<Option<ConnectError>>,
     streams: Arc<()>,
-    written: Hop,
-    settings: SshSettings,
-    /// One more process for another socket of the host, the last that was asked for. A lock, as several callers must wait for one login.
-    other: tokio::sync::Mutex<Option<(String, Arc<OpensshLink>)>>,
+    host: String,
+    program: PathBuf,
+    /// Other places of the host, the latest last. A lock, as several callers must wait for one forwarding.
+    places: tokio::sync::Mutex<Places>,
     /// Holds the process: aborted when the link is dropped, which kills it.
     _tasks: JoinSet<()>,
 }
@@ -94,15 +107,7 @@ pub(super) struct OpensshLink {
 impl OpensshLink {
     /// Logs in and forwards to a socket there.
     pub(super) async fn start(written: &Hop, socket: &str, settings: &SshSettings) -> Result<Self, ConnectError> {
-        if socket.contains(':') {
-            let message = format!("ssh cannot forward to {socket:?}: the path contains a colon");
-            return Err(ConnectError::new(LinkCause::Configuration, message));
-        }
-        Self::forward(written, socket, settings).await
-    }
-
-    /// `place`: a path without a colon, or `address:port`.
-    async fn forward(written: &Hop, place: &str, settings: &SshSettings) -> Result<Self, ConnectError> {
+        without_colon(socket)?;
         let name = written.command();
         let failed = |error: io::Error| ConnectError::new(LinkCause::Configuration, format!("ssh {name}: cannot be started: {error}"));
         let folder = Folder::create().map_err(failed)?;
@@ -111,7 +116,7 @@ impl OpensshLink {
         settings.identities.iter().for_each(|file| text.push_str(&format!("IdentityFile \"{}\"\n", file.display())));
         text.push_str(&as_one_file(settings));
         fs::write(&config, text).map_err(failed)?;
-        let mut child = command(written, &folder.0, place, settings).spawn().map_err(failed)?;
+        let mut child = command(written, &folder.0, socket, settings).spawn().map_err(failed)?;
         let words = LastWords::default();
         let mut tasks = JoinSet::new();
         if let Some(stderr) = child.stderr.take() {
@@ -126,20 +131,86 @@ impl OpensshLink {
             let error = ConnectError::new(LinkCause::Closed, format!("ssh {name} ended ({status}): {}", said(&words)));
             ending.send_replace(Some(error));
         });
-        let (written, settings) = (written.clone(), settings.clone());
-        Ok(Self { folder, ended, streams: Arc::new(()), written, settings, other: tokio::sync::Mutex::new(None), _tasks: tasks })
+        let (host, program) = (written.host.clone(), settings.program.clone());
+        Ok(Self { folder, ended, streams: Arc::new(()), host, program, places: tokio::sync::Mutex::default(), _tasks: tasks })
     }
 
-    /// A link to another place of the same host.
-    async fn beside(&self, place: &str) -> Result<Arc<Self>, ConnectError> {
-        let mut other = self.other.lock().await;
-        if let Some((_, link)) = other.as_ref().filter(|(known, link)| known == place && link.ended.borrow().is_none()) {
-            return Ok(Arc::clone(link));
+    /// Opens a stream to a socket of ours that leads there.
+    async fn connect(&self, socket: &Path) -> Result<IoStream, ConnectError> {
+        if let Some(error) = self.ended.borrow().clone() {
+            return Err(error);
         }
-        let link = Arc::new(Self::forward(&self.written, place, &self.settings).await?);
-        *other = Some((place.to_owned(), Arc::clone(&link)));
-        Ok(link)
+        let stream = UnixStream::connect(socket).await;
+        let stream =
+            stream.map_err(|error| ConnectError::new(LinkCause::Closed, format!("the socket of ssh cannot be opened: {error}")))?;
+        let (reader, writer) = stream.into_split();
+        let counted = Counted { reader, _count: Arc::clone(&self.streams) };
+        Ok(Box::new(tokio::io::join(counted, writer)) as IoStream)
     }
+
+    /// Opens a stream to another place of the same host: a path without a colon, or `address:port`.
+    async fn beside(&self, place: &str) -> Result<IoStream, ConnectError> {
+        let mut places = self.places.lock().await;
+        let socket = match places.known.iter().find(|(known, _)| known == place) {
+            Some((_, socket)) => socket.clone(),
+            None => {
+                places.made += 1;
+                let socket = self.folder.0.join(format!("{}.sock", places.made));
+                self.forward("forward", &socket, place).await?;
+                places.known.push_back((place.to_owned(), socket.clone()));
+                if places.known.len() > PLACES
+                    && let Some((place, socket)) = places.known.pop_front()
+                {
+                    // Streams that are open go on; a listener that is left costs nothing but a descriptor.
+                    let _left = self.forward("cancel", &socket, &place).await;
+                }
+                socket
+            }
+        };
+        self.connect(&socket).await
+    }
+
+    /// Tells the process of a way to another place.
+    async fn forward(&self, what: &str, socket: &Path, place: &str) -> Result<(), ConnectError> {
+        let mut command = self.client();
+        command.args(["-O", what, "-L"]).arg(format!("{}:{place}", socket.display())).arg("--").arg(&self.host);
+        let end = attend(command, &format!("ssh {}", self.host), b"").await?;
+        if end.status == Some(0) {
+            return Ok(());
+        }
+        let why = crate::text::clean_bytes(end.errors.trim_ascii());
+        Err(ConnectError::new(LinkCause::Forwarding, format!("ssh {} does not forward to {place}: {why}", self.host)))
+    }
+
+    /// Runs a line of shell on the host.
+    async fn run(&self, line: &str, input: &[u8]) -> Result<CommandEnd, ConnectError> {
+        let mut command = self.client();
+        command.arg("--").arg(&self.host).arg(line);
+        let end = attend(command, &format!("ssh {}", self.host), input).await?;
+        // ssh's own failures, and next to no command's.
+        if end.status == Some(255) {
+            return Err(no_command(&self.host, line, &crate::text::clean_bytes(end.errors.trim_ascii())));
+        }
+        Ok(end)
+    }
+
+    /// One more `ssh`, through the session that is there or not at all.
+    fn client(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("-T").arg("-F").arg(self.folder.0.join(CONFIG)).arg("-S").arg(self.folder.0.join(CONTROL));
+        for option in ["ControlMaster=no", "ProxyCommand=false", "BatchMode=yes", "RemoteCommand=none", "LogLevel=ERROR"] {
+            command.arg("-o").arg(option);
+        }
+        command.process_group(0);
+        command
+    }
+}
+
+fn without_colon(path: &str) -> Result<(), ConnectError> {
+    if path.contains(':') {
+        return Err(ConnectError::new(LinkCause::Configuration, format!("ssh cannot forward to {path:?}: the path contains a colon")));
+    }
+    Ok(())
 }
 
 fn command(written: &Hop, folder: &Path, socket: &str, settings: &SshSettings) -> Command {
@@ -250,32 +321,19 @@ fn cause(said: &str) -> LinkCause {
 
 impl Link for OpensshLink {
     fn open(&self) -> BoxFuture<'_, Result<IoStream, ConnectError>> {
-        Box::pin(async {
-            if let Some(error) = self.ended.borrow().clone() {
-                return Err(error);
-            }
-            let stream = UnixStream::connect(self.folder.0.join(ENGINE)).await;
-            let stream =
-                stream.map_err(|error| ConnectError::new(LinkCause::Closed, format!("the socket of ssh cannot be opened: {error}")))?;
-            let (reader, writer) = stream.into_split();
-            let counted = Counted { reader, _count: Arc::clone(&self.streams) };
-            Ok(Box::new(tokio::io::join(counted, writer)) as IoStream)
-        })
+        Box::pin(async { self.connect(&self.folder.0.join(ENGINE)).await })
     }
 
     fn socket<'a>(&'a self, path: &'a str) -> Option<BoxFuture<'a, Result<IoStream, ConnectError>>> {
         Some(Box::pin(async move {
-            if path.contains(':') {
-                let message = format!("ssh cannot forward to {path:?}: the path contains a colon");
-                return Err(ConnectError::new(LinkCause::Configuration, message));
-            }
-            self.beside(path).await?.open().await
+            without_colon(path)?;
+            self.beside(path).await
         }))
     }
 
     fn dial<'a>(&'a self, address: &'a str, port: u16) -> Option<BoxFuture<'a, Result<IoStream, ConnectError>>> {
         let place = if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") };
-        Some(Box::pin(async move { self.beside(&place).await?.open().await }))
+        Some(Box::pin(async move { self.beside(&place).await }))
     }
 
     fn closed(&self) -> BoxFuture<'_, ConnectError> {
@@ -290,21 +348,12 @@ impl Link for OpensshLink {
     }
 
     fn host_metrics(&self) -> Option<BoxFuture<'_, Result<String, ConnectError>>> {
-        Some(Box::pin(async {
-            let refused =
-                |why: &str| ConnectError::new(LinkCause::Forwarding, format!("sshd on {} runs no command: {why}", self.written.host));
-            let mut command = Command::new(&self.settings.program);
-            command.arg("-T").arg("-F").arg(self.folder.0.join(CONFIG)).arg("-S").arg(self.folder.0.join(CONTROL));
-            // Through the session that is there, or not at all.
-            for option in ["ControlMaster=no", "ProxyCommand=false", "BatchMode=yes", "RemoteCommand=none", "LogLevel=ERROR"] {
-                command.arg("-o").arg(option);
-            }
-            command.arg("--").arg(&self.written.host).arg(HOST_METRICS);
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).kill_on_drop(true);
-            let mut child = command.spawn().map_err(|error| refused(&error.to_string()))?;
-            let Some(stdout) = child.stdout.take() else { return Err(refused("it has no output")) };
-            read_figures(stdout, &self.written.host, refused).await
-        }))
+        Some(Box::pin(async { figures(self.run(HOST_METRICS, b""), &self.host).await }))
+    }
+
+    fn command<'a>(&'a self, words: &'a [String], input: &'a [u8]) -> Option<BoxFuture<'a, Result<CommandEnd, ConnectError>>> {
+        let line = words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
+        Some(Box::pin(async move { self.run(&line, input).await }))
     }
 
     fn load(&self) -> LinkLoad {

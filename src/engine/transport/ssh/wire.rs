@@ -3,6 +3,10 @@
 //! The rules (transport.c): after "would block" the *same* call must be repeated with the same bytes, else nobody else's packet is
 //! ever sent; every reading call takes packets of all channels off the socket, so the socket alone never tells that a channel has
 //! data; some small packets are built on the stack and must therefore go out whole.
+//!
+//! At most one packet is half sent, and libssh2 does not say whose: a call that waits behind it answers "would block" just as the one
+//! whose packet it is. So every call that may owe is repeated when the socket takes bytes, none is believed about the socket, and each
+//! packet that has gone ([`Round::sent`]) is a turn for all that waited behind it.
 
 use std::{
     io,
@@ -56,8 +60,8 @@ pub(super) struct Round<'a> {
     target: &'a str,
     /// The socket, or libssh2's buffer behind it, may have bytes that no call has looked at yet.
     pub(super) drain: bool,
-    /// The socket takes bytes, as far as is known.
-    pub(super) writable: bool,
+    /// Whether calls that owe may be repeated: the poll found room, or none was known to owe.
+    writable: bool,
     /// A call stopped at the packet it waited for: what came behind it in the same read stands in libssh2's own buffer, where no poll
     /// sees it. Every channel may read again.
     pub(super) behind: bool,
@@ -65,35 +69,69 @@ pub(super) struct Round<'a> {
     pub(super) touched: bool,
     /// A call waits for something that the poll set cannot show: look again soon.
     pub(super) waiting: bool,
-    /// A call whose packet is half sent, or waits behind such a one.
-    pub(super) owed: bool,
+    /// A packet may be half sent.
+    pub(super) pending: bool,
+    /// How many packets of calls that owed have gone.
+    sent: u32,
+    /// A small packet found no room: until it has gone, no new packet of data is begun, else a channel that always has more would
+    /// keep the room for itself.
+    pub(super) hold: bool,
+    /// A small packet waits for room.
+    pub(super) small_waits: bool,
     /// Bytes moved, in either direction.
     pub(super) progress: bool,
-    may_send: Option<bool>,
+}
+
+/// A call that stopped in the middle of sending, or behind another one: repeat it with the same bytes before all else.
+#[derive(Debug, Default)]
+pub(super) struct Owed {
+    owes: bool,
+    /// How many packets had gone when it was last repeated in this round.
+    tried: Option<u32>,
+}
+
+impl Owed {
+    /// Whether the call must be repeated.
+    pub(super) fn is(&self) -> bool {
+        self.owes
+    }
+
+    /// A new poll has happened.
+    pub(super) fn begin_round(&mut self) {
+        self.tried = None;
+    }
+
+    /// Whether repeating it now can bring anything.
+    pub(super) fn due(&self, round: &Round<'_>) -> bool {
+        self.owes && round.writable && self.tried != Some(round.sent)
+    }
 }
 
 impl<'a> Round<'a> {
-    /// `unread`: the last round ended before anyone had read what may stand in libssh2's buffer.
+    /// `owed`: some call must be repeated; `unread`: the last round ended before anyone had read what may stand in libssh2's buffer;
+    /// `hold`: a small packet waits since then.
     pub(super) fn new(
         session: &'a ssh2::Session,
-        socket: &'a OwnedFd,
-        target: &'a str,
+        (socket, target): (&'a OwnedFd, &'a str),
         ready: PollFlags,
         owed: bool,
         unread: bool,
+        hold: bool,
     ) -> Self {
         Self {
             session,
             socket,
             target,
             drain: unread || ready.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR),
-            behind: false,
             writable: !owed || ready.intersects(PollFlags::OUT),
+            behind: false,
             touched: false,
             waiting: false,
-            owed,
+            pending: owed,
+            sent: 0,
+            hold,
+            small_waits: false,
             progress: false,
-            may_send: None,
         }
     }
 
@@ -101,53 +139,59 @@ impl<'a> Round<'a> {
         self.session
     }
 
-    /// Sorts the result of a libssh2 call. `owes`: whether this call must be repeated before anything else can be sent.
-    pub(super) fn called<T>(&mut self, result: Result<T, ssh2::Error>, owes: &mut bool) -> Called<T> {
-        self.drain = false;
+    /// Sorts the result of a libssh2 call. `owed`: whether this call must be repeated before anything else can be sent.
+    pub(super) fn called<T>(&mut self, result: Result<T, ssh2::Error>, owed: &mut Owed) -> Called<T> {
+        let unread = std::mem::take(&mut self.drain);
         self.touched = true;
-        *owes = false;
-        match result {
+        let before = std::mem::take(&mut owed.owes);
+        let called = match result {
             Ok(value) => Called::Done(value),
             Err(error) if code(&error) == EAGAIN => {
-                *owes = matches!(self.session.block_directions(), BlockDirections::Outbound | BlockDirections::Both);
-                if *owes {
-                    self.owed = true;
-                    self.writable = false;
-                    self.may_send = Some(false);
-                }
+                owed.owes = matches!(self.session.block_directions(), BlockDirections::Outbound | BlockDirections::Both);
                 Called::Blocked
             }
             Err(error) if is_of_channel(code(&error)) => Called::ChannelOver,
             Err(error) => Called::SessionOver(session_lost(&error, self.target)),
+        };
+        if owed.owes {
+            self.pending = true;
+            owed.tried = Some(self.sent);
+            // It may have stopped before it read anything.
+            self.drain = unread;
+        } else if before {
+            // Its packet has gone, so nothing is half sent now.
+            self.pending = false;
+            self.sent = self.sent.wrapping_add(1);
         }
+        called
     }
 
     /// [`called`](Self::called) for a call that ends with one certain packet, and takes none after it.
-    pub(super) fn called_for_one<T>(&mut self, result: Result<T, ssh2::Error>, owes: &mut bool) -> Called<T> {
-        let called = self.called(result, owes);
+    pub(super) fn called_for_one<T>(&mut self, result: Result<T, ssh2::Error>, owed: &mut Owed) -> Called<T> {
+        let called = self.called(result, owed);
         self.behind |= !matches!(called, Called::Blocked);
         called
     }
 
     /// [`called`](Self::called) for a call that only sends.
-    pub(super) fn called_to_send<T>(&mut self, result: Result<T, ssh2::Error>, owes: &mut bool) -> Called<T> {
+    pub(super) fn called_to_send<T>(&mut self, result: Result<T, ssh2::Error>, owed: &mut Owed) -> Called<T> {
         let unread = self.drain;
-        let called = self.called(result, owes);
+        let called = self.called(result, owed);
         self.drain = unread;
         called
     }
 
     /// Whether a packet that libssh2 keeps on its stack may be sent now: nothing is half sent, and the socket has room for it whole.
+    /// If not, it is waited for.
     pub(super) fn may_send_small(&mut self) -> bool {
-        if self.owed {
-            return false;
-        }
-        *self.may_send.get_or_insert_with(|| {
+        let may = !self.pending && {
             let mut fds = [PollFd::new(self.socket, PollFlags::OUT)];
             let now = Timespec { tv_sec: 0, tv_nsec: 0 };
             // A poll that fails is as good as "no room": it is asked again.
             poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0) && fds[0].revents().contains(PollFlags::OUT)
-        })
+        };
+        self.small_waits |= !may;
+        may
     }
 }
 

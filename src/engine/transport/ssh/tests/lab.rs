@@ -20,7 +20,7 @@ use super::super::{SshSettings, SshTransport};
 use crate::config::{Endpoint, SshEngine};
 
 /// How long a test waits for anything before it fails.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ends a test that cannot run here, loudly.
 macro_rules! skip {
@@ -159,10 +159,23 @@ impl Sshd {
 
     /// Kills all that serve sessions, not the listener.
     pub(super) fn kill_sessions(&self) {
+        self.signal_sessions(rustix::process::Signal::KILL);
+    }
+
+    /// Stops all that serve sessions: the network takes what its buffers hold, and no more until [`thaw`](Self::thaw).
+    pub(super) fn freeze(&self) {
+        self.signal_sessions(rustix::process::Signal::STOP);
+    }
+
+    pub(super) fn thaw(&self) {
+        self.signal_sessions(rustix::process::Signal::CONT);
+    }
+
+    fn signal_sessions(&self, signal: rustix::process::Signal) {
         for session in self.sessions() {
             for pid in children(session).into_iter().chain([session]) {
                 let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
-                let _may_be_gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                let _may_be_gone = rustix::process::kill_process(pid, signal);
             }
         }
     }

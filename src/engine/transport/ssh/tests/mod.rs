@@ -2,18 +2,26 @@
 
 mod lab;
 
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::{join_all, try_join_all};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    task::JoinSet,
     time::timeout,
 };
 
 use self::lab::{Agent, Lab, PATIENCE, Sshd, engine, hash, make_key, pattern, skip, unavailable, wait_for};
 use crate::{
     config::{Endpoint, SshEngine},
-    engine::transport::{ConnectError, IoStream, Link, LinkLoad, Transport},
+    engine::transport::{CommandEnd, ConnectError, IoStream, Link, LinkLoad, Transport},
     fleet::LinkCause,
 };
 
@@ -114,6 +122,66 @@ async fn both_directions_of_one_stream_flow_at_once() {
         let both = async { tokio::join!(send, reader.read_to_end(&mut back)).1 };
         timeout(PATIENCE, both).await.expect("in time").expect("read");
         assert!(back == bytes, "{} of {} bytes came back", back.len(), bytes.len());
+    }
+}
+
+/// A network slower than those who send: one packet is half sent, and whatever else wants to go waits behind it. Each must get its turn,
+/// whether it is older or younger than the stream of that packet, begins, goes on or ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_network_stops_nobody_for_good() {
+    if let Some(reason) = unavailable() {
+        skip!("{reason}");
+    }
+    let mut lab = Lab::new();
+    // Nothing else shall bring a packet that wakes the session by chance.
+    lab.settings.deadlines.keepalive = 10 * PATIENCE;
+    let sshd = Sshd::start(&lab, "host", "");
+    lab.trust(&sshd);
+    let _engine = engine(&lab.socket());
+    let link = link(&lab, &lab.endpoint(&sshd)).await;
+    // Each may have 2 MiB under way: together more than the socket's buffers on both sides ever hold.
+    let bytes = Arc::new(pattern(4 << 20));
+    let expected = hash(&bytes);
+    for _ in 0..5 {
+        let mut older = stream(&link, "echo\n").await;
+        let ending = stream(&link, "echo\n").await;
+        let mut uploads = join_all((0..8).map(|_| stream(&link, "sink\n"))).await;
+        let mut younger = stream(&link, "echo\n").await;
+        answers(&mut older).await;
+        answers(&mut younger).await;
+        sshd.freeze();
+        let taken = Arc::new(AtomicUsize::new(0));
+        let mut sinks = JoinSet::new();
+        for mut upload in uploads.drain(..) {
+            let (bytes, taken) = (Arc::clone(&bytes), Arc::clone(&taken));
+            sinks.spawn(async move {
+                for piece in bytes.chunks(1 << 14) {
+                    upload.write_all(piece).await.expect("written");
+                    taken.fetch_add(piece.len(), Ordering::Relaxed);
+                }
+                upload.shutdown().await.expect("half-closed");
+                String::from_utf8(read_all(upload).await).expect("a hash")
+            });
+        }
+        let seen = std::cell::Cell::new((0, std::time::Instant::now()));
+        wait_for("a network that takes no more", || {
+            let now = taken.load(Ordering::Relaxed);
+            if now != seen.get().0 {
+                seen.set((now, std::time::Instant::now()));
+            }
+            now > 0 && seen.get().1.elapsed() > Duration::from_millis(200)
+        })
+        .await;
+        drop(ending);
+        let begins = async { read_all(stream(&link, "send 1000\n").await).await };
+        let thaw = async { sshd.thaw() };
+        let both = timeout(PATIENCE, async { tokio::join!(begins, answers(&mut older), answers(&mut younger), thaw) });
+        assert_eq!(both.await.expect("in time").0, pattern(1000));
+        while let Some(sunk) = timeout(PATIENCE, sinks.join_next()).await.expect("in time") {
+            assert_eq!(sunk.expect("an upload"), expected);
+        }
+        drop((older, younger));
+        wait_for("all streams to be closed", || link.load().streams == 0).await;
     }
 }
 
@@ -465,9 +533,25 @@ async fn the_ssh_program_serves_too() {
     }
     let told = first.host_metrics().expect("a way to the host").await.expect("figures");
     crate::stats::MachineSample::parse(&told).expect("figures of Linux");
+    let words = ["sh", "-c", "cat; echo \"it's bad\" >&2; exit 3"].map(str::to_owned);
+    let end = first.command(&words, b"text").expect("a way to the host").await.expect("an end");
+    assert_eq!(end, CommandEnd { status: Some(3), output: b"text".to_vec(), errors: b"it's bad\n".to_vec() });
+    // More places than are kept.
+    for number in 0..10 {
+        let path = lab.path(&format!("other{number}.sock")).display().to_string();
+        let _other = self::engine(&path);
+        let mut other = first.socket(&path).expect("a way to the host").await.expect("a stream");
+        other.write_all(b"echo\n").await.expect("written");
+        answers(&mut other).await;
+    }
+    let greeting = first.dial("127.0.0.1", sshd.port).expect("a way to the host").await.expect("a stream");
+    let mut word = [0; 8];
+    timeout(PATIENCE, tokio::io::BufReader::new(greeting).read_exact(&mut word)).await.expect("in time").expect("read");
+    assert_eq!(&word, b"SSH-2.0-");
     sshd.wait_for_sessions(1).await;
     sshd.kill_sessions();
     assert_eq!(timeout(PATIENCE, first.closed()).await.expect("in time").cause, LinkCause::Closed);
+    assert!(first.command(&words, b"").expect("a way").await.is_err(), "no session of its own");
     assert!(first.host_metrics().expect("a way").await.is_err(), "no session of its own");
     let second = link(&lab, &endpoint).await;
     sshd.wait_for_sessions(1).await;
@@ -540,5 +624,5 @@ async fn a_host_tells_its_own_figures_or_why_it_does_not() {
     assert!(sample.cpus > 0 && sample.ticks >= sample.busy && sample.disk.is_some_and(|disk| disk.used > 0), "{sample:?}");
     let refused = link(&lab, &lab.endpoint(&shut)).await.host_metrics().expect("a way").await.expect_err("no command is run");
     assert_eq!(refused.cause, LinkCause::Forwarding);
-    assert!(refused.message.contains("runs no command for root"), "{refused}");
+    assert!(refused.message.contains("runs no \"cat /proc"), "{refused}");
 }
