@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::{Future, pending},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard},
     task::Waker,
     time::Duration,
@@ -19,12 +19,18 @@ use crate::{
         plan::{Blueprint, fixture::address},
         release::{DeploymentId, Names, label},
         spec::Restart,
+        steps::Route,
         strategies::Capacity,
     },
     fleet::{self, AppName, ContainerId, ContainerState, ContainerSummary, EnvironmentId, Health, HostId, ImageId, ImageRef, ServiceName},
     run::{
-        Life, MarkOrder, Order, Place, Port, PortError, Question, Records, RecordsError, Slot, SlotChange, SlotState,
+        Life, MarkOrder, Order, Place, Port, PortError, Question, Records, RecordsError, SlotChange, SlotState,
         journal::{self, Entry, Word},
+    },
+    traffic::{
+        Backend, Check, Counters, Slot,
+        proof::{Count, Proof},
+        slot,
     },
 };
 
@@ -91,6 +97,10 @@ pub(super) struct State {
     pub(super) promise: BTreeMap<ServiceName, Capacity>,
     pub(super) broken: Vec<String>,
     pub(super) lines: Vec<String>,
+    /// The balancer's clients stick to their servers.
+    pub(super) sticky: bool,
+    /// The balancer was restarted under the run.
+    pub(super) forgetful: bool,
     ids: u64,
 }
 
@@ -109,17 +119,7 @@ pub(super) fn names() -> (AppName, EnvironmentId) {
 
 impl World {
     pub(super) fn new(hosts: &[HostId]) -> Self {
-        let slot = |n: usize| Slot {
-            name: format!("s{n}").into(),
-            address: Some((IpAddr::from([127, 0, 0, 1]), 1)),
-            state: SlotState::Maint,
-            up: false,
-            checks: 0,
-            sessions: 0,
-            weight: 100,
-            served: (0, 0),
-            latency: 10,
-        };
+        let slot = |n: usize| Slot { latency_ms: 10, ..slot::sample(&format!("s{n}"), Some("127.0.0.1:1"), SlotState::Maint) };
         Self(Mutex::new(State {
             now: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
             timers: Vec::new(),
@@ -138,6 +138,8 @@ impl World {
             promise: BTreeMap::new(),
             broken: Vec::new(),
             lines: Vec::new(),
+            sticky: false,
+            forgetful: false,
             ids: 0,
         }))
     }
@@ -271,16 +273,16 @@ impl State {
         }
         let serving = self.serving_addresses();
         for slot in self.slots.iter_mut().filter(|slot| slot.state != SlotState::Maint) {
-            slot.up = slot.address.is_some_and(|address| serving.contains(&address));
-            slot.checks += 1;
-            slot.served.0 += 100;
+            let up = slot.address.is_some_and(|address| serving.contains(&address));
+            slot.check = if up { Check::Passed } else { Check::Failed("connection refused".into()) };
+            slot.counters.requests += 100;
         }
     }
 
-    fn serving_addresses(&self) -> BTreeSet<(IpAddr, u16)> {
+    fn serving_addresses(&self) -> BTreeSet<SocketAddr> {
         let all = self.hosts.iter().flat_map(|(host, sim)| sim.containers.iter().map(move |sim| (host, sim)));
         let serving = all.filter(|(_, sim)| sim.serves(self));
-        serving.flat_map(|(host, sim)| sim.ports.iter().map(|port| (address(host), port.host))).collect()
+        serving.flat_map(|(host, sim)| sim.ports.iter().map(|port| SocketAddr::new(address(host), port.host))).collect()
     }
 
     /// How many of a service serve, and how many of them are asked.
@@ -319,7 +321,7 @@ impl State {
     }
 
     fn balanced(&self) -> bool {
-        self.slots.iter().any(|slot| slot.checks > 0)
+        self.slots.iter().any(|slot| slot.counters.requests > 0)
     }
 
     /// Every engine starts anew: what runs ends, and policies are obeyed.
@@ -555,25 +557,48 @@ impl Port for World {
         Some(address(host))
     }
 
-    async fn slots(&self, _: &str, _: &str) -> Result<Vec<Slot>, PortError> {
+    async fn slots(&self, _: &str, backend: &str) -> Result<Backend, PortError> {
         Turn::default().await;
-        Ok(self.lock().slots.clone())
+        let state = self.lock();
+        if state.forgetful {
+            return Err(PortError::Undone("it was restarted meanwhile and forgot what this run did".to_owned()));
+        }
+        Ok(Backend { name: backend.into(), sticky: state.sticky, slots: state.slots.clone(), counters: Counters::default() })
     }
 
-    async fn set_slot(&self, _: &str, _: &str, slot: &str, change: SlotChange) -> Result<(), PortError> {
-        self.act(format!("slot {slot} {change:?}"), |state| {
-            let slot = state.slots.iter_mut().find(|known| *known.name == *slot).unwrap();
-            match change {
-                SlotChange::Address(ip, port) => {
-                    assert_eq!(slot.state, SlotState::Maint, "a slot in use is never pointed elsewhere");
-                    slot.address = Some((ip, port));
+    async fn set_slots(&self, _: &str, _: &str, changes: &[(Arc<str>, SlotChange)]) -> Result<(), PortError> {
+        let words: Vec<_> = changes.iter().map(|(slot, change)| format!("{slot} {change:?}")).collect();
+        self.act(format!("slots {}", words.join(", ")), |state| {
+            for (slot, change) in changes {
+                let slot = state.slots.iter_mut().find(|known| known.name == *slot).unwrap();
+                match *change {
+                    SlotChange::Address(ip, port) => {
+                        assert_eq!(slot.state, SlotState::Maint, "a slot in use is never pointed elsewhere");
+                        slot.address = Some(SocketAddr::new(ip, port));
+                        (slot.state, slot.check) = (SlotState::Drain, Check::Awaited);
+                    }
+                    SlotChange::State(to) => {
+                        match (slot.state, to) {
+                            (_, SlotState::Maint) => slot.check = Check::Asleep,
+                            (SlotState::Maint, SlotState::Ready | SlotState::Drain) => slot.check = Check::Awaited,
+                            (SlotState::Ready | SlotState::Drain, SlotState::Ready | SlotState::Drain) => {}
+                        }
+                        slot.state = to;
+                    }
+                    SlotChange::Weight(weight) => slot.share = weight,
                 }
-                SlotChange::State(state) => slot.state = state,
-                SlotChange::Weight(weight) => slot.weight = weight,
             }
             Ok(())
         })
         .await
+    }
+
+    async fn proof_begins(&self, _: &[Route]) -> Vec<Count> {
+        Vec::new()
+    }
+
+    async fn proof_ends(&self, _: &[Count]) -> Option<Proof> {
+        None
     }
 
     fn now(&self) -> DateTime<Utc> {
