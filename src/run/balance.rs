@@ -207,7 +207,10 @@ pub(super) async fn switch<P: Port>(
 ) -> Result<(), Failure> {
     let (to, from) = (members(port, route, to).await?, members(port, route, from).await?);
     if to.is_empty() {
-        return Err(Failure::new(FailureKind::Refused, format!("none of those that should get the requests of {} is there", route.backend)));
+        return Err(Failure::new(
+            FailureKind::Refused,
+            format!("none of those that should get the requests of {} is there", route.backend),
+        ));
     }
     let waits = |backend: &Backend, address: SocketAddr| {
         let passed = |slot: &Slot| slot.state == SlotState::Ready || matches!(slot.check, Check::Passed | Check::Never);
@@ -240,11 +243,7 @@ pub(super) async fn switch<P: Port>(
 }
 
 /// Those of them that are there, and where they are reached.
-async fn members<P: Port>(
-    port: &P,
-    route: &Route,
-    members: &[Member],
-) -> Result<Vec<(HostId, ContainerSummary, SocketAddr)>, Failure> {
+async fn members<P: Port>(port: &P, route: &Route, members: &[Member]) -> Result<Vec<(HostId, ContainerSummary, SocketAddr)>, Failure> {
     let one = |member: &Member| {
         let member = member.clone();
         async move {

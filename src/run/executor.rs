@@ -42,6 +42,8 @@ use crate::{
 
 /// Between two signs of life.
 const BEAT: Duration = Duration::from_secs(5);
+/// Until the first of them: taking the lock was one.
+const FIRST_BEAT: Duration = Duration::from_secs(2);
 /// Between two looks at what a person may have said.
 const LISTEN: Duration = Duration::from_secs(1);
 
@@ -195,12 +197,14 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
             None => {
                 let resumed = entries.iter().any(|entry| !matches!(entry.word, Word::Begun { .. })) || way == Way::Back;
                 let word = Word::Resumed { by: Arc::clone(&self.holder.who), way };
-                let mut first = if resumed { vec![word] } else { Vec::new() };
+                let first = if resumed { vec![word] } else { Vec::new() };
                 let now = self.port.proof_begins(&routes(plan)).await;
                 baseline = match counted(entries) {
                     Some(before) => before.to_vec(),
                     None => {
-                        first.extend((!now.is_empty()).then(|| Word::Counted { counts: now.clone() }));
+                        if !now.is_empty() {
+                            drive.log.later(Word::Counted { counts: now.clone() });
+                        }
                         now
                     }
                 };
@@ -283,6 +287,8 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
     async fn whole(&mut self, first: Vec<Word>, way: Way) -> Result<Outcome, Stop> {
         let (scene, held) = (self.scene, self.held);
         let beats = async {
+            // The lock is as fresh as a beat; the first moments belong to the work.
+            scene.port.sleep(FIRST_BEAT).await;
             loop {
                 if let Err(failure) = held.beat(scene.port).await {
                     return failure;
@@ -435,7 +441,8 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
             }
             let (Act::Admit { route, container, .. }, Some(host)) = (&step.act, &step.host) else { continue };
             let left = |other: &&&Step| {
-                let goes = matches!(&other.act, Act::Drain { container: gone, .. } | Act::Withdraw { container: gone, .. } if gone == container);
+                let goes =
+                    matches!(&other.act, Act::Drain { container: gone, .. } | Act::Withdraw { container: gone, .. } if gone == container);
                 goes && other.host == step.host && other.id > step.id
             };
             if given.iter().any(|other| left(&other)) {

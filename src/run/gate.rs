@@ -209,7 +209,9 @@ async fn look<P: Port>(port: &P, watched: &Watched, before: &mut Option<Life>) -
         Err(PortError::Away(answer)) => return Ok(Err(answer)),
         Err(error) => return Err(error.into()),
     };
-    let Some(found) = all.iter().find(|found| watched.container.is(&found.id, &found.name)) else { return Err(Failure::gate(format!("{name} on {host} is gone"))) };
+    let Some(found) = all.iter().find(|found| watched.container.is(&found.id, &found.name)) else {
+        return Err(Failure::gate(format!("{name} on {host} is gone")));
+    };
     let Some(life) = port.life(host, &found.id).await? else { return Err(Failure::gate(format!("{name} on {host} is gone"))) };
     let first = before.get_or_insert_with(|| life.clone());
     if life.state != ContainerState::Running || life.restarts != first.restarts {

@@ -162,12 +162,14 @@ impl Claim<'_> {
     }
 }
 
-/// How long ago a lock's holder gave its last sign of life; `None` when it never did or nobody can tell.
+/// How long ago a lock's holder gave its last sign of life, which taking the lock is, too; `None` when nobody can tell.
 pub(super) async fn age<P: Port>(port: &P, host: &HostId, id: &ContainerId) -> Option<Duration> {
-    let file = port.get(host, id, HEARTBEAT).await.ok().flatten()?;
-    let then = DateTime::parse_from_rfc3339(std::str::from_utf8(&file).ok()?.trim()).ok()?;
+    let then = match port.get(host, id, HEARTBEAT).await.ok()? {
+        Some(file) => DateTime::parse_from_rfc3339(std::str::from_utf8(&file).ok()?.trim()).ok()?.with_timezone(&Utc),
+        None => port.containers(host).await.ok()?.into_iter().find(|found| found.id == *id)?.created,
+    };
     let now = port.engine_time(host).await.ok()?;
-    Some((now - then.with_timezone(&Utc)).to_std().unwrap_or_default())
+    Some((now - then).to_std().unwrap_or_default())
 }
 
 impl Held {

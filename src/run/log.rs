@@ -36,6 +36,8 @@ pub(super) struct Log<'a, P, R> {
     rows: BTreeMap<HostId, Vec<Entry>>,
     /// What is to be done, as long as it is not in the locks.
     plan: Vec<Entry>,
+    /// What goes with the next rows: nothing is done before those either.
+    pending: Vec<Word>,
     pub(super) progress: Progress,
 }
 
@@ -47,11 +49,16 @@ impl<'a, P: Port, R: Records> Log<'a, P, R> {
         let looks = all().filter(|step| step.act.only_looks()).map(|step| step.id).collect();
         let rows = held.tokens.keys().map(|host| (host.clone(), Vec::new())).collect();
         let plan = entries.iter().filter(|entry| matches!(entry.word, Word::Begun { .. })).cloned().collect();
-        let mut log = Self { port, records, deployment, homes, looks, rows, plan, progress: Progress::of(entries) };
+        let mut log = Self { port, records, deployment, homes, looks, rows, plan, pending: Vec::new(), progress: Progress::of(entries) };
         for entry in entries {
             log.file(entry);
         }
         log
+    }
+
+    /// Takes a row that is written with the next ones.
+    pub(super) fn later(&mut self, word: Word) {
+        self.pending.push(word);
     }
 
     /// Writes rows. They are in the records on return; those that count, and all before them, are in the locks of those hosts that answer.
@@ -62,7 +69,7 @@ impl<'a, P: Port, R: Records> Log<'a, P, R> {
         let at = self.port.now();
         let mut touched = Vec::new();
         let mut entries = Vec::new();
-        for word in words {
+        for word in std::mem::take(&mut self.pending).into_iter().chain(words) {
             let entry = Entry { seq: self.progress.next, at, word };
             self.progress.next += 1;
             self.progress.note(&entry.word);

@@ -267,7 +267,8 @@ impl engine_port::Balancer for RunTraffic {
         // A run that carries another's on counts from where that one began.
         let proof = match watch.begun == begun {
             true => {
-                let first: Vec<_> = begun.iter().map(|count| watch.first.iter().find(|first| first.is_of(count)).unwrap_or(count).clone()).collect();
+                let first: Vec<_> =
+                    begun.iter().map(|count| watch.first.iter().find(|first| first.is_of(count)).unwrap_or(count).clone()).collect();
                 Proof { before: Span::between(begun, &first, before), during: Span::between(&first, &after, during) }
             }
             false => Proof { before: Span::default(), during: Span::between(begun, &after, during) },

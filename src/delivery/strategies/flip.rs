@@ -37,7 +37,9 @@ pub(super) fn flip(plan: &Plan, services: &[&ServicePlan], draft: &mut Draft, af
 }
 
 fn switch(route: Route, units: &[Unit<'_>]) -> Act {
-    let to = units.iter().filter_map(|unit| Some(Member { host: unit.host().clone(), container: unit.change.incoming.as_ref()?.subject() }));
-    let from = units.iter().filter_map(|unit| Some(Member { host: unit.host().clone(), container: unit.change.outgoing.as_ref()?.subject() }));
+    let to =
+        units.iter().filter_map(|unit| Some(Member { host: unit.host().clone(), container: unit.change.incoming.as_ref()?.subject() }));
+    let from =
+        units.iter().filter_map(|unit| Some(Member { host: unit.host().clone(), container: unit.change.outgoing.as_ref()?.subject() }));
     Act::Switch { route, to: to.collect(), from: from.collect() }
 }

@@ -37,6 +37,9 @@ use crate::{
 /// Until a started container serves.
 const WARM_UP: TimeDelta = TimeDelta::seconds(2);
 
+/// Engines' clocks are wrong, as clocks are.
+const ENGINE_AHEAD: TimeDelta = TimeDelta::seconds(300);
+
 /// What a version does once it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Nature {
@@ -57,6 +60,7 @@ pub(super) struct Sim {
     pub(super) restart: Restart,
     pub(super) state: ContainerState,
     pub(super) started: DateTime<Utc>,
+    created: DateTime<Utc>,
     pub(super) exit_code: Option<i64>,
     pub(super) starts: u64,
     pub(super) files: BTreeMap<String, Vec<u8>>,
@@ -228,7 +232,7 @@ impl Sim {
             state: self.state,
             health: Health::None,
             exit_code: self.exit_code,
-            created: DateTime::UNIX_EPOCH,
+            created: self.created,
             ports: if self.state == ContainerState::Running { self.ports.iter().map(port).collect() } else { Vec::new() },
             command: "".into(),
         }
@@ -359,11 +363,12 @@ impl State {
     fn add(&mut self, host: &HostId, name: &Arc<str>, make: impl FnOnce(ContainerId) -> Sim) -> Result<ContainerId, PortError> {
         self.ids += 1;
         let id = ContainerId::new(format!("{:064x}", self.ids));
+        let created = self.now + ENGINE_AHEAD;
         let there = self.host(host)?;
         if there.containers.iter().any(|sim| sim.name == *name) {
             return Err(PortError::NameTaken(format!("the name {name} is in use")));
         }
-        there.containers.push(make(id.clone()));
+        there.containers.push(Sim { created, ..make(id.clone()) });
         Ok(id)
     }
 }
@@ -378,6 +383,7 @@ fn sim(id: ContainerId, name: &Arc<str>, labels: &BTreeMap<Arc<str>, Arc<str>>) 
         restart: Restart::No,
         state: ContainerState::Created,
         started: DateTime::UNIX_EPOCH,
+        created: DateTime::UNIX_EPOCH,
         exit_code: None,
         starts: 0,
         files: BTreeMap::new(),
@@ -539,8 +545,7 @@ impl Port for World {
         Turn::default().await;
         let mut state = self.lock();
         state.host(host)?;
-        // Its clock is wrong, as clocks are.
-        Ok(state.now + TimeDelta::seconds(300))
+        Ok(state.now + ENGINE_AHEAD)
     }
 
     async fn probe(&self, host: &HostId, id: &ContainerId, question: &Question) -> Result<Result<(), String>, PortError> {

@@ -86,7 +86,9 @@ pub fn shell_loop(shop: &Shop, from: u32, to: u32) -> Figures {
     let figures = under_load(shop, "pull/stop/run in a loop", 8082, || shell(&script));
     for host in HOSTS {
         // It does not hear SIGTERM, and nobody waits for it.
-        assert!(Command::new("docker").env("DOCKER_HOST", shop.socket(host)).args(["rm", "-f", "loop-web"]).output().unwrap().status.success());
+        assert!(
+            Command::new("docker").env("DOCKER_HOST", shop.socket(host)).args(["rm", "-f", "loop-web"]).output().unwrap().status.success()
+        );
     }
     figures
 }
