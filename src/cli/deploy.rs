@@ -98,6 +98,7 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
             at: &at,
         };
         let mut shown = plan(&request).map_err(refusal)?;
+        stage.note_balancers(&mut shown).await;
         out::print(&shown.to_string())?;
         if kind == Kind::Plan || shown.is_nothing() {
             return Ok(Exit::DONE);

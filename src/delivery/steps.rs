@@ -64,6 +64,13 @@ pub struct Subject {
     pub id: Option<ContainerId>,
 }
 
+impl Subject {
+    /// Whether it is this one.
+    pub fn is(&self, id: &ContainerId, name: &str) -> bool {
+        self.id.as_ref().map_or(*self.name == *name, |own| own == id)
+    }
+}
+
 /// What is done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "do")]
@@ -185,6 +192,15 @@ pub enum Act {
         /// Before.
         was: u16,
     },
+    /// All requests of a group go to others, which run and only wait for it.
+    Switch {
+        /// Which group.
+        route: Route,
+        /// They get them.
+        to: Vec<Member>,
+        /// They get nothing new.
+        from: Vec<Member>,
+    },
     /// A person said yes.
     Approve {
         /// To what.
@@ -242,6 +258,16 @@ pub struct Route {
     pub backend: Arc<str>,
     /// Inside.
     pub port: u16,
+}
+
+/// A container behind a balancer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Member {
+    /// Where.
+    pub host: HostId,
+    /// Which.
+    pub container: Subject,
 }
 
 /// A container that is watched.
@@ -364,6 +390,7 @@ impl Act {
             Self::Weigh { route, container, to, was } => {
                 vec![Self::Weigh { route: route.clone(), container: container.clone(), to: *was, was: *to }]
             }
+            Self::Switch { route, to, from } => vec![Self::Switch { route: route.clone(), to: from.clone(), from: to.clone() }],
             Self::Job { blueprint, .. } => vec![Self::Remove { container: blueprint.subject() }],
             Self::Pull { .. }
             | Self::EnsureNetwork { .. }
@@ -403,6 +430,7 @@ impl Act {
             | Self::Job { .. }
             | Self::Pause { .. }
             | Self::Bake { .. }
+            | Self::Switch { .. }
             | Self::Approve { .. }
             | Self::Compare { .. } => None,
         }
@@ -430,6 +458,7 @@ impl Act {
             | Self::Drain { .. }
             | Self::Withdraw { .. }
             | Self::Weigh { .. }
+            | Self::Switch { .. }
             | Self::Job { .. } => false,
         }
     }

@@ -79,6 +79,8 @@ fn kind(word: &Word) -> &'static str {
         Word::UndoIntent { .. } => "undo-intent",
         Word::UndoOutcome { .. } => "undo-outcome",
         Word::Bundle { .. } => "bundle",
+        Word::Counted { .. } => "counted",
+        Word::Measured { .. } => "measured",
         Word::Good => "good",
         Word::Ended { .. } => "ended",
     }

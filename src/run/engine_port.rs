@@ -1,43 +1,47 @@
 //! The real world behind a run: engines over their links, probes over the host's way in.
 
 mod body;
+mod links;
 mod probe;
 
 use std::{collections::BTreeMap, future::Future, net::IpAddr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use tokio::{sync::Mutex, time::timeout};
 
-use super::port::{Life, MarkOrder, Port, PortError, Question, Slot, SlotChange};
+pub use links::{RunHost, RunLinks};
+
+use super::port::{Life, MarkOrder, Port, PortError, Question, SlotChange};
 use crate::{
-    config::Endpoint,
     delivery::{
         observed::{HostView, restart_word},
         plan::{Blueprint, MountKind},
         release::{Names, label},
         spec::{Deliver, Restart},
+        steps::Route,
     },
-    engine::{
-        docker::{Client, EngineError, LogQuery, Meter, OnceError},
-        transport::Transports,
-    },
+    engine::docker::{Client, EngineError, LogQuery, OnceError},
     fleet::{AppName, ContainerId, ContainerState, ContainerSummary, EnvironmentId, Health, HostId, ImageRef},
     logs::SourceId,
-    rights::Rights,
+    traffic::{
+        Backend,
+        proof::{Count, Proof},
+    },
 };
 
-/// Making a link may take so long.
-const CONNECT: Duration = Duration::from_secs(12);
 /// One file of a lock is never larger.
 const FILE_LIMIT: usize = 16 << 20;
 
 /// A balancer's slots; what it takes to reach it is its own business.
 pub trait Balancer: Send + Sync {
-    /// A backend's slots.
-    fn slots(&self, lb: &str, backend: &str) -> impl Future<Output = Result<Vec<Slot>, PortError>> + Send;
-    /// Changes one of them.
-    fn set_slot(&self, lb: &str, backend: &str, slot: &str, change: SlotChange) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// As [`Port::slots`].
+    fn slots(&self, lb: &str, backend: &str) -> impl Future<Output = Result<Backend, PortError>> + Send;
+    /// As [`Port::set_slots`].
+    fn set_slots(&self, lb: &str, backend: &str, changes: &[(Arc<str>, SlotChange)]) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// As [`Port::proof_begins`].
+    fn proof_begins(&self, routes: &[Route]) -> impl Future<Output = Vec<Count>> + Send;
+    /// As [`Port::proof_ends`].
+    fn proof_ends(&self, begun: &[Count]) -> impl Future<Output = Option<Proof>> + Send;
 }
 
 /// For apps whose services get no requests from a balancer: every question is refused.
@@ -45,12 +49,20 @@ pub trait Balancer: Send + Sync {
 pub struct NoBalancer;
 
 impl Balancer for NoBalancer {
-    async fn slots(&self, lb: &str, _: &str) -> Result<Vec<Slot>, PortError> {
+    async fn slots(&self, lb: &str, _: &str) -> Result<Backend, PortError> {
         Err(unknown(lb))
     }
 
-    async fn set_slot(&self, lb: &str, _: &str, _: &str, _: SlotChange) -> Result<(), PortError> {
+    async fn set_slots(&self, lb: &str, _: &str, _: &[(Arc<str>, SlotChange)]) -> Result<(), PortError> {
         Err(unknown(lb))
+    }
+
+    async fn proof_begins(&self, _: &[Route]) -> Vec<Count> {
+        Vec::new()
+    }
+
+    async fn proof_ends(&self, _: &[Count]) -> Option<Proof> {
+        None
     }
 }
 
@@ -58,22 +70,9 @@ fn unknown(lb: &str) -> PortError {
     PortError::Refused(format!("balancer {lb:?} is not reached by this run: configure [lb.{lb}]"))
 }
 
-/// One host of a run.
-#[derive(Clone, Debug)]
-pub struct RunHost {
-    /// Its name.
-    pub id: HostId,
-    /// Where its engine is.
-    pub endpoint: Endpoint,
-    /// Where its published ports are.
-    pub address: Option<IpAddr>,
-}
-
 /// What all requests of one run have in common.
 pub struct EnginePort<B> {
-    hosts: BTreeMap<HostId, Host>,
-    transports: Transports,
-    rights: Rights,
+    links: Arc<RunLinks>,
     app: AppName,
     environment: EnvironmentId,
     secrets: BTreeMap<Arc<str>, Arc<str>>,
@@ -81,33 +80,20 @@ pub struct EnginePort<B> {
     balancer: B,
 }
 
-struct Host {
-    run: RunHost,
-    meter: Arc<Meter>,
-    /// The link of now, made anew after it broke. A lock, as the steps of one run share it.
-    client: Mutex<Option<Client>>,
-}
-
 impl<B: Balancer> EnginePort<B> {
     /// A port for one app in one environment. `secrets` are the values by name; they leave this only into containers.
     pub fn new(
-        hosts: Vec<RunHost>,
-        rights: Rights,
+        links: Arc<RunLinks>,
         (app, environment): (AppName, EnvironmentId),
         secrets: BTreeMap<Arc<str>, Arc<str>>,
         balancer: B,
     ) -> Self {
-        let host = |run: RunHost| (run.id.clone(), Host { run, meter: Arc::default(), client: Mutex::new(None) });
-        Self {
-            hosts: hosts.into_iter().map(host).collect(),
-            transports: Transports::from_environment(&rights),
-            rights,
-            app,
-            environment,
-            secrets,
-            auths: BTreeMap::new(),
-            balancer,
-        }
+        Self { links, app, environment, secrets, auths: BTreeMap::new(), balancer }
+    }
+
+    /// The balancers.
+    pub fn balancer(&self) -> &B {
+        &self.balancer
     }
 
     /// Registry → `X-Registry-Auth`, for what has to be pulled.
@@ -125,7 +111,7 @@ impl<B: Balancer> EnginePort<B> {
         let names = Names { app: &self.app, environment: &self.environment };
         let containers = client.list().await.map_err(away)?;
         let images = client.images().await.map_err(away)?;
-        Ok(HostView::read(names, self.host(host)?.run.address, &containers, &images))
+        Ok(HostView::read(names, self.links.address(host), &containers, &images))
     }
 
     /// A reference with the digest that its registry has for it, asked through a host's engine.
@@ -137,31 +123,14 @@ impl<B: Balancer> EnginePort<B> {
         Ok(format!("{}@{digest}", ImageRef::parse(reference).repository).into())
     }
 
-    fn host(&self, host: &HostId) -> Result<&Host, PortError> {
-        self.hosts.get(host).ok_or_else(|| PortError::Refused(format!("host {host:?} is not in the configuration")))
-    }
-
     async fn client(&self, host: &HostId) -> Result<Client, PortError> {
-        let host = self.host(host)?;
-        let mut current = host.client.lock().await;
-        if let Some(client) = &*current {
-            return Ok(client.clone());
-        }
-        let endpoint = &host.run.endpoint;
-        let link = match timeout(CONNECT, self.transports.for_endpoint(endpoint).connect(endpoint)).await {
-            Ok(link) => link.map_err(|error| PortError::Away(error.message))?,
-            Err(_) => return Err(PortError::Away(format!("no connection within {} s", CONNECT.as_secs()))),
-        };
-        let client = Client::new(link, Arc::clone(&host.meter), self.rights.clone());
-        client.handshake().await.map_err(away)?;
-        *current = Some(client.clone());
-        Ok(client)
+        self.links.client(host).await
     }
 
     /// A link that broke is made anew by whoever asks next.
     async fn judge<T>(&self, host: &HostId, answer: Result<T, PortError>) -> Result<T, PortError> {
-        if let (Err(PortError::Away(_)), Ok(host)) = (&answer, self.host(host)) {
-            *host.client.lock().await = None;
+        if let Err(PortError::Away(_)) = &answer {
+            self.links.forget(host).await;
         }
         answer
     }
@@ -311,9 +280,16 @@ impl<B: Balancer> Port for EnginePort<B> {
 
     async fn mark(&self, host: &HostId, order: &MarkOrder) -> Result<ContainerId, PortError> {
         let client = self.client(host).await?;
-        let image = client.mark_image().await.map_err(away);
-        self.judge(host, image).await?;
-        let made = client.container_create(&order.name, &body::mark(order)).await.map_err(once);
+        let body = body::mark(order);
+        let made = match client.container_create(&order.name, &body).await.map_err(once) {
+            // The first mark on this host: only then is its image looked for.
+            Err(PortError::Gone(_)) => {
+                let image = client.mark_image().await.map_err(away);
+                self.judge(host, image).await?;
+                client.container_create(&order.name, &body).await.map_err(once)
+            }
+            made => made,
+        };
         self.judge(host, made).await
     }
 
@@ -347,19 +323,27 @@ impl<B: Balancer> Port for EnginePort<B> {
 
     async fn probe(&self, host: &HostId, id: &ContainerId, question: &Question) -> Result<Result<(), String>, PortError> {
         let client = self.client(host).await?;
-        probe::ask(&client, self.host(host)?.run.address, id, question).await
+        probe::ask(&client, self.links.address(host), id, question).await
     }
 
     fn address(&self, host: &HostId) -> Option<IpAddr> {
-        self.hosts.get(host).and_then(|host| host.run.address)
+        self.links.address(host)
     }
 
-    async fn slots(&self, lb: &str, backend: &str) -> Result<Vec<Slot>, PortError> {
+    async fn slots(&self, lb: &str, backend: &str) -> Result<Backend, PortError> {
         self.balancer.slots(lb, backend).await
     }
 
-    async fn set_slot(&self, lb: &str, backend: &str, slot: &str, change: SlotChange) -> Result<(), PortError> {
-        self.balancer.set_slot(lb, backend, slot, change).await
+    async fn set_slots(&self, lb: &str, backend: &str, changes: &[(Arc<str>, SlotChange)]) -> Result<(), PortError> {
+        self.balancer.set_slots(lb, backend, changes).await
+    }
+
+    async fn proof_begins(&self, routes: &[Route]) -> Vec<Count> {
+        self.balancer.proof_begins(routes).await
+    }
+
+    async fn proof_ends(&self, begun: &[Count]) -> Option<Proof> {
+        self.balancer.proof_ends(begun).await
     }
 
     fn now(&self) -> DateTime<Utc> {

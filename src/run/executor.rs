@@ -18,9 +18,10 @@ use futures_util::{
 use thiserror::Error;
 
 use super::{
+    balance,
     failure::{Failure, FailureKind},
     halt::Halt,
-    journal::{Entry, State, Way, Word, beginning},
+    journal::{Entry, State, Way, Word, beginning, counted},
     lock::{Claim, Held, Holder, LockError, STALE, age},
     log::{Log, outcome},
     perform::{Scene, runs},
@@ -30,16 +31,19 @@ use super::{
 use crate::{
     delivery::{
         observed::HostView,
-        plan::Plan,
+        plan::{Change, Plan, ServicePlan},
         release::{DeploymentId, KEPT, Names},
-        steps::{Act, Phase, Step, StepId, Subject},
+        steps::{Act, Phase, Route, Step, StepId, Subject},
         strategies::Script,
     },
     fleet::HostId,
+    traffic::proof::Proof,
 };
 
 /// Between two signs of life.
 const BEAT: Duration = Duration::from_secs(5);
+/// Until the first of them: taking the lock was one.
+const FIRST_BEAT: Duration = Duration::from_secs(2);
 /// Between two looks at what a person may have said.
 const LISTEN: Duration = Duration::from_secs(1);
 
@@ -174,15 +178,13 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
             deployment,
             script,
             halt: Halt::default(),
+            hosts: &plan.hosts,
             filling: tokio::sync::Mutex::new(()),
         };
         let log = Log::new(self.port, self.records, deployment, script, entries, &held);
         let mut drive = Drive { scene: &scene, plan, held: &held, log, leftovers: Vec::new() };
-        let begun: Vec<_> = entries.iter().filter(|entry| matches!(entry.word, Word::Begun { .. })).cloned().collect();
-        if let Err((host, error)) = held.put_plan(self.port, &begun).await {
-            tracing::warn!(host = host.as_str(), %error, "the plan is not in the lock");
-        }
         let ended = drive.log.progress.ended.filter(|state| matches!(state, State::Good | State::Unwound));
+        let mut baseline = Vec::new();
         let outcome = match ended {
             // Only the locks were left, and perhaps what is still warm.
             Some(state) => {
@@ -193,22 +195,41 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
                 }
             }
             None => {
-                let resumed = entries.len() > begun.len() || way == Way::Back;
+                let resumed = entries.iter().any(|entry| !matches!(entry.word, Word::Begun { .. })) || way == Way::Back;
                 let word = Word::Resumed { by: Arc::clone(&self.holder.who), way };
                 let first = if resumed { vec![word] } else { Vec::new() };
+                let now = self.port.proof_begins(&routes(plan)).await;
+                baseline = match counted(entries) {
+                    Some(before) => before.to_vec(),
+                    None => {
+                        if !now.is_empty() {
+                            drive.log.later(Word::Counted { counts: now.clone() });
+                        }
+                        now
+                    }
+                };
                 match drive.whole(first, way).await {
                     Ok(outcome) => outcome,
                     Err(stop) => drive.parked(&stop),
                 }
             }
         };
-        self.finish(plan, &held, drive.log, outcome, ended.is_some()).await
+        let proof = self.port.proof_ends(&baseline).await;
+        self.finish(plan, &held, drive.log, (outcome, proof), ended.is_some()).await
     }
 
-    async fn finish(&self, plan: &Plan, held: &Held, mut log: Log<'_, P, R>, outcome: Outcome, written: bool) -> Result<Outcome, RunError> {
+    async fn finish(
+        &self,
+        plan: &Plan,
+        held: &Held,
+        mut log: Log<'_, P, R>,
+        (outcome, proof): (Outcome, Option<Proof>),
+        written: bool,
+    ) -> Result<Outcome, RunError> {
         if !written {
+            let measured = proof.map(|proof| Word::Measured { proof: Box::new(proof) });
             let word = Word::Ended { state: outcome.state, reason: outcome.reason.clone(), owed: outcome.owed.clone() };
-            if let Err(failure) = log.write(held, vec![word]).await {
+            if let Err(failure) = log.write(held, measured.into_iter().chain([word]).collect()).await {
                 tracing::warn!(deployment = %plan.deployment, error = %failure, "the end is not written down");
             }
         }
@@ -248,6 +269,17 @@ enum Trouble<'a> {
     Failed(&'a Step, Failure),
     /// A person said so.
     Told(Order),
+    /// It cannot go on or back before a person has looked.
+    Stopped(Stop),
+}
+
+/// Where the requests of the services that change come from.
+fn routes(plan: &Plan) -> Vec<Route> {
+    let of = |service: &ServicePlan| {
+        let traffic = service.traffic.as_ref().filter(|_| service.changes.iter().any(Change::is_change))?;
+        Some(Route { lb: Arc::clone(&traffic.lb), backend: Arc::clone(&traffic.backend), port: traffic.port })
+    };
+    plan.services.iter().filter_map(of).collect()
 }
 
 impl<'a, P: Port, R: Records> Drive<'a, P, R> {
@@ -255,6 +287,8 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
     async fn whole(&mut self, first: Vec<Word>, way: Way) -> Result<Outcome, Stop> {
         let (scene, held) = (self.scene, self.held);
         let beats = async {
+            // The lock is as fresh as a beat; the first moments belong to the work.
+            scene.port.sleep(FIRST_BEAT).await;
             loop {
                 if let Err(failure) = held.beat(scene.port).await {
                     return failure;
@@ -311,6 +345,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
                 None => break,
                 Some(Trouble::Told(Order::Park)) => return Err(Stop("parked by a person".to_owned())),
                 Some(Trouble::Told(_)) => return self.told_back().await,
+                Some(Trouble::Stopped(stop)) => return Err(stop),
                 Some(Trouble::Failed(step, failure)) if self.is_borne(step) => self.give_up(step, &failure).await?,
                 Some(Trouble::Failed(step, failure)) => return self.failed(step, failure).await,
             }
@@ -318,8 +353,10 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
         if !self.log.progress.good {
             self.log.write(self.held, vec![Word::Good]).await?;
         }
-        if let Some(Trouble::Told(Order::Park)) = self.steps(&|step| step.phase == Phase::Clean).await? {
-            return Err(Stop("parked by a person; it is good, and only tidying is left".to_owned()));
+        match self.steps(&|step| step.phase == Phase::Clean).await? {
+            Some(Trouble::Told(Order::Park)) => return Err(Stop("parked by a person; it is good, and only tidying is left".to_owned())),
+            Some(Trouble::Stopped(stop)) => return Err(stop),
+            Some(Trouble::Told(_) | Trouble::Failed(..)) | None => {}
         }
         let owed = self.owed();
         let reason = match (&*self.leftovers, owed.is_empty()) {
@@ -367,14 +404,13 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
                 let all = self.scene.port.containers(host).await.map_err(Failure::from)?;
                 fleets.insert(host.clone(), all);
             }
-            let found = fleets.get(host).into_iter().flatten().find(|found| match &container.id {
-                Some(id) => found.id == *id,
-                None => found.name == container.name,
-            });
+            let found = fleets.get(host).into_iter().flatten().find(|found| container.is(&found.id, &found.name));
             if !found.is_some_and(|found| runs(found.state)) {
                 again.insert(container.clone());
             }
         }
+        let resting = self.resting().await?;
+        self.log.progress.done.retain(|id| !resting.contains(id));
         for step in &self.scene.script.steps {
             let subject = match &step.act {
                 Act::Create { blueprint } => blueprint.subject(),
@@ -386,6 +422,38 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
             }
         }
         Ok(())
+    }
+
+    /// Steps that gave a container requests which it does not get any more although nobody took them away since: a balancer that was
+    /// restarted meanwhile has forgotten it.
+    async fn resting(&self) -> Result<BTreeSet<StepId>, Stop> {
+        let done = &self.log.progress.done;
+        let given: Vec<_> = self.scene.script.steps.iter().filter(|step| done.contains(&step.id)).collect();
+        let mut resting = BTreeSet::new();
+        for step in &given {
+            if let Act::Switch { route, to, .. } = &step.act {
+                for member in to {
+                    let Some(found) = self.scene.find(&member.host, &member.container).await? else { continue };
+                    if !balance::serves(self.scene.port, &member.host, &found, route).await? {
+                        resting.insert(step.id);
+                    }
+                }
+            }
+            let (Act::Admit { route, container, .. }, Some(host)) = (&step.act, &step.host) else { continue };
+            let left = |other: &&&Step| {
+                let goes =
+                    matches!(&other.act, Act::Drain { container: gone, .. } | Act::Withdraw { container: gone, .. } if gone == container);
+                goes && other.host == step.host && other.id > step.id
+            };
+            if given.iter().any(|other| left(&other)) {
+                continue;
+            }
+            let Some(found) = self.scene.find(host, container).await? else { continue };
+            if !balance::serves(self.scene.port, host, &found, route).await? {
+                resting.insert(step.id);
+            }
+        }
+        Ok(resting)
     }
 
     /// Runs all steps that `wanted` names, each as soon as it may; the answer is what broke it off.
@@ -458,6 +526,11 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
                     // What was only broken off has not failed.
                     FailureKind::Halted => drop(words.pop()),
                     FailureKind::Fenced => return Err(failure.into()),
+                    // What is under way ends first; the way back would go over the same ground.
+                    FailureKind::Undone => {
+                        scene.halt.say();
+                        trouble = Some(Trouble::Stopped(failure.into()));
+                    }
                     _ if step.phase == Phase::Clean => {
                         self.leftovers.push(sentence(step, &failure));
                         untidied.insert(step.id);
@@ -486,7 +559,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
     fn is_borne(&self, step: &Step) -> bool {
         let hosts: BTreeSet<_> = self.unit_hosts();
         let allowed = usize::try_from(self.plan.strategy.max_failures).unwrap_or(usize::MAX);
-        let is_unit = step.phase == Phase::Change && step.service.is_some() && !matches!(step.act, Act::Job { .. });
+        let is_unit = step.phase == Phase::Change && step.service.is_some() && step.host.is_some() && !matches!(step.act, Act::Job { .. });
         is_unit && hosts.len() < allowed
     }
 

@@ -25,6 +25,8 @@ pub enum FailureKind {
     Away,
     /// The lock is another's.
     Fenced,
+    /// What the run did was undone by somebody else: a person has to look.
+    Undone,
     /// It was told to stop waiting.
     Halted,
 }
@@ -47,6 +49,7 @@ impl From<PortError> for Failure {
     fn from(error: PortError) -> Self {
         let kind = match &error {
             PortError::Away(_) => FailureKind::Away,
+            PortError::Undone(_) => FailureKind::Undone,
             PortError::NameTaken(_) | PortError::PortTaken(_) | PortError::Gone(_) | PortError::Refused(_) => FailureKind::Refused,
         };
         Self { kind, text: error.to_string() }

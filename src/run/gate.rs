@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     failure::Failure,
     halt::Halt,
+    pace::Pace,
     perform::ended,
     port::{Life, Place, Port, PortError, Question, outside},
 };
@@ -145,7 +146,7 @@ async fn healthcheck<P: Port>(
     id: &ContainerId,
     (interval, _, timeout): (Duration, u16, Duration),
 ) -> Result<(), Failure> {
-    let begun = port.now();
+    let (begun, mut pace) = (port.now(), Pace::default());
     loop {
         let life = port.life(host, id).await?.ok_or_else(|| Failure::gate("it is gone"))?;
         match (life.state, life.health) {
@@ -155,7 +156,8 @@ async fn healthcheck<P: Port>(
             _ if (port.now() - begun).to_std().unwrap_or_default() >= timeout => {
                 return Err(Failure::gate(format!("its HEALTHCHECK did not pass within {timeout:?}")));
             }
-            _ => wait(port, halt, interval).await?,
+            // The engine asks it; to look at what it was answered costs the container nothing.
+            _ => wait(port, halt, pace.next().min(interval)).await?,
         }
     }
 }
@@ -207,11 +209,9 @@ async fn look<P: Port>(port: &P, watched: &Watched, before: &mut Option<Life>) -
         Err(PortError::Away(answer)) => return Ok(Err(answer)),
         Err(error) => return Err(error.into()),
     };
-    let is_it = |found: &&ContainerSummary| match &watched.container.id {
-        Some(id) => found.id == *id,
-        None => found.name == *name,
+    let Some(found) = all.iter().find(|found| watched.container.is(&found.id, &found.name)) else {
+        return Err(Failure::gate(format!("{name} on {host} is gone")));
     };
-    let Some(found) = all.iter().find(is_it) else { return Err(Failure::gate(format!("{name} on {host} is gone"))) };
     let Some(life) = port.life(host, &found.id).await? else { return Err(Failure::gate(format!("{name} on {host} is gone"))) };
     let first = before.get_or_insert_with(|| life.clone());
     if life.state != ContainerState::Running || life.restarts != first.restarts {

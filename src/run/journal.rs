@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     delivery::{plan::Plan, steps::StepId, strategies::Script},
     fleet::HostId,
+    traffic::proof::{Count, Proof},
 };
 
 /// One row.
@@ -91,6 +92,16 @@ pub enum Word {
     Bundle {
         /// Where.
         place: Arc<str>,
+    },
+    /// What the balancers had served when it began: whoever carries it on counts from here.
+    Counted {
+        /// Group by group.
+        counts: Vec<Count>,
+    },
+    /// What its clients got meanwhile.
+    Measured {
+        /// As the balancers and we ourselves saw it.
+        proof: Box<Proof>,
     },
     /// It is good: nothing is taken back any more.
     Good,
@@ -181,7 +192,7 @@ impl Progress {
     /// Takes one row in.
     pub fn note(&mut self, word: &Word) {
         match word {
-            Word::Begun { .. } | Word::Bundle { .. } | Word::UndoIntent { .. } => {}
+            Word::Begun { .. } | Word::Bundle { .. } | Word::UndoIntent { .. } | Word::Counted { .. } | Word::Measured { .. } => {}
             Word::Resumed { .. } => self.ended = None,
             Word::Intent { step } => drop(self.begun.insert(*step)),
             Word::Outcome { step, error: None } => {
@@ -214,9 +225,21 @@ pub fn beginning(entries: &[Entry]) -> Option<(&Plan, &Script)> {
         | Word::UndoIntent { .. }
         | Word::UndoOutcome { .. }
         | Word::Bundle { .. }
+        | Word::Counted { .. }
+        | Word::Measured { .. }
         | Word::Good
         | Word::Ended { .. } => None,
     })
+}
+
+/// What the balancers had served when it began, as far as anybody counted.
+pub fn counted(entries: &[Entry]) -> Option<&[Count]> {
+    entries.iter().find_map(|entry| if let Word::Counted { counts } = &entry.word { Some(counts.as_slice()) } else { None })
+}
+
+/// What its clients got, as it was measured last.
+pub fn measured(entries: &[Entry]) -> Option<&Proof> {
+    entries.iter().rev().find_map(|entry| if let Word::Measured { proof } = &entry.word { Some(&**proof) } else { None })
 }
 
 /// Rows as lines of JSON.

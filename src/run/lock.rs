@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use futures_util::future::join_all;
 use thiserror::Error;
 
 use super::{
@@ -161,12 +162,14 @@ impl Claim<'_> {
     }
 }
 
-/// How long ago a lock's holder gave its last sign of life; `None` when it never did or nobody can tell.
+/// How long ago a lock's holder gave its last sign of life, which taking the lock is, too; `None` when nobody can tell.
 pub(super) async fn age<P: Port>(port: &P, host: &HostId, id: &ContainerId) -> Option<Duration> {
-    let file = port.get(host, id, HEARTBEAT).await.ok().flatten()?;
-    let then = DateTime::parse_from_rfc3339(std::str::from_utf8(&file).ok()?.trim()).ok()?;
+    let then = match port.get(host, id, HEARTBEAT).await.ok()? {
+        Some(file) => DateTime::parse_from_rfc3339(std::str::from_utf8(&file).ok()?.trim()).ok()?.with_timezone(&Utc),
+        None => port.containers(host).await.ok()?.into_iter().find(|found| found.id == *id)?.created,
+    };
     let now = port.engine_time(host).await.ok()?;
-    Some((now - then.with_timezone(&Utc)).to_std().unwrap_or_default())
+    Some((now - then).to_std().unwrap_or_default())
 }
 
 impl Held {
@@ -182,30 +185,25 @@ impl Held {
         }
     }
 
-    /// Puts the plan into every lock.
-    pub(super) async fn put_plan<P: Port>(&self, port: &P, begun: &[Entry]) -> Result<(), (HostId, PortError)> {
-        let text = journal::write(begun);
-        for (host, token) in &self.tokens {
-            port.put(host, token, &[(PLAN, &text)]).await.map_err(|error| (host.clone(), error))?;
-        }
-        Ok(())
-    }
-
-    /// Puts one host's journal into its lock.
-    pub(super) async fn put_journal<P: Port>(&self, port: &P, host: &HostId, rows: &[Entry]) -> Result<(), PortError> {
-        match self.tokens.get(host) {
-            Some(token) => port.put(host, token, &[(JOURNAL, &journal::write(rows))]).await,
-            None => Ok(()),
-        }
+    /// Puts one host's journal into its lock, and the plan where it is not there yet.
+    pub(super) async fn put_journal<P: Port>(&self, port: &P, host: &HostId, plan: &[Entry], rows: &[Entry]) -> Result<(), PortError> {
+        let Some(token) = self.tokens.get(host) else { return Ok(()) };
+        let (plan, rows) = ((!plan.is_empty()).then(|| journal::write(plan)), journal::write(rows));
+        let plan = plan.as_deref().map(|text| (PLAN, text));
+        port.put(host, token, &plan.into_iter().chain([(JOURNAL, rows.as_slice())]).collect::<Vec<_>>()).await
     }
 
     /// Gives a sign of life on every host. One that is away for a moment gets the next; one whose lock is gone ends the run.
     pub(super) async fn beat<P: Port>(&self, port: &P) -> Result<(), Failure> {
-        for (host, token) in &self.tokens {
+        let beats = self.tokens.iter().map(|(host, token)| async move {
             let beaten = match port.engine_time(host).await {
                 Ok(now) => port.put(host, token, &[(HEARTBEAT, now.to_rfc3339().as_bytes())]).await,
                 Err(error) => Err(error),
             };
+            (host, beaten)
+        });
+        // A host that is slow must not make the others look dead.
+        for (host, beaten) in join_all(beats).await {
             if matches!(beaten, Err(PortError::Gone(_))) {
                 return Err(Failure::new(FailureKind::Fenced, format!("the lock on host {host:?} was taken away")));
             }
@@ -215,14 +213,12 @@ impl Held {
 
     /// Gives the locks back; the answer names hosts where that did not work.
     pub(super) async fn release<P: Port>(&self, port: &P) -> Vec<(HostId, PortError)> {
-        let mut left = Vec::new();
-        for (host, token) in &self.tokens {
-            match port.remove(host, token).await {
-                Ok(()) | Err(PortError::Gone(_)) => {}
-                Err(error) => left.push((host.clone(), error)),
-            }
-        }
-        left
+        let removals = self.tokens.iter().map(|(host, token)| async move { (host, port.remove(host, token).await) });
+        let left = join_all(removals).await.into_iter().filter_map(|(host, removed)| match removed {
+            Ok(()) | Err(PortError::Gone(_)) => None,
+            Err(error) => Some((host.clone(), error)),
+        });
+        left.collect()
     }
 }
 

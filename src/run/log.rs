@@ -1,12 +1,19 @@
-//! The pen of a run: rows into the records and into the locks of the hosts that they are about, before anything goes on.
+//! The pen of a run: rows into the records before anything goes on, and into the locks of the hosts that they are about before anything
+//! there changes.
+//!
+//! A row that nothing waits for, such as the outcome of a step or the intent only to look, gets into a lock with the next one that counts:
+//! whoever reads the locks alone looks once more or does again what is done already, and each such file costs an engine a process.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures_util::future::join_all;
 
 use super::{
     failure::{Failure, FailureKind},
-    journal::{Entry, Progress, Word},
+    journal::{Entry, Progress, State, Word},
     lock::Held,
     port::{Port, PortError},
     records::Records,
@@ -23,24 +30,38 @@ pub(super) struct Log<'a, P, R> {
     deployment: &'a DeploymentId,
     /// Where each step is at home.
     homes: BTreeMap<StepId, Option<HostId>>,
-    /// What stands in each host's lock.
+    /// Steps that only look.
+    looks: BTreeSet<StepId>,
+    /// What stands in each host's lock, or will with the next row that counts.
     rows: BTreeMap<HostId, Vec<Entry>>,
+    /// What is to be done, as long as it is not in the locks.
+    plan: Vec<Entry>,
+    /// What goes with the next rows: nothing is done before those either.
+    pending: Vec<Word>,
     pub(super) progress: Progress,
 }
 
 impl<'a, P: Port, R: Records> Log<'a, P, R> {
     /// Carries on from these rows.
     pub(super) fn new(port: &'a P, records: &'a R, deployment: &'a DeploymentId, script: &Script, entries: &[Entry], held: &Held) -> Self {
-        let homes = script.steps.iter().chain(&script.failed).chain(&script.cool).map(|step| (step.id, step.host.clone())).collect();
+        let all = || script.steps.iter().chain(&script.failed).chain(&script.cool);
+        let homes = all().map(|step| (step.id, step.host.clone())).collect();
+        let looks = all().filter(|step| step.act.only_looks()).map(|step| step.id).collect();
         let rows = held.tokens.keys().map(|host| (host.clone(), Vec::new())).collect();
-        let mut log = Self { port, records, deployment, homes, rows, progress: Progress::of(entries) };
+        let plan = entries.iter().filter(|entry| matches!(entry.word, Word::Begun { .. })).cloned().collect();
+        let mut log = Self { port, records, deployment, homes, looks, rows, plan, pending: Vec::new(), progress: Progress::of(entries) };
         for entry in entries {
             log.file(entry);
         }
         log
     }
 
-    /// Writes rows. They are in the records on return, and in the locks of those hosts that answer.
+    /// Takes a row that is written with the next ones.
+    pub(super) fn later(&mut self, word: Word) {
+        self.pending.push(word);
+    }
+
+    /// Writes rows. They are in the records on return; those that count, and all before them, are in the locks of those hosts that answer.
     pub(super) async fn write(&mut self, held: &Held, words: Vec<Word>) -> Result<(), Failure> {
         if words.is_empty() {
             return Ok(());
@@ -48,21 +69,32 @@ impl<'a, P: Port, R: Records> Log<'a, P, R> {
         let at = self.port.now();
         let mut touched = Vec::new();
         let mut entries = Vec::new();
-        for word in words {
+        for word in std::mem::take(&mut self.pending).into_iter().chain(words) {
             let entry = Entry { seq: self.progress.next, at, word };
             self.progress.next += 1;
             self.progress.note(&entry.word);
-            touched.extend(self.file(&entry));
+            let hosts = self.file(&entry);
+            if self.counts(&entry.word) {
+                touched.extend(hosts);
+            }
             entries.push(entry);
         }
         let kept = self.records.append(self.deployment, &entries).await;
         kept.map_err(|error| Failure::new(FailureKind::Refused, error.to_string()))?;
+        if touched.is_empty() {
+            return Ok(());
+        }
+        let plan = std::mem::take(&mut self.plan);
+        if !plan.is_empty() {
+            // Before anything changes anywhere, every lock says what is going to.
+            touched = self.rows.keys().cloned().collect();
+        }
         touched.sort();
         touched.dedup();
-        let (port, rows) = (self.port, &self.rows);
+        let (port, rows, plan) = (self.port, &self.rows, &plan);
         let puts = touched.iter().map(|host| async move {
             let rows = rows.get(host).map(Vec::as_slice).unwrap_or_default();
-            (host, held.put_journal(port, host, rows).await)
+            (host, held.put_journal(port, host, plan, rows).await)
         });
         for (host, put) in join_all(puts).await {
             match put {
@@ -77,6 +109,21 @@ impl<'a, P: Port, R: Records> Log<'a, P, R> {
         Ok(())
     }
 
+    /// Whether somebody who reads the locks alone must know it before anything goes on.
+    fn counts(&self, word: &Word) -> bool {
+        match word {
+            Word::Intent { step } => !self.looks.contains(step),
+            Word::Ended { state, .. } => *state == State::Parked,
+            Word::Resumed { .. } | Word::UndoIntent { .. } | Word::GivenUp { .. } | Word::Turned { .. } | Word::Bundle { .. } => true,
+            Word::Begun { .. }
+            | Word::Outcome { .. }
+            | Word::UndoOutcome { .. }
+            | Word::Counted { .. }
+            | Word::Measured { .. }
+            | Word::Good => false,
+        }
+    }
+
     /// Files a row under the hosts that it is about; the beginning lies in a file of its own.
     fn file(&mut self, entry: &Entry) -> Vec<HostId> {
         let home = match &entry.word {
@@ -84,9 +131,14 @@ impl<'a, P: Port, R: Records> Log<'a, P, R> {
             Word::Intent { step } | Word::Outcome { step, .. } | Word::UndoIntent { step } | Word::UndoOutcome { step, .. } => {
                 self.homes.get(step).cloned().flatten()
             }
-            Word::Resumed { .. } | Word::GivenUp { .. } | Word::Turned { .. } | Word::Bundle { .. } | Word::Good | Word::Ended { .. } => {
-                None
-            }
+            Word::Resumed { .. }
+            | Word::GivenUp { .. }
+            | Word::Turned { .. }
+            | Word::Bundle { .. }
+            | Word::Counted { .. }
+            | Word::Measured { .. }
+            | Word::Good
+            | Word::Ended { .. } => None,
         };
         let hosts: Vec<_> = match home {
             Some(host) => vec![host],

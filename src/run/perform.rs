@@ -7,6 +7,7 @@ use super::{
     failure::{Failure, FailureKind},
     gate,
     halt::Halt,
+    pace::Pace,
     port::{Port, PortError, Question},
     records::Records,
 };
@@ -26,8 +27,6 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(45);
 /// Somebody may take a port between our look and our start; more often than so, something else is wrong.
 const PORT_TRIES: usize = 10;
-/// Between two looks at a job.
-const JOB_LOOK: Duration = Duration::from_millis(500);
 /// So much of a job's log goes into its failure.
 const JOB_LINES: u32 = 5;
 
@@ -38,6 +37,8 @@ pub(super) struct Scene<'a, P, R> {
     pub(super) deployment: &'a DeploymentId,
     pub(super) script: &'a Script,
     pub(super) halt: Halt,
+    /// Where it acts.
+    pub(super) hosts: &'a [HostId],
     /// Held while a balancer's slot is looked for and filled.
     pub(super) filling: tokio::sync::Mutex<()>,
 }
@@ -67,6 +68,9 @@ impl<P: Port, R: Records> Scene<'_, P, R> {
             (Act::Bake { time, watch }, _) => gate::bake(self.port, &self.halt, *time, watch).await,
             (Act::Approve { question }, _) => self.approve(question).await,
             (Act::Compare { route, new, time, limits }, _) => balance::compare(self.port, &self.halt, route, new, (*time, limits)).await,
+            (Act::Switch { route, to, from }, _) => {
+                balance::switch((self.port, &self.halt, &self.filling, self.hosts), route, to, from).await
+            }
             (act, Some(host)) => self.on_host(host, act).await,
             (act, None) => Err(Failure::new(FailureKind::Refused, format!("{act}: on no host"))),
         }
@@ -110,7 +114,8 @@ impl<P: Port, R: Records> Scene<'_, P, R> {
             }
             Act::Admit { route, container, weight } => {
                 let found = self.there(host, container).await?;
-                balance::admit((port, &self.halt, &self.filling), host, &found, route, *weight).await
+                let filling = balance::Filling { turn: &self.filling, hosts: self.hosts };
+                balance::admit((port, &self.halt, filling), host, &found, route, *weight).await
             }
             Act::Drain { route, container, within, .. } => match self.find(host, container).await? {
                 Some(found) => balance::drain(port, host, &found, route, *within).await,
@@ -124,7 +129,7 @@ impl<P: Port, R: Records> Scene<'_, P, R> {
                 let found = self.there(host, container).await?;
                 balance::weigh(port, host, &found, route, *to).await
             }
-            Act::Pause { .. } | Act::Bake { .. } | Act::Approve { .. } | Act::Compare { .. } => {
+            Act::Pause { .. } | Act::Bake { .. } | Act::Approve { .. } | Act::Compare { .. } | Act::Switch { .. } => {
                 Err(Failure::new(FailureKind::Refused, format!("{act}: not on a host")))
             }
         }
@@ -133,11 +138,7 @@ impl<P: Port, R: Records> Scene<'_, P, R> {
     /// A container, if it is there.
     pub(super) async fn find(&self, host: &HostId, container: &Subject) -> Result<Option<ContainerSummary>, Failure> {
         let all = self.port.containers(host).await?;
-        let is_it = |found: &ContainerSummary| match &container.id {
-            Some(id) => found.id == *id,
-            None => found.name == container.name,
-        };
-        Ok(all.into_iter().find(is_it))
+        Ok(all.into_iter().find(|found| container.is(&found.id, &found.name)))
     }
 
     async fn there(&self, host: &HostId, container: &Subject) -> Result<ContainerSummary, Failure> {
@@ -210,7 +211,7 @@ impl<P: Port, R: Records> Scene<'_, P, R> {
         if found.state == ContainerState::Created {
             self.port.start(host, &found.id).await?;
         }
-        let begun = self.port.now();
+        let (begun, mut pace) = (self.port.now(), Pace::default());
         loop {
             let life = self.port.life(host, &found.id).await?;
             let Some(life) = life else { return Err(missing(&blueprint.subject())) };
@@ -225,7 +226,7 @@ impl<P: Port, R: Records> Scene<'_, P, R> {
                 gone_is(self.port.stop(host, &found.id, Duration::from_secs(1)).await, true)?;
                 return Err(Failure::gate(text));
             }
-            self.port.sleep(JOB_LOOK).await;
+            self.port.sleep(pace.next()).await;
         }
     }
 

@@ -13,8 +13,13 @@ use crate::{
         observed::BoundPort,
         plan::Blueprint,
         spec::{Protocol, Restart},
+        steps::Route,
     },
     fleet::{ContainerId, ContainerState, ContainerSummary, Health, HostId},
+    traffic::{
+        Backend,
+        proof::{Count, Proof},
+    },
 };
 
 /// Why a piece was not done. One clean sentence without the host's name: who tells it adds that.
@@ -35,6 +40,9 @@ pub enum PortError {
     /// It was refused; asking again would not help.
     #[error("{0}")]
     Refused(String),
+    /// What this run did is not there any more, by somebody else's doing: neither on nor back before a person has looked.
+    #[error("{0}")]
+    Undone(String),
 }
 
 /// A container's life, as only a closer look tells it.
@@ -94,29 +102,6 @@ pub enum Place {
         /// Inside.
         port: u16,
     },
-}
-
-/// One server line of a balancer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slot {
-    /// As the balancer calls it.
-    pub name: Arc<str>,
-    /// Where it sends to.
-    pub address: Option<(IpAddr, u16)>,
-    /// What it was told.
-    pub state: SlotState,
-    /// What its last check said.
-    pub up: bool,
-    /// Counts checks: a larger number is a newer one.
-    pub checks: u64,
-    /// Requests under way.
-    pub sessions: u32,
-    /// Its share, against a full one's 100.
-    pub weight: u16,
-    /// Answered, and failed of these.
-    pub served: (u64, u64),
-    /// Average time of an answer, in milliseconds.
-    pub latency: u64,
 }
 
 /// What a slot was told.
@@ -196,10 +181,15 @@ pub trait Port: Send + Sync {
     /// Where the host's published ports are reached; `None`: the configuration does not say.
     fn address(&self, host: &HostId) -> Option<IpAddr>;
 
-    /// A backend's slots.
-    fn slots(&self, lb: &str, backend: &str) -> impl Future<Output = Result<Vec<Slot>, PortError>> + Send;
-    /// Changes one of them.
-    fn set_slot(&self, lb: &str, backend: &str, slot: &str, change: SlotChange) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// A backend with its slots.
+    fn slots(&self, lb: &str, backend: &str) -> impl Future<Output = Result<Backend, PortError>> + Send;
+    /// Changes some of them, in this order.
+    fn set_slots(&self, lb: &str, backend: &str, changes: &[(Arc<str>, SlotChange)]) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// What these groups have served so far, as far as their balancers tell; from now on they are asked by us, too, where the configuration
+    /// says where.
+    fn proof_begins(&self, routes: &[Route]) -> impl Future<Output = Vec<Count>> + Send;
+    /// What these groups have served since then; our own questions end. `None`: nobody counted.
+    fn proof_ends(&self, begun: &[Count]) -> impl Future<Output = Option<Proof>> + Send;
 
     /// Our own clock.
     fn now(&self) -> DateTime<Utc>;

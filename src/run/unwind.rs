@@ -97,6 +97,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
             deployment: self.scene.deployment,
             script: self.scene.script,
             halt: Halt::default(),
+            hosts: self.scene.hosts,
             filling: tokio::sync::Mutex::new(()),
         }
     }
@@ -152,7 +153,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
             match result {
                 // Known from here on; written down before anything that follows from it begins.
                 Ok(()) => drop(self.log.progress.undone.insert(step.id)),
-                Err(failure) if failure.kind == FailureKind::Fenced => return Err(failure.into()),
+                Err(failure) if matches!(failure.kind, FailureKind::Fenced | FailureKind::Undone) => return Err(failure.into()),
                 Err(failure) => stuck.push((step, failure)),
             }
         }

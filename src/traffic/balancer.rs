@@ -2,9 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 
-use super::{Backend, Trouble};
+use super::{Backend, SlotState, Trouble};
 
 /// A balancer. Every answer comes within a deadline of its own; every change is read back before it counts as made.
 pub trait Balancer: Send + Sync {
@@ -32,6 +32,21 @@ pub trait Balancer: Send + Sync {
 
     /// Frees it: nothing is sent and nothing is checked.
     fn remove<'a>(&'a self, backend: &'a str, slot: &'a str) -> BoxFuture<'a, Result<(), Trouble>>;
+
+    /// Tells several slots, none of which is in maintenance, where possible in one word: then nobody meets half of a switch.
+    fn set_states<'a>(&'a self, backend: &'a str, states: &'a [(Arc<str>, SlotState)]) -> BoxFuture<'a, Result<(), Trouble>> {
+        async move {
+            for (slot, state) in states {
+                match state {
+                    SlotState::Ready => self.ready(backend, slot).await?,
+                    SlotState::Drain => self.drain(backend, slot).await?,
+                    SlotState::Maint => self.remove(backend, slot).await?,
+                }
+            }
+            Ok(())
+        }
+        .boxed()
+    }
 
     /// Writes down what the balancer would forget when it restarts; where that is, or `None` where nothing says so: a restart then undoes
     /// every switch.

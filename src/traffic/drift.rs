@@ -60,9 +60,18 @@ pub struct Sight {
     /// Addresses of hosts that do not.
     pub unseen: BTreeMap<IpAddr, HostId>,
     /// Products and environments in which a deployment is under way, and who holds the lock: what differs there is its business.
-    pub locked: BTreeMap<(Arc<str>, Arc<str>), Arc<str>>,
+    pub locked: BTreeMap<(Arc<str>, Arc<str>), Locked>,
     /// Containers that ask for requests and can get none, and why.
     pub unreachable: Vec<(HostId, Arc<str>, Arc<str>)>,
+}
+
+/// A deployment under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locked {
+    /// Who carries it out.
+    pub holder: Arc<str>,
+    /// Its id.
+    pub deployment: Option<Arc<str>>,
 }
 
 /// A backend of a balancer.
@@ -161,8 +170,9 @@ impl Sight {
             let part = container.label(label::APP).zip(container.label(label::ENVIRONMENT));
             let part = part.map(|(app, environment)| (Arc::from(app), Arc::from(environment)));
             if container.label(label::KIND) == Some("lock") {
-                let holder = container.label(label::HOLDER).unwrap_or("someone");
-                sight.locked.extend(part.map(|part| (part, Arc::from(holder))));
+                let holder = container.label(label::HOLDER).unwrap_or("someone").into();
+                let deployment = container.label(label::DEPLOYMENT).map(Arc::from);
+                sight.locked.extend(part.map(|part| (part, Locked { holder, deployment })));
             } else if container.label(label::KIND).is_none() {
                 sight.take(container, part, addresses.get(&container.key.host));
             }
@@ -204,9 +214,9 @@ impl Sight {
         }
     }
 
-    /// Addresses that are ours now or were made for ours: no slot with one of them is free.
+    /// Addresses of those of ours that run: no slot with one of them is free.
     pub fn ours(&self) -> HashSet<SocketAddr> {
-        self.instances.iter().map(|instance| instance.address).collect()
+        self.instances.iter().filter(|instance| instance.duty != Duty::Off).map(|instance| instance.address).collect()
     }
 
     /// The container at an address: one that runs before one that does not.
@@ -304,7 +314,7 @@ fn by_hand(remedy: String) -> Mend {
 /// What a deployment is at is not touched.
 fn unlocked(sight: &Sight, instance: &Instance, mend: Mend) -> Mend {
     match instance.part.as_ref().and_then(|part| Some((part, sight.locked.get(part)?))) {
-        Some(((app, environment), holder)) => {
+        Some(((app, environment), Locked { holder, .. })) => {
             by_hand(format!("{app} in {environment} is locked by {holder}: wait for that deployment, or resume it"))
         }
         None => mend,

@@ -15,7 +15,7 @@ pub mod probe;
 pub mod proof;
 mod registry;
 mod run_port;
-mod slot;
+pub(crate) mod slot;
 
 pub use admit::{Admission, admit, empty};
 pub use balancer::{Balancer, Standing};

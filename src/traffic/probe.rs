@@ -10,7 +10,7 @@ use http::{Request, Uri, header};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::{
     net::TcpStream,
@@ -44,7 +44,7 @@ pub struct ProbeError {
 }
 
 /// What came of all requests so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeReport {
     /// Made.
     pub requests: u64,
@@ -58,6 +58,22 @@ pub struct ProbeReport {
     pub worst_ms: Option<u64>,
     /// The first failures in words.
     pub failures: Vec<String>,
+}
+
+impl ProbeReport {
+    /// Several front ends' reports as one, whose times are those of the slowest; `None`: there was none.
+    pub fn of_all(reports: &[Self]) -> Option<Self> {
+        let (first, others) = reports.split_first()?;
+        Some(others.iter().fold(first.clone(), |mut all, one| {
+            all.requests += one.requests;
+            all.failed += one.failed;
+            all.p50_ms = all.p50_ms.max(one.p50_ms);
+            all.p99_ms = all.p99_ms.max(one.p99_ms);
+            all.worst_ms = all.worst_ms.max(one.worst_ms);
+            all.failures.extend(one.failures.iter().take(TOLD.saturating_sub(all.failures.len())).cloned());
+            all
+        }))
+    }
 }
 
 /// Requests that go on until this is dropped or [ended](Probe::finish).

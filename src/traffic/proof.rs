@@ -2,12 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Backend, Counters, Standing, probe::ProbeReport};
 
 /// A look at the counters of a backend.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Count {
     /// The balancer.
     pub lb: Arc<str>,
@@ -20,7 +21,8 @@ pub struct Count {
 }
 
 /// What a backend served between two looks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub struct Served {
     /// The balancer.
     pub lb: Arc<str>,
@@ -38,27 +40,43 @@ pub struct Served {
     pub restarted: bool,
 }
 
-/// The proof of a switch.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Proof {
+/// What was served in some time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct Span {
     /// What the balancers counted.
     pub served: Vec<Served>,
     /// What we saw ourselves; `None`: the balancer has no `probe`, and there is no p99.
     pub probe: Option<ProbeReport>,
 }
 
+/// The proof of a switch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct Proof {
+    /// Up to the first word to a balancer.
+    pub before: Span,
+    /// From then on to the end.
+    pub during: Span,
+}
+
 impl Count {
+    /// Whether both are of one backend.
+    pub fn is_of(&self, other: &Self) -> bool {
+        self.lb == other.lb && self.backend == other.backend
+    }
+
     /// A backend's figures now.
     pub fn of(lb: &Arc<str>, backend: &Backend, standing: &Standing) -> Self {
         Self { lb: Arc::clone(lb), backend: Arc::clone(&backend.name), life: Arc::clone(&standing.life), counters: backend.counters }
     }
 }
 
-impl Proof {
+impl Span {
     /// From two looks at the same backends.
     pub fn between(before: &[Count], after: &[Count], probe: Option<ProbeReport>) -> Self {
         let served = after.iter().map(|now| {
-            let earlier = before.iter().find(|earlier| earlier.lb == now.lb && earlier.backend == now.backend);
+            let earlier = before.iter().find(|earlier| earlier.is_of(now));
             let same = earlier.filter(|earlier| earlier.life == now.life).and_then(|earlier| now.counters.since(&earlier.counters));
             let counted = same.unwrap_or(now.counters);
             Served {
@@ -74,13 +92,19 @@ impl Proof {
         Self { served: served.collect(), probe }
     }
 
+    /// Of our own requests; `None`: there were none.
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds of a request")]
+    pub fn p99_ms(&self) -> Option<f64> {
+        self.probe.as_ref()?.p99_ms.map(|ms| ms as f64)
+    }
+
     /// All requests and failures that were counted.
     pub fn totals(&self) -> (u64, u64) {
         self.served.iter().fold((0, 0), |(requests, failed), served| (requests + served.requests, failed + served.failed))
     }
 }
 
-impl fmt::Display for Proof {
+impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (requests, failed) = self.totals();
         write!(f, "{failed} of {requests} requests failed")?;
@@ -97,6 +121,16 @@ impl fmt::Display for Proof {
     }
 }
 
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.during)?;
+        if self.before == Span::default() {
+            return Ok(());
+        }
+        write!(f, " (before: {})", self.before)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,15 +143,15 @@ mod tests {
     #[test]
     fn figures_are_those_in_between() {
         let probe = ProbeReport { requests: 120, p50_ms: Some(4), p99_ms: Some(44), worst_ms: Some(60), ..ProbeReport::default() };
-        let proof = Proof::between(&[count("pid 7", 100, 3)], &[count("pid 7", 12_518, 3)], Some(probe));
+        let proof = Span::between(&[count("pid 7", 100, 3)], &[count("pid 7", 12_518, 3)], Some(probe));
         assert_eq!(proof.to_string(), "0 of 12418 requests failed; of 120 of our own 0 failed, p50 4 ms, p99 44 ms");
-        assert_eq!(Proof::between(&[], &[count("pid 7", 5, 1)], None).to_string(), "1 of 5 requests failed; no probe, no times");
+        assert_eq!(Span::between(&[], &[count("pid 7", 5, 1)], None).to_string(), "1 of 5 requests failed; no probe, no times");
     }
 
     #[test]
     fn a_restart_is_told_and_never_hidden_by_larger_figures() {
         for (life, requests) in [("pid 8", 9_000), ("pid 7", 50)] {
-            let proof = Proof::between(&[count("pid 7", 100, 3)], &[count(life, requests, 2)], None);
+            let proof = Span::between(&[count("pid 7", 100, 3)], &[count(life, requests, 2)], None);
             let text = format!("2 of {requests} requests failed since the balancer was restarted; no probe, no times");
             assert_eq!((proof.to_string(), proof.served[0].restarted), (text, true));
         }

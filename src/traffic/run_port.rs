@@ -1,13 +1,25 @@
-//! The balancers as a run sees them: slots, and changes of one slot. Notices that a balancer was restarted under the run.
+//! The balancers as a run sees them: slots, and changes of slots. Notices that a balancer was restarted under the run, and counts what its
+//! clients got meanwhile.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Backend, Balancer, Balancers, Check, Slot, Trouble, proof::Count, slot::SlotState};
-use crate::run::{self, PortError, SlotChange, engine_port};
+use futures_util::future::join_all;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{
+    Backend, Balancer, Balancers, Slot, Standing, Trouble,
+    probe::{Probe, ProbeReport, RATE},
+    proof::{Count, Proof, Span},
+    slot::SlotState,
+};
+use crate::{
+    delivery::steps::Route,
+    run::{PortError, SlotChange, engine_port},
+};
 
 /// Where each slot of a backend sends to and what it was told, by its name.
 type Seen = BTreeMap<Arc<str>, (Option<SocketAddr>, SlotState)>;
@@ -22,20 +34,79 @@ struct Memory {
     unwritten: Option<String>,
 }
 
+/// What is watched while a run lasts.
+#[derive(Default)]
+struct Watch {
+    /// The figures when it began.
+    begun: Vec<Count>,
+    /// The figures of each backend at the first word to it.
+    first: Vec<Count>,
+    /// Which front ends are asked by us.
+    fronts: Vec<Arc<str>>,
+    /// Our own requests now.
+    asks: Vec<Probe>,
+    /// Those that began before the first word to a balancer: what was under way then is waited for beside the run.
+    asked: Vec<AbortOnDropHandle<ProbeReport>>,
+}
+
+impl Watch {
+    /// From here on it is the switch that is measured.
+    fn note(&mut self, count: Count) {
+        if self.first.iter().any(|known| known.is_of(&count)) {
+            return;
+        }
+        if self.first.is_empty() {
+            let before = std::mem::replace(&mut self.asks, asking(&self.fronts));
+            self.asked = before.into_iter().map(|probe| AbortOnDropHandle::new(tokio::spawn(probe.finish()))).collect();
+        }
+        self.first.push(count);
+    }
+}
+
+/// Begins to ask front ends.
+fn asking(fronts: &[Arc<str>]) -> Vec<Probe> {
+    let ask = |url: &Arc<str>| match Probe::start(url, RATE) {
+        Ok(probe) => Some(probe),
+        Err(error) => {
+            tracing::warn!(%error, "a front end is not asked by us");
+            None
+        }
+    };
+    fronts.iter().filter_map(ask).collect()
+}
+
 /// The balancers of one run.
 pub struct RunTraffic {
     balancers: Balancers,
     /// By balancer. A lock, as the steps of one run share it; never held while anybody is waited for.
     memory: Mutex<BTreeMap<Arc<str>, Memory>>,
+    /// Where front ends are asked by us, by balancer.
+    fronts: BTreeMap<Arc<str>, Arc<str>>,
+    /// A lock for the same reason.
+    watch: Mutex<Watch>,
 }
 
 impl RunTraffic {
     /// Over these balancers.
     pub fn new(balancers: Balancers) -> Self {
-        Self { balancers, memory: Mutex::default() }
+        Self { balancers, memory: Mutex::default(), fronts: BTreeMap::new(), watch: Mutex::default() }
     }
 
-    /// The figures of a backend now, for a [`Proof`](super::proof::Proof).
+    /// With the places, by balancer, that are asked by us while a run lasts.
+    pub fn with_fronts(mut self, fronts: BTreeMap<Arc<str>, Arc<str>>) -> Self {
+        self.fronts = fronts;
+        self
+    }
+
+    /// A backend now, without remembering it.
+    ///
+    /// # Errors
+    /// What the balancer says, or does not.
+    pub async fn show(&self, lb: &str, backend: &str) -> Result<Backend, PortError> {
+        self.backend(self.balancers.get(lb).map_err(told(lb))?, lb, backend).await
+    }
+
+    /// The figures of a backend now, for a [`Proof`].
     ///
     /// # Errors
     /// What the balancer says, or does not.
@@ -59,9 +130,10 @@ impl RunTraffic {
 
     /// A look that is remembered. A balancer that was restarted since the last one and came back with other slots has undone what this run
     /// did: going on would take the old servers away from a balancer that knows nothing of the new ones.
-    async fn look(&self, lb: &str, backend: &str) -> Result<Backend, PortError> {
+    async fn look(&self, lb: &str, backend: &str) -> Result<(Standing, Backend), PortError> {
         let balancer = self.balancers.get(lb).map_err(told(lb))?;
-        let life = balancer.verify().await.map_err(told(lb))?.life;
+        let standing = balancer.verify().await.map_err(told(lb))?;
+        let life = Arc::clone(&standing.life);
         let found = self.backend(balancer, lb, backend).await?;
         let now: Seen = found.slots.iter().map(|slot| (Arc::clone(&slot.name), (slot.address, slot.state))).collect();
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +141,7 @@ impl RunTraffic {
         if known.life.as_ref().is_some_and(|before| *before != life) {
             let lost = known.backends.get(backend).is_some_and(|before| before.iter().any(|(slot, was)| now.get(slot) != Some(was)));
             if lost {
-                return Err(PortError::Refused(format!(
+                return Err(PortError::Undone(format!(
                     "balancer {lb} was restarted meanwhile and forgot what this run did: see `traffic show`, mend it with `traffic sync`, \
                      then resume; with `persist` it would remember"
                 )));
@@ -78,7 +150,7 @@ impl RunTraffic {
         }
         known.life = Some(life);
         known.backends.insert(backend.into(), now);
-        Ok(found)
+        Ok((standing, found))
     }
 
     fn remember(&self, lb: &str, backend: &str, slot: &Slot, change: SlotChange) {
@@ -92,61 +164,116 @@ impl RunTraffic {
         }
     }
 
-    async fn change(&self, lb: &str, backend: &str, name: &str, change: SlotChange) -> Result<(), PortError> {
-        let found = self.look(lb, backend).await?;
-        let slot = found.slots.iter().find(|slot| *slot.name == *name);
-        let slot = slot.ok_or_else(|| PortError::Refused(format!("backend {backend} of {lb} has no slot {name}")))?;
+    async fn change(&self, lb: &str, backend: &str, changes: &[(Arc<str>, SlotChange)]) -> Result<(), PortError> {
+        let (standing, found) = self.look(lb, backend).await?;
+        self.watched().note(Count::of(&lb.into(), &found, &standing));
+        let slot = |name: &Arc<str>| found.slots.iter().find(|slot| slot.name == *name);
+        let named = changes.iter().map(|(name, change)| {
+            let known = slot(name).ok_or_else(|| PortError::Refused(format!("backend {backend} of {lb} has no slot {name}")));
+            known.map(|slot| (slot, *change))
+        });
+        let named: Vec<(&Slot, SlotChange)> = named.collect::<Result<_, _>>()?;
         let balancer = self.balancers.get(lb).map_err(told(lb))?;
-        let changed = match change {
-            // It drains from then on: what checks it could not be trusted otherwise.
-            SlotChange::Address(ip, port) => balancer.add(backend, name, SocketAddr::new(ip, port)).await,
-            SlotChange::State(SlotState::Ready) => balancer.ready(backend, name).await,
-            SlotChange::State(SlotState::Drain) => balancer.drain(backend, name).await,
-            SlotChange::State(SlotState::Maint) => balancer.remove(backend, name).await,
-            SlotChange::Weight(share) => balancer.set_weight(backend, name, share).await,
-        };
-        changed.map_err(told(lb))?;
-        self.remember(lb, backend, slot, change);
+        let changed = self.carry_out(balancer, lb, backend, &named).await;
         let unwritten = balancer.persist().await.err().map(|error| error.to_string());
         if let Some(why) = &unwritten {
             tracing::warn!(lb, why, "a restart of the balancer would undo this change");
         }
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.entry(lb.into()).or_default().unwritten = unwritten;
+        changed
+    }
+
+    async fn carry_out(
+        &self,
+        balancer: &Arc<dyn Balancer>,
+        lb: &str,
+        backend: &str,
+        changes: &[(&Slot, SlotChange)],
+    ) -> Result<(), PortError> {
+        let mut left = changes;
+        while let Some(((slot, change), rest)) = left.split_first() {
+            // Several that were in use or waited are told in one word: nobody sees half of a switch.
+            let state = |(slot, change): &(&Slot, SlotChange)| match change {
+                SlotChange::State(state) if slot.state != SlotState::Maint => Some((Arc::clone(&slot.name), *state)),
+                SlotChange::State(_) | SlotChange::Address(..) | SlotChange::Weight(_) => None,
+            };
+            let together: Vec<_> = left.iter().map_while(state).collect();
+            if together.len() > 1 {
+                let (done, rest) = left.split_at(together.len());
+                balancer.set_states(backend, &together).await.map_err(told(lb))?;
+                done.iter().for_each(|(slot, change)| self.remember(lb, backend, slot, *change));
+                left = rest;
+                continue;
+            }
+            let name = &*slot.name;
+            let changed = match *change {
+                // It drains from then on: what checks it could not be trusted otherwise.
+                SlotChange::Address(ip, port) => balancer.add(backend, name, SocketAddr::new(ip, port)).await,
+                SlotChange::State(SlotState::Ready) => balancer.ready(backend, name).await,
+                SlotChange::State(SlotState::Drain) => balancer.drain(backend, name).await,
+                SlotChange::State(SlotState::Maint) => balancer.remove(backend, name).await,
+                SlotChange::Weight(share) => balancer.set_weight(backend, name, share).await,
+            };
+            changed.map_err(told(lb))?;
+            self.remember(lb, backend, slot, *change);
+            left = rest;
+        }
         Ok(())
+    }
+
+    fn watched(&self) -> std::sync::MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The figures of backends, as far as their balancers tell.
+    async fn counts(&self, backends: BTreeSet<(Arc<str>, Arc<str>)>) -> Vec<Count> {
+        let counts = backends.iter().map(|(lb, backend)| async move {
+            let counted = self.count(lb, backend).await;
+            counted.inspect_err(|error| tracing::warn!(%lb, %backend, %error, "what it serves is not counted")).ok()
+        });
+        join_all(counts).await.into_iter().flatten().collect()
     }
 }
 
 impl engine_port::Balancer for RunTraffic {
-    async fn slots(&self, lb: &str, backend: &str) -> Result<Vec<run::Slot>, PortError> {
-        let mut found = self.look(lb, backend).await?.slots;
-        // Whoever looks for a free one takes the first: never-filled ones come before those with an address.
-        found.sort_by_key(|slot| slot.state == SlotState::Maint && !slot.is_blank());
-        Ok(found.iter().map(seen_by_run).collect())
+    async fn slots(&self, lb: &str, backend: &str) -> Result<Backend, PortError> {
+        self.look(lb, backend).await.map(|(_, found)| found)
     }
 
-    async fn set_slot(&self, lb: &str, backend: &str, slot: &str, change: SlotChange) -> Result<(), PortError> {
-        self.change(lb, backend, slot, change).await
+    async fn set_slots(&self, lb: &str, backend: &str, changes: &[(Arc<str>, SlotChange)]) -> Result<(), PortError> {
+        self.change(lb, backend, changes).await
     }
-}
 
-/// A run counts checks to know a newer one. A balancer counts none; but a slot that left maintenance counts as up only after a check has
-/// passed, and from then on every second that it stays up is one in which its checks went on.
-fn seen_by_run(slot: &Slot) -> run::Slot {
-    let passed = match slot.check {
-        Check::Passed | Check::Never => slot.state != SlotState::Maint,
-        Check::Asleep | Check::Awaited | Check::Failed(_) => false,
-    };
-    run::Slot {
-        name: Arc::clone(&slot.name),
-        address: slot.address.filter(|_| !slot.is_blank()).map(|address| (address.ip(), address.port())),
-        state: slot.state,
-        up: passed,
-        checks: if passed { slot.since.saturating_add(1) } else { 0 },
-        sessions: slot.sessions,
-        weight: slot.share,
-        served: (slot.counters.requests, slot.counters.failed()),
-        latency: slot.latency_ms,
+    async fn proof_begins(&self, routes: &[Route]) -> Vec<Count> {
+        let lbs: BTreeSet<&Arc<str>> = routes.iter().map(|route| &route.lb).collect();
+        let fronts: Vec<_> = lbs.into_iter().filter_map(|lb| self.fronts.get(lb).cloned()).collect();
+        let asks = asking(&fronts);
+        let begun = self.counts(routes.iter().map(|route| (Arc::clone(&route.lb), Arc::clone(&route.backend))).collect()).await;
+        *self.watched() = Watch { begun: begun.clone(), fronts, asks, ..Watch::default() };
+        begun
+    }
+
+    async fn proof_ends(&self, begun: &[Count]) -> Option<Proof> {
+        let watch = std::mem::take(&mut *self.watched());
+        let after = self.counts(begun.iter().map(|count| (Arc::clone(&count.lb), Arc::clone(&count.backend))).collect()).await;
+        let mut before = Vec::new();
+        for asked in watch.asked {
+            // One that was ended with its process is missed by nobody.
+            before.extend(asked.await.ok());
+        }
+        let during = join_all(watch.asks.into_iter().map(Probe::finish)).await;
+        let (before, during) = (ProbeReport::of_all(&before), ProbeReport::of_all(&during));
+        // A run that carries another's on counts from where that one began.
+        let proof = match watch.begun == begun {
+            true => {
+                let first: Vec<_> =
+                    begun.iter().map(|count| watch.first.iter().find(|first| first.is_of(count)).unwrap_or(count).clone()).collect();
+                Proof { before: Span::between(begun, &first, before), during: Span::between(&first, &after, during) }
+            }
+            false => Proof { before: Span::default(), during: Span::between(begun, &after, during) },
+        };
+        (proof != Proof::default()).then_some(proof)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, net::SocketAddr, sync::Arc};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use crate::run::SlotState;
 
@@ -58,7 +58,8 @@ pub enum Check {
 }
 
 /// What is counted since the balancer started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub struct Counters {
     /// Requests; connections where it does not speak HTTP.
     pub requests: u64,
@@ -115,6 +116,9 @@ impl Slot {
 
 /// The slot to fill: in maintenance and without an address of a container of ours, never-filled ones first. `None`: the backend needs more
 /// `server` lines.
+///
+/// `ours` are the addresses of those that run: a slot in maintenance with such an address waits for its own, where clients stick to their
+/// servers. One that does not run gets any other slot when it comes back.
 pub fn free<'a>(slots: &'a [Slot], ours: &HashSet<SocketAddr>) -> Option<&'a Slot> {
     let is_free = |slot: &&Slot| slot.state == SlotState::Maint && slot.address.is_none_or(|address| !ours.contains(&address));
     let mut found: Vec<&Slot> = slots.iter().filter(is_free).collect();
@@ -145,7 +149,7 @@ impl Check {
 }
 
 #[cfg(test)]
-pub(super) fn sample(name: &str, address: Option<&str>, state: SlotState) -> Slot {
+pub(crate) fn sample(name: &str, address: Option<&str>, state: SlotState) -> Slot {
     Slot {
         name: name.into(),
         address: address.map(|text| text.parse().expect("an address")),

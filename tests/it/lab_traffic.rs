@@ -1,206 +1,35 @@
 //! A real HAProxy before containers on two hosts, switched under load that never asks twice: not one request may fail.
 
-use std::{
-    collections::HashMap,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread::JoinHandle,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 use quarterdeck::{
     config::{BalancerConfig, BalancerKind, Endpoint},
     rights::Rights,
     run::{SlotChange, SlotState, engine_port::Balancer as _},
-    traffic::{Balancers, Ground, OwnLinks, RunTraffic, probe::Probe, proof::Proof},
+    traffic::{Balancers, Ground, OwnLinks, RunTraffic, probe::Probe, proof::Span},
 };
 use serde_json::Value;
 
 use crate::{
+    haproxy::Haproxy,
     lab::{Lab, Skipped},
+    load::{Load, Manner, Tale},
     program::{Ended, Program},
 };
 
-/// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// So many requests at least.
 const REQUESTS: u64 = 20_000;
 /// Clients that keep their connections and never ask twice.
 const CLIENTS: usize = 12;
 
-/// HAProxy in the network of app-01.
-struct Haproxy {
-    dir: PathBuf,
-    netns: String,
-    child: Option<Child>,
-}
-
-impl Haproxy {
-    fn new(lab: &Lab, address: &str) -> Self {
-        let dir = lab.dir().join("lb");
-        std::fs::create_dir_all(&dir).unwrap();
-        // The account behind sshd opens the socket and writes the state.
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-        std::fs::set_permissions(&dir, open).unwrap();
-        let text = format!(
-            "global\n  stats socket {dir}/admin.sock mode 666 level admin\n  server-state-file {dir}/state\n  maxconn 500\n\
-             defaults\n  mode http\n  timeout connect 2s\n  timeout client 30s\n  timeout server 30s\n  load-server-state-from-file global\n\
-             frontend edge\n  bind {address}:8080\n  default_backend shop_web\n\
-             backend shop_web\n  option httpchk GET /\n  default-server check inter 200ms\n  server-template s 5 slot.invalid:1 disabled init-addr last,127.0.0.1\n\
-             backend unchecked\n  server one 127.0.0.1:1 disabled\n",
-            dir = dir.display()
-        );
-        std::fs::write(dir.join("haproxy.cfg"), text).unwrap();
-        Self { dir, netns: lab.host("app-01")["netns"].as_str().unwrap().to_owned(), child: None }
-    }
-
-    fn start(&mut self) {
-        let config = self.dir.join("haproxy.cfg");
-        let log = std::fs::File::create(self.dir.join("log")).unwrap();
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.netns, "haproxy", "-db", "-f"]).arg(config).stdin(Stdio::null());
-        self.child = Some(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
-        let until = Instant::now() + PATIENCE;
-        while std::os::unix::net::UnixStream::connect(self.socket()).is_err() {
-            assert!(Instant::now() < until, "{}", std::fs::read_to_string(self.dir.join("log")).unwrap());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn stop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.dir.join("admin.sock")
-    }
-
-    /// What HAProxy itself says.
-    fn ask(&self, line: &str) -> String {
-        let mut stream = std::os::unix::net::UnixStream::connect(self.socket()).unwrap();
-        stream.write_all(format!("{line}\n").as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
-    }
-
-    /// The state bits and places of the backend's servers.
-    fn servers(&self) -> Vec<(String, String, String)> {
-        let text = self.ask("show servers state shop_web");
-        let rows = text.lines().skip(2).filter(|line| !line.is_empty());
-        rows.map(|row| {
-            let fields: Vec<&str> = row.split(' ').collect();
-            (fields[3].to_owned(), format!("{}:{}", fields[4], fields[18]), fields[6].to_owned())
-        })
-        .collect()
-    }
-}
-
-impl Drop for Haproxy {
-    fn drop(&mut self) {
-        self.stop();
-        // The lab removes what it made itself, and then its folder if that is empty.
-        let _ = std::fs::remove_dir_all(&self.dir);
-    }
-}
-
-/// Clients that go on until they are stopped.
-struct Load {
-    stop: Arc<AtomicBool>,
-    done: Arc<AtomicU64>,
-    clients: Vec<JoinHandle<Vec<String>>>,
-}
-
-impl Load {
-    fn start(to: SocketAddr) -> Self {
-        let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let client = |_| {
-            let (stop, done) = (Arc::clone(&stop), Arc::clone(&done));
-            std::thread::spawn(move || client(to, &stop, &done))
-        };
-        let clients = (0..CLIENTS).map(client).collect();
-        Self { stop, done, clients }
-    }
-
-    fn count(&self) -> u64 {
-        self.done.load(Ordering::Relaxed)
-    }
-
-    /// Waits until so many were made in all.
-    fn until(&self, count: u64) {
-        let until = Instant::now() + PATIENCE;
-        while self.count() < count {
-            assert!(Instant::now() < until, "{} requests in all", self.count());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Every failure in words, and how many requests there were.
-    fn end(self) -> (Vec<String>, u64) {
-        self.stop.store(true, Ordering::Relaxed);
-        let failures = self.clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
-        (failures, self.done.load(Ordering::Relaxed))
-    }
-}
-
-/// One client: a request after the other on a connection that it keeps as long as the server lets it.
-fn client(to: SocketAddr, stop: &AtomicBool, done: &AtomicU64) -> Vec<String> {
-    let mut failures = Vec::new();
-    let mut kept: Option<BufReader<TcpStream>> = None;
-    while !stop.load(Ordering::Relaxed) {
-        let begun = Instant::now();
-        match once(to, kept.take()) {
-            Ok(connection) => kept = connection,
-            Err(error) => failures.push(error),
-        }
-        done.fetch_add(1, Ordering::Relaxed);
-        std::thread::sleep(Duration::from_millis(4).saturating_sub(begun.elapsed()));
-    }
-    failures
-}
-
-fn once(to: SocketAddr, kept: Option<BufReader<TcpStream>>) -> Result<Option<BufReader<TcpStream>>, String> {
-    let fault = |error: std::io::Error| format!("{error}");
-    let mut connection = match kept {
-        Some(connection) => connection,
-        None => {
-            let stream = TcpStream::connect_timeout(&to, Duration::from_secs(10)).map_err(fault)?;
-            stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(fault)?;
-            BufReader::new(stream)
-        }
-    };
-    connection.get_mut().write_all(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n").map_err(fault)?;
-    let (mut status, mut length, mut ends) = (String::new(), 0, false);
-    loop {
-        let mut line = String::new();
-        if connection.read_line(&mut line).map_err(fault)? == 0 {
-            return Err(format!("the connection ended in the head of the answer, after {status:?}"));
-        }
-        let lower = line.trim().to_ascii_lowercase();
-        match lower.split_once(':') {
-            _ if status.is_empty() => status = lower,
-            Some(("content-length", value)) => length = value.trim().parse().map_err(|_| format!("{lower:?}"))?,
-            Some(("connection", value)) => ends = value.trim() == "close",
-            Some(_) => {}
-            None => break,
-        }
-    }
-    let mut body = vec![0; length];
-    connection.read_exact(&mut body).map_err(fault)?;
-    match status.contains(" 200 ") {
-        true => Ok((!ends).then_some(connection)),
-        false => Err(format!("{status}: {}", String::from_utf8_lossy(&body))),
-    }
+/// One backend of five slots, and one without checks.
+fn parts(address: &str) -> String {
+    format!(
+        "frontend edge\n  bind {address}:8080\n  default_backend shop_web\n\
+         backend shop_web\n  option httpchk GET /\n  default-server check inter 200ms\n  server-template s 5 slot.invalid:1 disabled init-addr last,127.0.0.1\n\
+         backend unchecked\n  server one 127.0.0.1:1 disabled\n"
+    )
 }
 
 struct Stage {
@@ -255,14 +84,11 @@ fn pair(kind: &str, container: &str) -> (String, String) {
 }
 
 fn stage() -> Result<Stage, Skipped> {
-    let found = Command::new("haproxy").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if !found.is_ok_and(|status| status.success()) {
-        return Err(Skipped::because("there is no haproxy: run tests/lab/install.sh as root"));
-    }
+    Haproxy::found()?;
     let lab = Lab::raise("traffic", &["up"])?;
     let program = Program::new();
     program.file(".ssh/config", &std::fs::read_to_string(lab.dir().join("ssh/config")).unwrap());
-    let lb = lab.dir().join("lb");
+    let lb = Haproxy::folder(&lab);
     // The balancer's host by SSH: its socket and its file are reached as on a real one.
     let mut text = format!(
         "[lb.edge]\nkind = \"haproxy\"\nhost = \"app-01\"\nadmin = \"unix://{0}/admin.sock\"\npersist = \"{0}/state\"\n",
@@ -286,7 +112,7 @@ fn a_switch_under_load_fails_no_request() {
     };
     let address = |host: &str| stage.lab.host(host)["address"].as_str().unwrap().to_owned();
     let front: SocketAddr = format!("{}:8080", address("app-01")).parse().unwrap();
-    let mut haproxy = Haproxy::new(&stage.lab, &address("app-01"));
+    let mut haproxy = Haproxy::new(&stage.lab, &parts(&address("app-01")));
     haproxy.start();
 
     stage.web("app-02", "web-a", 20001);
@@ -303,17 +129,17 @@ fn a_switch_under_load_fails_no_request() {
     let traffic = traffic(&haproxy.socket());
     let before = runtime.block_on(traffic.count("edge", "shop_web")).unwrap();
     let probe = runtime.block_on(async { Probe::start(&format!("http://{front}/"), 10) }).unwrap();
-    let load = Load::start(front);
+    let load = Load::start(front, Manner { clients: CLIENTS, every: Duration::from_millis(4), posts: false, slow: 0 });
     load.until(500);
     for (round, host) in ["app-02", "app-03", "app-02"].into_iter().enumerate() {
         switch(&stage, &haproxy, host, round, &load);
     }
     a_server_that_answers_nothing_gets_nothing(&stage, &haproxy);
     load.until(REQUESTS);
-    let (failures, requests) = load.end();
+    let Tale { requests, failures, .. } = load.end();
     let report = runtime.block_on(probe.finish());
     let after = runtime.block_on(traffic.count("edge", "shop_web")).unwrap();
-    let proof = Proof::between(&[before], &[after], Some(report.clone()));
+    let proof = Span::between(&[before], &[after], Some(report.clone()));
     assert_eq!(failures, Vec::<String>::new(), "of {requests}");
     assert!(requests >= REQUESTS, "{requests}");
     assert!(report.requests > 50 && report.failed == 0 && report.p99_ms.is_some(), "{report:?}");
@@ -330,7 +156,7 @@ fn a_switch_under_load_fails_no_request() {
     assert_eq!(drained.code, Some(3), "{drained:?}");
     let places: Vec<String> = drained.rows().iter().map(|row| format!("{} {}", row["host"], row["outcome"])).collect();
     assert_eq!(places, ["\"app-02\" \"done\""], "{drained:?}");
-    assert_eq!(haproxy.servers().iter().filter(|(_, _, admin)| admin == "4" || admin == "0").count(), 1);
+    assert_eq!(haproxy.ready("shop_web").len(), 1);
 }
 
 /// Over the runtime API as a run uses it.
@@ -342,7 +168,7 @@ fn traffic(socket: &Path) -> RunTraffic {
 }
 
 fn only_looking_changes_nothing(stage: &Stage, haproxy: &Haproxy) {
-    let before = haproxy.servers();
+    let before = haproxy.servers("shop_web");
     let shown = stage.must(&["traffic", "show", "--read-only", "--format", "json"]).json();
     assert_eq!(shown["slots"].as_array().unwrap().len(), 6, "{shown}");
     assert!(shown["balancers"][0]["version"].as_str().unwrap().starts_with('2') || shown["balancers"][0]["version"].is_string());
@@ -350,7 +176,7 @@ fn only_looking_changes_nothing(stage: &Stage, haproxy: &Haproxy) {
         let ended = stage.run(&[args, &["--yes", "--read-only"]].concat());
         assert_eq!(ended.code, Some(5), "{ended:?}");
     }
-    assert_eq!(haproxy.servers(), before);
+    assert_eq!(haproxy.servers("shop_web"), before);
 }
 
 /// One container is replaced by a new one: in, out, gone.
@@ -359,8 +185,7 @@ fn switch(stage: &Stage, haproxy: &Haproxy, host: &str, round: usize, load: &Loa
     let (old, new) = (olds.trim().to_owned(), format!("web-{host}-{round}"));
     stage.web(host, &new, 20010 + u16::try_from(round).unwrap());
     stage.must(&["traffic", "sync", "--yes"]);
-    let begun = load.count();
-    load.until(begun + 200);
+    load.more(200);
     let drained = stage.must(&["drain", &format!("name:{old}"), "--yes", "--format", "json"]);
     assert_eq!(drained.rows().iter().map(|row| row["outcome"].clone()).collect::<Vec<_>>(), ["done"], "{drained:?}");
     assert_eq!(stage.differences(), [pair("resting", &old)]);
@@ -374,8 +199,8 @@ fn switch(stage: &Stage, haproxy: &Haproxy, host: &str, round: usize, load: &Loa
     assert_eq!(stage.differences().len(), 1, "its slot is left");
     stage.must(&["traffic", "sync", "--yes"]);
     assert_eq!(stage.differences(), []);
-    let ready = haproxy.servers().iter().filter(|(_, _, admin)| admin == "4" || admin == "0").count();
-    assert_eq!(ready, 2, "{:?}", haproxy.servers());
+    let ready = haproxy.ready("shop_web").len();
+    assert_eq!(ready, 2, "{:?}", haproxy.servers("shop_web"));
 }
 
 /// A balancer takes a server for good before it has looked at it; here it never gets one request.
@@ -403,33 +228,33 @@ fn it_is_written_down(stage: &Stage) {
 
 fn a_restart_is_noticed_and_mended(stage: &Stage, haproxy: &mut Haproxy, runtime: &tokio::runtime::Runtime, traffic: &RunTraffic) {
     // It remembers what was written down, which the last sync did.
-    let before = haproxy.servers();
+    let before = haproxy.servers("shop_web");
     let slots = || runtime.block_on(traffic.slots("edge", "shop_web"));
-    assert_eq!(slots().unwrap().iter().filter(|slot| slot.state == SlotState::Ready).count(), 2);
+    assert_eq!(slots().unwrap().slots.iter().filter(|slot| slot.state == SlotState::Ready).count(), 2);
     haproxy.stop();
     let lost = stage.run(&["traffic", "show"]);
     assert_eq!(lost.code, Some(3), "{lost:?}");
     assert!(lost.err.contains("balancer edge: nobody listens on"), "{lost:?}");
     haproxy.start();
     let placed = |servers: &[(String, String, String)]| servers.iter().map(|(name, at, _)| (name.clone(), at.clone())).collect::<Vec<_>>();
-    assert_eq!(placed(&haproxy.servers()), placed(&before));
+    assert_eq!(placed(&haproxy.servers("shop_web")), placed(&before));
     assert_eq!(stage.differences(), []);
     assert_eq!(
-        slots().unwrap().iter().filter(|slot| slot.state == SlotState::Ready).count(),
+        slots().unwrap().slots.iter().filter(|slot| slot.state == SlotState::Ready).count(),
         2,
         "a restart that lost nothing stops nobody"
     );
 
     // And forgets it where it was not.
-    std::fs::remove_file(haproxy.dir.join("state")).unwrap();
+    std::fs::remove_file(haproxy.dir().join("state")).unwrap();
     haproxy.stop();
     haproxy.start();
     let error = slots().unwrap_err().to_string();
     assert!(error.contains("was restarted meanwhile") && error.contains("traffic sync"), "{error}");
-    let refused = runtime.block_on(traffic.set_slot("edge", "shop_web", "s1", SlotChange::State(SlotState::Ready)));
+    let refused = runtime.block_on(traffic.set_slots("edge", "shop_web", &[("s1".into(), SlotChange::State(SlotState::Ready))]));
     assert!(refused.is_err(), "nothing is changed on top of what is lost");
     assert_eq!(stage.differences().iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(), ["missing", "missing"]);
     stage.must(&["traffic", "sync", "--yes"]);
     assert_eq!(stage.differences(), []);
-    assert_eq!(haproxy.servers().iter().filter(|(_, _, admin)| admin == "4" || admin == "0").count(), 2);
+    assert_eq!(haproxy.ready("shop_web").len(), 2);
 }

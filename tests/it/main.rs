@@ -4,6 +4,7 @@
 mod app_templates;
 mod cli_verbs;
 mod fake_engine;
+mod haproxy;
 mod lab;
 mod lab_acts;
 mod lab_build;
@@ -18,7 +19,9 @@ mod lab_ssh_doctor;
 mod lab_stats;
 mod lab_stock;
 mod lab_traffic;
+mod lab_zero;
 mod layers;
+mod load;
 mod postgres;
 mod program;
 mod sim;

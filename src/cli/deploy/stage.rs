@@ -10,18 +10,20 @@ use futures_util::future::join_all;
 
 use crate::{
     cli::{exit::Failure, fleet::Sources},
+    config::{BalancerConfig, BalancerKind},
     delivery::{
         observed::{Observed, Sight},
+        plan::{Change, Plan, ServicePlan, Speed},
         spec::Policy,
     },
     fleet::{AppName, EnvironmentId, HostId},
     ledger::audit::Who,
     run::{
         Holder,
-        engine_port::{EnginePort, RunHost},
+        engine_port::{EnginePort, RunHost, RunLinks},
         secrets,
     },
-    traffic::{Balancers, Ground, OwnLinks, RunTraffic},
+    traffic::{Balancers, Ground, RunTraffic},
 };
 
 /// Everything that a run acts through.
@@ -31,6 +33,8 @@ pub(super) struct Stage {
     known: BTreeSet<HostId>,
     /// Hosts that the configuration says to be the environment's: something may be left on one that the template names no more.
     also: Vec<HostId>,
+    /// Balancers that forget every switch when they restart.
+    forgetful: BTreeSet<Arc<str>>,
 }
 
 /// Some bits that nobody else draws at the same moment.
@@ -60,14 +64,40 @@ impl Stage {
         let machine = who.machine.as_deref().map(|machine| format!("@{machine}")).unwrap_or_default();
         let holder =
             Holder { who: format!("{}{machine} (pid {})", who.short(), who.pid).into(), nonce: format!("{:016x}", random()).into() };
-        // A balancer's host may be none of the environment's: its socket is reached over a link of its own.
-        let endpoints = sources.targets.iter().map(|target| (target.spec.id.clone(), target.endpoint.clone())).collect();
-        let ground: Arc<dyn Ground> = Arc::new(OwnLinks::new(endpoints, &sources.rights));
-        let traffic = RunTraffic::new(Balancers::of(&sources.config.delivery.balancers, &ground, &sources.rights));
-        let port = EnginePort::new(hosts, sources.rights.clone(), (app.clone(), environment.clone()), values, traffic);
+        // One link to each host, for its engine and for the balancer beside it.
+        let links = Arc::new(RunLinks::new(hosts, sources.rights.clone()));
+        let ground: Arc<dyn Ground> = Arc::clone(&links) as _;
+        let balancers = &sources.config.delivery.balancers;
+        let fronts = balancers.iter().filter_map(|(lb, config)| Some((lb.as_str().into(), config.probe.as_deref()?.into())));
+        let traffic = RunTraffic::new(Balancers::of(balancers, &ground, &sources.rights)).with_fronts(fronts.collect());
+        let port = EnginePort::new(links, (app.clone(), environment.clone()), values, traffic);
         let own = sources.targets.iter().filter(|target| target.spec.environment.as_ref() == Some(environment));
         let also = own.map(|target| target.spec.id.clone()).collect();
-        Ok(Self { port, holder, known, also })
+        let forgets = |config: &BalancerConfig| config.kind == BalancerKind::Haproxy && config.persist.is_none();
+        let forgetful = balancers.iter().filter(|(_, config)| forgets(config)).map(|(lb, _)| lb.as_str().into()).collect();
+        Ok(Self { port, holder, known, also, forgetful })
+    }
+
+    /// What a plan should say of the balancers and cannot know by itself.
+    pub(super) async fn note_balancers(&self, plan: &mut Plan) {
+        let changes = |service: &&ServicePlan| service.changes.iter().any(Change::is_change);
+        let routes: BTreeSet<_> = plan
+            .services
+            .iter()
+            .filter(changes)
+            .filter_map(|service| service.traffic.as_ref())
+            .map(|traffic| (Arc::clone(&traffic.lb), Arc::clone(&traffic.backend)))
+            .collect();
+        for (lb, backend) in routes {
+            if self.forgetful.contains(&lb) {
+                plan.warnings.push(format!("balancer {lb}: a restart of it undoes the switch: set `persist` in its configuration").into());
+            }
+            match self.port.balancer().show(&lb, &backend).await {
+                Ok(found) if found.sticky => stick(plan, &lb, &backend),
+                Ok(_) => {}
+                Err(error) => plan.warnings.push(error.to_string().into()),
+            }
+        }
     }
 
     /// What the environment's hosts have; all are asked at once.
@@ -81,5 +111,19 @@ impl Stage {
             (host.clone(), sight)
         });
         Observed { hosts: join_all(looks).await.into_iter().collect(), ..Observed::default() }
+    }
+}
+
+/// Clients that stick to their servers would still come to one that drains: it goes to maintenance at once, and its way back is longer.
+fn stick(plan: &mut Plan, lb: &str, backend: &str) {
+    let text = format!(
+        "{backend} of {lb}: clients stick to their servers: the old ones go to maintenance at once, and the way back to them waits for a check"
+    );
+    plan.warnings.push(text.into());
+    let of_it = |service: &&ServicePlan| service.traffic.as_ref().is_some_and(|traffic| *traffic.lb == *lb && *traffic.backend == *backend);
+    let hosts: BTreeSet<_> =
+        plan.services.iter().filter(of_it).flat_map(|service| &service.changes).map(|change| change.host.clone()).collect();
+    for (_, speed) in plan.back.iter_mut().filter(|(host, speed)| hosts.contains(*host) && **speed == Speed::Flip) {
+        *speed = Speed::Recheck;
     }
 }

@@ -47,9 +47,14 @@ impl<'a> Telling<'a> {
             Word::UndoOutcome { step: id, error: Some(error) } => Some(format!("● not taken back: {}: {error}", step(id)?)),
             Word::Turned { because, .. } | Word::GivenUp { because, .. } => Some(format!("◆ taking back: {because}")),
             Word::Bundle { place } => Some(format!("  evidence: {place}")),
-            Word::Begun { .. } | Word::Resumed { .. } | Word::Intent { .. } | Word::UndoIntent { .. } | Word::Good | Word::Ended { .. } => {
-                None
-            }
+            Word::Measured { proof } => Some(format!("  {proof}")),
+            Word::Begun { .. }
+            | Word::Resumed { .. }
+            | Word::Intent { .. }
+            | Word::UndoIntent { .. }
+            | Word::Counted { .. }
+            | Word::Good
+            | Word::Ended { .. } => None,
         }
     }
 }

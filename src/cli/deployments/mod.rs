@@ -169,6 +169,7 @@ fn table(found: &[Deployment]) -> Table {
         Column::new("TOOK").right().rank(5),
         Column::new("REQUESTS").right().rank(6),
         Column::new("FAILED").right().rank(6),
+        Column::new("P99_MS").right().rank(6),
         Column::new("OWED").least(8).rank(4),
         Column::new("REASON").least(12).rank(1),
     ]);
@@ -187,6 +188,7 @@ fn table(found: &[Deployment]) -> Table {
             or_nothing(took),
             or_nothing(one.requests),
             or_nothing(one.failed),
+            or_nothing(one.p99_ms.map(|ms| format!("{ms:.0}"))),
             one.owed.iter().map(HostId::as_str).collect::<Vec<_>>().join(", "),
             one.override_reason.iter().map(|why| format!("OVERRIDE: {why}")).chain(one.reason.clone()).collect::<Vec<_>>().join("; "),
         ]);

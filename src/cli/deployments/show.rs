@@ -19,8 +19,9 @@ use crate::{
     ledger::{Answer, Approval, Deployment, StateDir, Told},
     run::{
         Records as _,
-        journal::{Entry, Way, Word, beginning},
+        journal::{Entry, Way, Word, beginning, measured},
     },
+    traffic::proof::Proof,
 };
 
 /// Prints one deployment.
@@ -37,6 +38,7 @@ pub fn show(global: &Global, id: &str, output: Output) -> Result<Exit, Failure> 
             approvals: ledger.approvals().of(&deployment.id).await.map_err(failure)?,
             orders: ledger.orders().of(&deployment.id).await.map_err(failure)?,
             journal: journal(&entries),
+            proof: measured(&entries).cloned(),
             deployment: &deployment,
         };
         out::print(&match output.format {
@@ -56,6 +58,8 @@ pub(super) struct Page<'a> {
     pub(super) approvals: Vec<Approval>,
     pub(super) orders: Vec<Told>,
     pub(super) journal: Vec<Line>,
+    /// What its clients got.
+    pub(super) proof: Option<Proof>,
 }
 
 /// A row of the journal as a sentence.
@@ -74,6 +78,8 @@ pub(super) struct Line {
 pub(super) struct PageRow<'a> {
     #[serde(flatten)]
     row: Row<'a>,
+    /// What the balancers counted and our own requests took, before the first switch and from then on.
+    proof: Option<&'a Proof>,
     question: Option<&'a str>,
     approvals: Vec<ApprovalRow<'a>>,
     orders: Vec<OrderRow<'a>>,
@@ -103,6 +109,7 @@ impl Page<'_> {
     pub(super) fn json(&self) -> PageRow<'_> {
         PageRow {
             row: Row::of(self.deployment),
+            proof: self.proof.as_ref(),
             question: self.question.as_deref(),
             approvals: self
                 .approvals
@@ -142,6 +149,11 @@ impl Page<'_> {
         if let (Some(requests), Some(failed)) = (one.requests, one.failed) {
             let p99 = one.p99_ms.map(|ms| format!(", p99 {ms:.0} ms")).unwrap_or_default();
             facts.push(("requests", format!("{requests}, {failed} failed{p99}")));
+        }
+        if let Some(before) = self.proof.as_ref().map(|proof| &proof.before).filter(|before| !before.served.is_empty()) {
+            let (requests, failed) = before.totals();
+            let p99 = before.p99_ms().map(|ms| format!(", p99 {ms:.0} ms")).unwrap_or_default();
+            facts.push(("before it", format!("{requests}, {failed} failed{p99}")));
         }
         facts.extend(one.override_reason.clone().map(|why| ("OVERRIDE", why)));
         facts.extend(one.reason.clone().map(|why| ("reason", why)));
@@ -201,6 +213,11 @@ fn said(word: &Word, steps: &BTreeMap<StepId, &Step>) -> (Option<StepId>, String
         Word::UndoIntent { step } => (Some(*step), format!("take back {}", act(step))),
         Word::UndoOutcome { step, error } => (Some(*step), format!("take back, {}", end(step, error))),
         Word::Bundle { place } => (None, format!("evidence in {place}")),
+        Word::Counted { counts } => {
+            let groups: Vec<_> = counts.iter().map(|count| format!("{}/{}", count.lb, count.backend)).collect();
+            (None, format!("requests are counted: {}", groups.join(", ")))
+        }
+        Word::Measured { proof } => (None, proof.to_string()),
         Word::Good => (None, "good".to_owned()),
         Word::Ended { state, reason, .. } => {
             let why = reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();

@@ -99,6 +99,7 @@ fn one_in_full() {
         approvals: Vec::new(),
         orders: Vec::new(),
         journal: show::journal(&entries),
+        proof: None,
     };
     insta::assert_snapshot!("deployment_show", page.text());
     insta::assert_snapshot!("deployment_show_json", json::pretty(&page.json()).unwrap());

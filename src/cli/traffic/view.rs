@@ -11,6 +11,8 @@ use super::{
 use crate::{
     act::{Asks, Policy},
     fleet::{ContainerKey, EnvironmentId, HostId},
+    ledger::LedgerError,
+    run::journal::State,
     traffic::{
         Balancer, Balancers, Ground, Standing,
         drift::{Difference, Sight, Told, differences},
@@ -65,7 +67,8 @@ impl View {
             balancers.push(balancer);
         }
         let addresses = addresses(sources);
-        let sight = Sight::of(watch.fleet(), &addresses);
+        let mut sight = Sight::of(watch.fleet(), &addresses);
+        release_parked(sources, &mut sight).await?;
         let differences = differences(&told, &sight);
         let environment = |instance: &crate::traffic::drift::Instance| {
             let key = ContainerKey { host: instance.host.clone(), id: (&*instance.id).into() };
@@ -106,6 +109,26 @@ impl View {
             None => Asks::Yes,
         }
     }
+}
+
+/// A parked run is at nothing: it keeps its lock so that nobody deploys over it, and a balancer that forgot what it did is mended first.
+async fn release_parked(sources: &Sources, sight: &mut Sight) -> Result<(), Failure> {
+    if sight.locked.is_empty() {
+        return Ok(());
+    }
+    let deployments = sources.ledger()?.deployments();
+    let mut parked = Vec::new();
+    for (part, locked) in &sight.locked {
+        let Some(id) = &locked.deployment else { continue };
+        match deployments.find(id).await {
+            Ok(found) if found.state == State::Parked => parked.push(part.clone()),
+            // Another's ledger knows it: to us it is under way.
+            Ok(_) | Err(LedgerError::NoDeployment(_) | LedgerError::Absent { .. }) => {}
+            Err(error) => return Err(Failure::failed(error)),
+        }
+    }
+    sight.locked.retain(|part, _| !parked.contains(part));
+    Ok(())
 }
 
 async fn look(lb: &Arc<str>, port: &Arc<dyn Balancer>) -> (BalancerSeen, Vec<crate::traffic::Backend>) {

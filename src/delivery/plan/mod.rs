@@ -135,6 +135,8 @@ impl Out {
 pub enum Speed {
     /// It still runs: only the balancer is told.
     Flip,
+    /// It still runs, and the balancer checks it anew before it sends it requests: its clients stick to their servers.
+    Recheck,
     /// Its container is there, stopped.
     Start,
     /// Its image comes by digest.

@@ -12,6 +12,7 @@ impl fmt::Display for Speed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flip => f.write_str("flip"),
+            Self::Recheck => f.write_str("flip after a check"),
             Self::Start => f.write_str("start"),
             Self::Pull => f.write_str("pull"),
             Self::Impossible(why) => write!(f, "impossible: {why}"),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Act, FULL, Gate, GateProbe, Step, StepId};
+use super::{Act, FULL, Gate, GateProbe, Member, Step, StepId};
 use crate::delivery::observed::restart_word;
 
 impl fmt::Display for StepId {
@@ -33,6 +33,9 @@ impl fmt::Display for Act {
             Self::Drain { route, container, .. } => write!(f, "drain {} of {}/{}", container.name, route.lb, route.backend),
             Self::Withdraw { route, container } => write!(f, "withdraw {} from {}/{}", container.name, route.lb, route.backend),
             Self::Weigh { container, to, .. } => write!(f, "weigh {} {to}", container.name),
+            Self::Switch { route, to, from } => {
+                write!(f, "switch {}/{} from {} to {}", route.lb, route.backend, Named(from), Named(to))
+            }
             Self::Approve { question } => write!(f, "approve: {question}"),
             Self::Compare { route, time, limits, .. } => write!(
                 f,
@@ -46,6 +49,18 @@ impl fmt::Display for Act {
             Self::Pause { time } => write!(f, "pause {time:?}"),
             Self::Bake { time, watch } => write!(f, "bake {time:?}, {} watched", watch.len()),
         }
+    }
+}
+
+/// Containers by their names.
+struct Named<'a>(&'a [Member]);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, member) in self.0.iter().enumerate() {
+            write!(f, "{}{} on {}", if at == 0 { "" } else { ", " }, member.container.name, member.host)?;
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Script, Strategy, unit::cool};
+use super::{Script, Strategy, flip, unit::cool};
 use crate::{
     delivery::{
         plan::{Blueprint, Incoming, JobPlan, MountKind, Plan, ServicePlan, VerifyPlan},
@@ -143,7 +143,11 @@ fn waves(plan: &Plan, strategy: &dyn Strategy, services: &[&ServicePlan], draft:
     for number in numbers {
         let changing =
             |service: &&&ServicePlan| service.wave == number && service.changes.iter().any(super::super::plan::Change::is_change);
-        let wave: Vec<_> = services.iter().filter(changing).copied().collect();
+        let wave = services.iter().filter(changing).copied();
+        let (flips, wave): (Vec<_>, Vec<_>) = wave.partition(|service| flip::is_flip(plan, service));
+        if !flips.is_empty() {
+            at = flip::flip(plan, &flips, draft, &at);
+        }
         if !wave.is_empty() {
             at = strategy.wave(plan, &wave, draft, &at);
         }

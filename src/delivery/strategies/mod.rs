@@ -5,6 +5,7 @@
 
 mod blue_green;
 mod canary;
+mod flip;
 mod frame;
 mod recreate;
 mod rolling;

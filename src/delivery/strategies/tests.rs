@@ -78,3 +78,33 @@ fn every_script_can_be_carried_out_and_taken_back() {
         }
     }
 }
+
+#[test]
+fn what_is_warm_comes_back_in_one_word_whatever_the_strategy() {
+    for (name, strategy) in all() {
+        let mut shop = Shop::of_web(2).with_traffic().running(1);
+        shop.strategy = StrategySpec { keep_warm: Duration::from_secs(600), ..strategy };
+        // Version 2 runs, and version 1 behind it.
+        let plan = shop.plan(2).unwrap();
+        for host in shop.hosts.clone() {
+            let mut kept = shop.view(host.as_str()).instances.clone();
+            for old in &mut kept {
+                (old.kept, old.name) = (true, format!("{}-kept", old.name).into());
+            }
+            let new = plan.services[0].changes.iter().find(|change| change.host == host).unwrap().incoming.clone().unwrap();
+            let crate::delivery::plan::Incoming::New { blueprint, .. } = new else { panic!("{new:?}") };
+            shop.see(&host, &[crate::delivery::plan::fixture::summary(&blueprint, crate::fleet::ContainerState::Running)]);
+            shop.view(host.as_str()).instances.extend(kept);
+        }
+        shop.options.rollback = true;
+        let back = shop.plan(1).unwrap();
+        let steps = script(&back).steps;
+        let switches: Vec<_> = steps.iter().filter(|step| matches!(step.act, Act::Switch { .. })).collect();
+        assert_eq!(switches.len(), 1, "{name}: {}", shown(&back));
+        // Nothing that changes anything comes before it.
+        assert!(steps.iter().filter(|step| step.id < switches[0].id).all(|step| step.act.only_looks()), "{name}: {}", shown(&back));
+        if name == "rolling" {
+            insta::assert_snapshot!("flip", shown(&back));
+        }
+    }
+}

@@ -232,14 +232,20 @@ impl Client {
         answer.split(|byte| *byte == b'\n').try_for_each(told)
     }
 
-    /// The engine's clock.
+    /// The engine's clock, to the second. It stands on every answer; what an engine tells at length of its clock costs it processes.
     ///
     /// # Errors
     /// Every [`EngineError`].
     pub async fn clock(&self) -> Result<DateTime<Utc>, EngineError> {
-        let answer = super::decode::value(&self.get("/info", QUICK).await?, "/info")?;
-        let time = answer["SystemTime"].as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-        let fault = || EngineError::Protocol { what: "GET /info".to_owned(), reason: "it does not tell its time".to_owned() };
+        let limit = || EngineError::Timeout { what: "GET /_ping".to_owned(), seconds: QUICK.as_secs() };
+        let ask = async {
+            let response = self.send(super::client::request(Method::GET, "/_ping")?).await?;
+            let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
+            read_whole(response, "GET /_ping").await.map(|_| date)
+        };
+        let date = tokio::time::timeout(QUICK, ask).await.map_err(|_| limit())??;
+        let time = date.and_then(|date| DateTime::parse_from_rfc2822(&date).ok());
+        let fault = || EngineError::Protocol { what: "GET /_ping".to_owned(), reason: "it does not tell its time".to_owned() };
         time.map(|time| time.with_timezone(&Utc)).ok_or_else(fault)
     }
 }

@@ -170,7 +170,18 @@ pub(in crate::ledger) async fn follow(
                 State::Waiting | State::Running | State::Parked => sqlx::query(PARK).bind(word(*state)).bind(reason).bind(owed).bind(id),
             }
         }
-        Word::Intent { .. }
+        Word::Measured { proof } => {
+            let (requests, failed) = proof.during.totals();
+            // Nobody counted: that is no count of nothing.
+            let counted = !proof.during.served.is_empty();
+            sqlx::query(MEASURE)
+                .bind(counted.then(|| column(requests)))
+                .bind(counted.then(|| column(failed)))
+                .bind(proof.during.p99_ms())
+                .bind(id)
+        }
+        Word::Counted { .. }
+        | Word::Intent { .. }
         | Word::Outcome { .. }
         | Word::GivenUp { .. }
         | Word::Turned { .. }

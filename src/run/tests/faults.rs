@@ -374,3 +374,57 @@ fn a_rollback_starts_what_was_kept() {
     assert_eq!(creates(&scenario.world), before, "nothing is made anew");
     scenario.is_good();
 }
+
+#[test]
+fn a_balancer_that_forgot_parks_the_run_and_is_served_again() {
+    let mut shop = Shop::of_web(2).with_traffic();
+    shop.strategy.keep_warm = Duration::from_secs(20);
+    let scenario = Scenario::new(shop, &|_| {});
+    // In the middle of the switch it is restarted without its state: every slot is in maintenance.
+    let admitted = |state: &super::world::State| state.slots.iter().filter(|slot| slot.state == crate::run::SlotState::Ready).count();
+    let probe = scenario.clone();
+    probe.deploy().unwrap().unwrap();
+    let middle = probe.world.lock().points / 2;
+    scenario.world.lock().breaks.push((middle, |state| {
+        state.forgetful = true;
+        state.promise.clear();
+        for slot in &mut state.slots {
+            (slot.state, slot.check) = (crate::run::SlotState::Maint, crate::traffic::Check::Asleep);
+            slot.address = Some("127.0.0.1:1".parse().unwrap());
+        }
+    }));
+    let outcome = scenario.deploy().unwrap().unwrap();
+    assert_eq!(outcome.state, State::Parked, "{outcome:?}\n{}", scenario.world.story());
+    assert!(outcome.reason.unwrap().contains("forgot what this run did"));
+    assert_eq!(admitted(&scenario.world.lock()), 0, "nothing is changed on top of what is lost");
+    scenario.world.lock().forgetful = false;
+    let outcome = scenario.resume(Way::Forward, "later").unwrap().unwrap();
+    assert_eq!((outcome.state, outcome.reason), (State::Good, None));
+    scenario.is_good();
+}
+
+#[test]
+fn clients_that_stick_to_a_server_lose_it_at_once_and_come_back_after_a_check() {
+    let mut shop = Shop::of_web(2).with_traffic();
+    shop.strategy.keep_warm = Duration::from_secs(600);
+    let mut scenario = Scenario::new(shop, &|_| {});
+    scenario.world.lock().sticky = true;
+    let me = holder("second");
+    let run = Run { port: &scenario.world, records: &scenario.world, holder: &me };
+    live(&scenario.world, run.begin(&scenario.plan, &script(&scenario.plan))).unwrap().unwrap();
+    let states = |scenario: &Scenario| {
+        let state = scenario.world.lock();
+        let of = |wanted| state.slots.iter().filter(|slot| !slot.is_blank() && slot.state == wanted).count();
+        (of(crate::run::SlotState::Ready), of(crate::run::SlotState::Drain), of(crate::run::SlotState::Maint))
+    };
+    assert_eq!(states(&scenario), (2, 0, 2), "the warm ones are in maintenance, and nobody takes their slots");
+    scenario.shop.number += 1;
+    scenario.shop.observed = scenario.world.observe();
+    scenario.shop.options.rollback = true;
+    scenario.plan = scenario.shop.plan(1).unwrap();
+    scenario.world.lock().rows.clear();
+    let outcome = live(&scenario.world, run.begin(&scenario.plan, &script(&scenario.plan))).unwrap().unwrap();
+    assert_eq!((outcome.state, outcome.reason), (State::Good, None));
+    assert_eq!(states(&scenario), (2, 0, 2));
+    assert_eq!(scenario.world.lock().broken, [""; 0]);
+}

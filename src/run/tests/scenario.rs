@@ -118,7 +118,7 @@ impl Scenario {
         if self.plan.services.iter().any(|service| service.traffic.is_some()) {
             let ready = state.slots.iter().filter(|slot| slot.state != SlotState::Maint).collect::<Vec<_>>();
             assert_eq!(ready.len(), self.shop.hosts.len(), "{}", self.told(&state));
-            assert!(ready.iter().all(|slot| slot.state == SlotState::Ready && slot.weight == 100), "{}", self.told(&state));
+            assert!(ready.iter().all(|slot| slot.state == SlotState::Ready && slot.share == 100), "{}", self.told(&state));
         }
     }
 
@@ -131,7 +131,7 @@ impl Scenario {
         if self.plan.services.iter().any(|service| service.traffic.is_some()) {
             let ready = state.slots.iter().filter(|slot| slot.state != SlotState::Maint).collect::<Vec<_>>();
             assert_eq!(ready.len(), self.shop.hosts.len(), "{}", self.told(&state));
-            assert!(ready.iter().all(|slot| slot.state == SlotState::Ready && slot.weight == 100), "{}", self.told(&state));
+            assert!(ready.iter().all(|slot| slot.state == SlotState::Ready && slot.share == 100), "{}", self.told(&state));
         }
     }
 

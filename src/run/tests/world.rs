@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::{Future, pending},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard},
     task::Waker,
     time::Duration,
@@ -19,17 +19,26 @@ use crate::{
         plan::{Blueprint, fixture::address},
         release::{DeploymentId, Names, label},
         spec::Restart,
+        steps::Route,
         strategies::Capacity,
     },
     fleet::{self, AppName, ContainerId, ContainerState, ContainerSummary, EnvironmentId, Health, HostId, ImageId, ImageRef, ServiceName},
     run::{
-        Life, MarkOrder, Order, Place, Port, PortError, Question, Records, RecordsError, Slot, SlotChange, SlotState,
+        Life, MarkOrder, Order, Place, Port, PortError, Question, Records, RecordsError, SlotChange, SlotState,
         journal::{self, Entry, Word},
+    },
+    traffic::{
+        Backend, Check, Counters, Slot,
+        proof::{Count, Proof},
+        slot,
     },
 };
 
 /// Until a started container serves.
 const WARM_UP: TimeDelta = TimeDelta::seconds(2);
+
+/// Engines' clocks are wrong, as clocks are.
+const ENGINE_AHEAD: TimeDelta = TimeDelta::seconds(300);
 
 /// What a version does once it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +60,7 @@ pub(super) struct Sim {
     pub(super) restart: Restart,
     pub(super) state: ContainerState,
     pub(super) started: DateTime<Utc>,
+    created: DateTime<Utc>,
     pub(super) exit_code: Option<i64>,
     pub(super) starts: u64,
     pub(super) files: BTreeMap<String, Vec<u8>>,
@@ -91,6 +101,10 @@ pub(super) struct State {
     pub(super) promise: BTreeMap<ServiceName, Capacity>,
     pub(super) broken: Vec<String>,
     pub(super) lines: Vec<String>,
+    /// The balancer's clients stick to their servers.
+    pub(super) sticky: bool,
+    /// The balancer was restarted under the run.
+    pub(super) forgetful: bool,
     ids: u64,
 }
 
@@ -109,17 +123,7 @@ pub(super) fn names() -> (AppName, EnvironmentId) {
 
 impl World {
     pub(super) fn new(hosts: &[HostId]) -> Self {
-        let slot = |n: usize| Slot {
-            name: format!("s{n}").into(),
-            address: Some((IpAddr::from([127, 0, 0, 1]), 1)),
-            state: SlotState::Maint,
-            up: false,
-            checks: 0,
-            sessions: 0,
-            weight: 100,
-            served: (0, 0),
-            latency: 10,
-        };
+        let slot = |n: usize| Slot { latency_ms: 10, ..slot::sample(&format!("s{n}"), Some("127.0.0.1:1"), SlotState::Maint) };
         Self(Mutex::new(State {
             now: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
             timers: Vec::new(),
@@ -138,6 +142,8 @@ impl World {
             promise: BTreeMap::new(),
             broken: Vec::new(),
             lines: Vec::new(),
+            sticky: false,
+            forgetful: false,
             ids: 0,
         }))
     }
@@ -226,7 +232,7 @@ impl Sim {
             state: self.state,
             health: Health::None,
             exit_code: self.exit_code,
-            created: DateTime::UNIX_EPOCH,
+            created: self.created,
             ports: if self.state == ContainerState::Running { self.ports.iter().map(port).collect() } else { Vec::new() },
             command: "".into(),
         }
@@ -271,16 +277,16 @@ impl State {
         }
         let serving = self.serving_addresses();
         for slot in self.slots.iter_mut().filter(|slot| slot.state != SlotState::Maint) {
-            slot.up = slot.address.is_some_and(|address| serving.contains(&address));
-            slot.checks += 1;
-            slot.served.0 += 100;
+            let up = slot.address.is_some_and(|address| serving.contains(&address));
+            slot.check = if up { Check::Passed } else { Check::Failed("connection refused".into()) };
+            slot.counters.requests += 100;
         }
     }
 
-    fn serving_addresses(&self) -> BTreeSet<(IpAddr, u16)> {
+    fn serving_addresses(&self) -> BTreeSet<SocketAddr> {
         let all = self.hosts.iter().flat_map(|(host, sim)| sim.containers.iter().map(move |sim| (host, sim)));
         let serving = all.filter(|(_, sim)| sim.serves(self));
-        serving.flat_map(|(host, sim)| sim.ports.iter().map(|port| (address(host), port.host))).collect()
+        serving.flat_map(|(host, sim)| sim.ports.iter().map(|port| SocketAddr::new(address(host), port.host))).collect()
     }
 
     /// How many of a service serve, and how many of them are asked.
@@ -319,7 +325,7 @@ impl State {
     }
 
     fn balanced(&self) -> bool {
-        self.slots.iter().any(|slot| slot.checks > 0)
+        self.slots.iter().any(|slot| slot.counters.requests > 0)
     }
 
     /// Every engine starts anew: what runs ends, and policies are obeyed.
@@ -357,11 +363,12 @@ impl State {
     fn add(&mut self, host: &HostId, name: &Arc<str>, make: impl FnOnce(ContainerId) -> Sim) -> Result<ContainerId, PortError> {
         self.ids += 1;
         let id = ContainerId::new(format!("{:064x}", self.ids));
+        let created = self.now + ENGINE_AHEAD;
         let there = self.host(host)?;
         if there.containers.iter().any(|sim| sim.name == *name) {
             return Err(PortError::NameTaken(format!("the name {name} is in use")));
         }
-        there.containers.push(make(id.clone()));
+        there.containers.push(Sim { created, ..make(id.clone()) });
         Ok(id)
     }
 }
@@ -376,6 +383,7 @@ fn sim(id: ContainerId, name: &Arc<str>, labels: &BTreeMap<Arc<str>, Arc<str>>) 
         restart: Restart::No,
         state: ContainerState::Created,
         started: DateTime::UNIX_EPOCH,
+        created: DateTime::UNIX_EPOCH,
         exit_code: None,
         starts: 0,
         files: BTreeMap::new(),
@@ -537,8 +545,7 @@ impl Port for World {
         Turn::default().await;
         let mut state = self.lock();
         state.host(host)?;
-        // Its clock is wrong, as clocks are.
-        Ok(state.now + TimeDelta::seconds(300))
+        Ok(state.now + ENGINE_AHEAD)
     }
 
     async fn probe(&self, host: &HostId, id: &ContainerId, question: &Question) -> Result<Result<(), String>, PortError> {
@@ -555,25 +562,48 @@ impl Port for World {
         Some(address(host))
     }
 
-    async fn slots(&self, _: &str, _: &str) -> Result<Vec<Slot>, PortError> {
+    async fn slots(&self, _: &str, backend: &str) -> Result<Backend, PortError> {
         Turn::default().await;
-        Ok(self.lock().slots.clone())
+        let state = self.lock();
+        if state.forgetful {
+            return Err(PortError::Undone("it was restarted meanwhile and forgot what this run did".to_owned()));
+        }
+        Ok(Backend { name: backend.into(), sticky: state.sticky, slots: state.slots.clone(), counters: Counters::default() })
     }
 
-    async fn set_slot(&self, _: &str, _: &str, slot: &str, change: SlotChange) -> Result<(), PortError> {
-        self.act(format!("slot {slot} {change:?}"), |state| {
-            let slot = state.slots.iter_mut().find(|known| *known.name == *slot).unwrap();
-            match change {
-                SlotChange::Address(ip, port) => {
-                    assert_eq!(slot.state, SlotState::Maint, "a slot in use is never pointed elsewhere");
-                    slot.address = Some((ip, port));
+    async fn set_slots(&self, _: &str, _: &str, changes: &[(Arc<str>, SlotChange)]) -> Result<(), PortError> {
+        let words: Vec<_> = changes.iter().map(|(slot, change)| format!("{slot} {change:?}")).collect();
+        self.act(format!("slots {}", words.join(", ")), |state| {
+            for (slot, change) in changes {
+                let slot = state.slots.iter_mut().find(|known| known.name == *slot).unwrap();
+                match *change {
+                    SlotChange::Address(ip, port) => {
+                        assert_eq!(slot.state, SlotState::Maint, "a slot in use is never pointed elsewhere");
+                        slot.address = Some(SocketAddr::new(ip, port));
+                        (slot.state, slot.check) = (SlotState::Drain, Check::Awaited);
+                    }
+                    SlotChange::State(to) => {
+                        match (slot.state, to) {
+                            (_, SlotState::Maint) => slot.check = Check::Asleep,
+                            (SlotState::Maint, SlotState::Ready | SlotState::Drain) => slot.check = Check::Awaited,
+                            (SlotState::Ready | SlotState::Drain, SlotState::Ready | SlotState::Drain) => {}
+                        }
+                        slot.state = to;
+                    }
+                    SlotChange::Weight(weight) => slot.share = weight,
                 }
-                SlotChange::State(state) => slot.state = state,
-                SlotChange::Weight(weight) => slot.weight = weight,
             }
             Ok(())
         })
         .await
+    }
+
+    async fn proof_begins(&self, _: &[Route]) -> Vec<Count> {
+        Vec::new()
+    }
+
+    async fn proof_ends(&self, _: &[Count]) -> Option<Proof> {
+        None
     }
 
     fn now(&self) -> DateTime<Utc> {

@@ -116,7 +116,7 @@ fn other_peoples_servers_and_hosts_that_are_not_seen_are_left_alone() {
 fn what_a_deployment_is_at_is_left_to_it() {
     let told = told(vec![slot("s1", "10.0.0.1:80", SlotState::Ready), slot("blank", "127.0.0.1:1", SlotState::Maint)]);
     let mut sight = sight(vec![instance("app-01", 80, Duty::Warm, true), instance("app-02", 80, Duty::Serves, true)]);
-    sight.locked.insert(("shop".into(), "production".into()), "ana on jump-1".into());
+    sight.locked.insert(("shop".into(), "production".into()), Locked { holder: "ana on jump-1".into(), deployment: None });
     let found = differences(&told, &sight);
     assert_eq!(found.len(), 2);
     for difference in found {

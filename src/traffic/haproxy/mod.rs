@@ -11,6 +11,7 @@ mod talk;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -83,6 +84,24 @@ impl Haproxy {
         }
     }
 
+    async fn set_all(&self, backend: &str, states: &[(Arc<str>, SlotState)]) -> Result<(), Trouble> {
+        let mut commands = Vec::new();
+        for (slot, state) in states {
+            commands.push(format!("set server {}/{} state {}", plain(backend)?, plain(slot)?, state_word(*state)));
+        }
+        let lines: Vec<&str> = commands.iter().map(String::as_str).collect();
+        let text = self.talk.ask(&lines).await?;
+        if !text.trim().is_empty() {
+            return Err(Trouble::said(&commands.join(";"), &text));
+        }
+        let now = self.servers(backend).await?;
+        let is_told = |(slot, state): &&(Arc<str>, SlotState)| now.iter().any(|server| *server.name == **slot && server.state() == *state);
+        match states.iter().find(|told| !is_told(told)) {
+            Some((slot, state)) => Err(Trouble::Refused(format!("{backend}/{slot} was told {} and is not", state_word(*state)))),
+            None => Ok(()),
+        }
+    }
+
     async fn fill(&self, backend: &str, slot: &str, address: SocketAddr) -> Result<(), Trouble> {
         let name = format!("{}/{}", plain(backend)?, plain(slot)?);
         let mut server = self.server(backend, slot).await?;
@@ -148,28 +167,24 @@ impl Haproxy {
             Some(name) => (format!("show servers state {}", plain(name)?), format!("show stat {name} 6 -1")),
             None => ("show servers state".to_owned(), "show stat -1 6 -1".to_owned()),
         };
-        let text = self.talk.ask(&[&state, &stat]).await?;
+        // On one line, so that it is one moment, and one stream over the link.
+        let text = self.talk.ask(&[&state, &stat, "show table"]).await?;
         if text.trim_start().starts_with("Can't find backend") {
             let name = backend.unwrap_or_default();
             return Err(Trouble::Refused(format!("HAProxy has no backend {name}: add it to its configuration, or mend `traffic`")));
         }
         let (servers, stats) = text.find("# pxname").map_or((text.as_str(), ""), |at| text.split_at(at));
+        let (stats, tables) = stats.find("\n# table:").map_or((stats, ""), |at| stats.split_at(at));
         let servers = reply::servers(servers).map_err(|why| Trouble::Nonsense { asked: state, why })?;
         let stats = reply::stats(stats).map_err(|why| Trouble::Nonsense { asked: stat, why })?;
         let mut found = reply::backends(&servers, &stats);
         // What is no backend's own: rows that a name happens to select as well.
         found.retain(|known| backend.is_none_or(|name| *known.name == *name));
-        for table in self.tables().await? {
+        // The backends with a stick table.
+        for table in tables.lines().filter_map(|line| Some(line.strip_prefix("# table: ")?.split(',').next()?.trim())) {
             found.iter_mut().filter(|known| *known.name == *table).for_each(|known| known.sticky = true);
         }
         Ok(found)
-    }
-
-    /// The backends with a stick table.
-    async fn tables(&self) -> Result<Vec<String>, Trouble> {
-        let text = self.talk.ask(&["show table"]).await?;
-        let name = |line: &str| Some(line.strip_prefix("# table: ")?.split(',').next()?.trim().to_owned());
-        Ok(text.lines().filter_map(name).collect())
     }
 
     async fn weigh(&self, backend: &str, slot: &str, share: u16) -> Result<(), Trouble> {
@@ -250,6 +265,10 @@ impl Balancer for Haproxy {
 
     fn remove<'a>(&'a self, backend: &'a str, slot: &'a str) -> BoxFuture<'a, Result<(), Trouble>> {
         async move { self.set_state(backend, slot, SlotState::Maint).await.map(drop) }.boxed()
+    }
+
+    fn set_states<'a>(&'a self, backend: &'a str, states: &'a [(Arc<str>, SlotState)]) -> BoxFuture<'a, Result<(), Trouble>> {
+        self.set_all(backend, states).boxed()
     }
 
     fn persist(&self) -> BoxFuture<'_, Result<Option<PathBuf>, Trouble>> {
