@@ -47,7 +47,7 @@ prove: setup-test
 	cargo build --release --locked
 	cargo test --release --locked --test prove
 	cargo test --locked --lib run::tests::matrix -- --ignored
-	cargo test --release --locked --test it lab_ -- --nocapture --test-threads 1
+	QD_FULL=1 cargo test --release --locked --test it lab_ -- --nocapture --test-threads 1
 
 ## The figures, beside the peers that are installed (make bench PEERS=1 installs them below target/), of both forms of the program.
 bench: setup-test peers

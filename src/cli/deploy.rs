@@ -2,7 +2,7 @@
 
 mod history;
 mod release;
-mod stage;
+pub(super) mod stage;
 pub(super) mod standing;
 mod telling;
 
@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     delivery::{
+        observed::{Observed, Sight},
         plan::{Options, Plan, Request, plan},
         release::{DeploymentId, Release},
         spec::Policy,
@@ -72,15 +73,18 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
     wait(async {
         let stage = Stage::new(&sources, &app, &environment, kind != Kind::Plan)?;
         let mut observed = stage.observe(&policy).await;
-        history.note_owed(&mut observed, &app, &environment).await?;
+        let last = history.note_owed(&mut observed, &app, &environment).await?;
+        // What was begun is finished with what it was begun with.
+        let rest = last.filter(|_| asked.only_owed || asked.only_failed).map(|last| last.release.to_string());
+        let asked_release = asked.release.as_deref().or(rest.as_deref());
         let release = match kind {
-            Kind::Rollback => history.way_back(&app, &environment, asked.release.as_deref()).await?,
+            Kind::Rollback => history.way_back(&app, &environment, asked_release).await?,
             Kind::Plan | Kind::Deploy => {
-                release::find(&stage, &history, &template, &said.revision, (&policy, &observed), asked.release.as_deref()).await?
+                release::find(&stage, &history, &template, &said.revision, (&policy, &observed), asked_release).await?
             }
         };
         let options = options(asked, kind);
-        let needed = gates(&history, &policy, &release, (&app, &environment), &options).await?;
+        let needed = gates(&history, &policy, &release, &observed, (&app, &environment), &options).await?;
         let rendered = render(&release.spec, &environment, &release.revision, &policy);
         let at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
         let by = stage.holder.who.clone();
@@ -97,7 +101,7 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
             by: &by,
             at: &at,
         };
-        let mut shown = plan(&request).map_err(refusal)?;
+        let mut shown = sealed(&stage, plan(&request).map_err(refusal)?);
         out::print(&shown.to_string())?;
         if kind == Kind::Plan || shown.is_nothing() {
             return Ok(Exit::DONE);
@@ -107,13 +111,18 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
         if needed > 0 {
             shown = wait_for_approval(&history, &deployment, needed, shown, async || {
                 let observed = stage.observe(&policy).await;
-                plan(&Request { observed: &observed, ..request.clone() }).map_err(refusal)
+                Ok(sealed(&stage, plan(&Request { observed: &observed, ..request.clone() }).map_err(refusal)?))
             })
             .await?;
         }
         let action = if kind == Kind::Rollback { "app.rollback" } else { "app.deploy" };
         history.audited(action, &shown, carry_out(&stage, &history, &shown)).await
     })
+}
+
+/// A plan with the hashes of what its secrets are now.
+fn sealed(stage: &Stage, plan: Plan) -> Plan {
+    Plan { secrets: stage.sealed.clone(), ..plan }
 }
 
 /// What was approved is what is done: the world may have gone on meanwhile, so the plan is made anew, and if it differs the approval is void.
@@ -222,28 +231,33 @@ fn options(asked: &Deploying, kind: Kind) -> Options {
         only_owed: asked.only_owed,
         strategy: None,
         override_reason: asked.override_reason.as_deref().map(Arc::from),
+        reason: asked.reason.as_deref().map(Arc::from),
     }
 }
 
-/// What a policy asks before anything happens; how many others must say yes. The way back to what was good there needs none of it.
+/// What a policy asks before anything happens; how many others must say yes. The way back to what was good there needs none of it, and through a
+/// freeze only a reason; what finishes a deployment on hosts that it is owed was asked for before.
 async fn gates(
     history: &History,
     policy: &Policy,
     release: &Release,
+    observed: &Observed,
     (app, environment): (&AppName, &EnvironmentId),
     options: &Options,
 ) -> Result<u32, Failure> {
-    let was_good = options.rollback && history.was_good(app, environment, &release.id()).await?;
-    if was_good || options.override_reason.is_some() {
+    if options.override_reason.is_some() {
         return Ok(0);
     }
-    if let Some(freeze) = history.freeze(app, environment).await? {
-        return Err(Failure::refused(format!(
-            "{environment} of {app} is frozen by {} since {}: {}; quarterdeck thaw, or --override REASON",
-            freeze.who,
-            freeze.since.to_rfc3339_opts(SecondsFormat::Secs, true),
-            freeze.why
-        )));
+    let frozen = frozen(history, observed, app, environment).await?;
+    let was_good = (options.rollback || options.only_owed) && history.was_good(app, environment, &release.id()).await?;
+    match frozen {
+        Some(frozen) if options.rollback && was_good => match &options.reason {
+            Some(_) => return Ok(0),
+            None => return Err(Failure::refused(format!("{frozen}; a rollback to what was good there goes through with --reason WHY"))),
+        },
+        Some(frozen) => return Err(Failure::refused(format!("{frozen}; quarterdeck thaw, or --override REASON"))),
+        None if was_good => return Ok(0),
+        None => {}
     }
     if let Some(after) = &policy.after
         && !history.is_build_good(app, after, &release.version).await?
@@ -251,6 +265,20 @@ async fn gates(
         return Err(Failure::refused(format!("{environment} takes only builds that are good in {after}, and {} is not", release.version)));
     }
     Ok(policy.approve)
+}
+
+/// Whether nothing may be deployed there now: by the ledger, or by what stands on a host, which another ledger's people put there.
+async fn frozen(history: &History, observed: &Observed, app: &AppName, environment: &EnvironmentId) -> Result<Option<String>, Failure> {
+    let words = |who: &str, since: &str, why: &str| format!("{environment} of {app} is frozen by {who} since {since}: {why}");
+    if let Some(freeze) = history.freeze(app, environment).await? {
+        return Ok(Some(words(&freeze.who, &freeze.since.to_rfc3339_opts(SecondsFormat::Secs, true), &freeze.why)));
+    }
+    let of_host = |sight: &Sight| match sight {
+        Sight::Seen(view) => view.freeze.clone(),
+        Sight::Lost(_) => None,
+    };
+    let mark = observed.hosts.values().find_map(of_host);
+    Ok(mark.map(|mark| words(&mark.holder, &mark.since, mark.reason.as_deref().unwrap_or("no reason given"))))
 }
 
 /// Waits for the right answer on the terminal.

@@ -17,6 +17,7 @@ mod log;
 mod perform;
 mod port;
 mod records;
+pub mod seal;
 pub mod secrets;
 #[cfg(test)]
 mod tests;

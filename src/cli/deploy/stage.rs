@@ -1,7 +1,7 @@
 //! The hosts of a deployment, reached and looked at.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::Arc,
 };
@@ -12,22 +12,25 @@ use crate::{
     cli::{exit::Failure, fleet::Sources},
     delivery::{
         observed::{Observed, Sight},
+        plan::Plan,
         spec::Policy,
     },
     fleet::{AppName, EnvironmentId, HostId},
-    ledger::audit::Who,
+    ledger::{StateDir, audit::Who},
     run::{
         Holder,
         engine_port::{EnginePort, RunHost},
-        secrets,
+        seal, secrets,
     },
     traffic::{Balancers, Ground, OwnLinks, RunTraffic},
 };
 
 /// Everything that a run acts through.
-pub(super) struct Stage {
-    pub(super) port: EnginePort<RunTraffic>,
+pub(in crate::cli) struct Stage {
+    pub(in crate::cli) port: EnginePort<RunTraffic>,
     pub(super) holder: Holder,
+    /// Keyed hashes of the secrets as they are now; empty for who only looks.
+    pub(super) sealed: BTreeMap<Arc<str>, Arc<str>>,
     known: BTreeSet<HostId>,
     /// Hosts that the configuration says to be the environment's: something may be left on one that the template names no more.
     also: Vec<HostId>,
@@ -41,7 +44,7 @@ pub(super) fn random() -> u64 {
 
 impl Stage {
     /// For one app in one environment. Who only looks needs no secrets.
-    pub(super) fn new(sources: &Sources, app: &AppName, environment: &EnvironmentId, acts: bool) -> Result<Self, Failure> {
+    pub(in crate::cli) fn new(sources: &Sources, app: &AppName, environment: &EnvironmentId, acts: bool) -> Result<Self, Failure> {
         let address = |host: &HostId| {
             let found = sources.config.hosts.iter().find(|config| config.id == *host)?;
             found.address.as_ref()?.parse().ok()
@@ -54,7 +57,14 @@ impl Stage {
         let known = hosts.iter().map(|host| host.id.clone()).collect();
         let values = match sources.config.delivery.secrets.get(&(app.clone(), environment.clone())).filter(|_| acts) {
             Some(named) => secrets::resolve(named).map_err(Failure::failed)?,
-            None => Default::default(),
+            None => BTreeMap::new(),
+        };
+        let sealed = match values.is_empty() {
+            true => BTreeMap::new(),
+            false => {
+                let key = StateDir::at(&sources.config.state).seal_key().map_err(Failure::failed)?;
+                key.seal_all((app, environment), &values)
+            }
         };
         let who = Who::of_process();
         let machine = who.machine.as_deref().map(|machine| format!("@{machine}")).unwrap_or_default();
@@ -65,15 +75,37 @@ impl Stage {
         let ground: Arc<dyn Ground> = Arc::new(OwnLinks::new(endpoints, &sources.rights));
         let traffic = RunTraffic::new(Balancers::of(&sources.config.delivery.balancers, &ground, &sources.rights));
         let port = EnginePort::new(hosts, sources.rights.clone(), (app.clone(), environment.clone()), values, traffic);
+        let port = port.with_logins(sources.logins.clone());
         let own = sources.targets.iter().filter(|target| target.spec.environment.as_ref() == Some(environment));
         let also = own.map(|target| target.spec.id.clone()).collect();
-        Ok(Self { port, holder, known, also })
+        Ok(Self { port, holder, sealed, known, also })
+    }
+
+    /// The environment's hosts that the configuration knows: those that the policy names, and those that are marked as the environment's.
+    pub(in crate::cli) fn hosts<'a>(&'a self, policy: Option<&'a Policy>) -> BTreeSet<&'a HostId> {
+        let named = policy.into_iter().flat_map(|policy| policy.hosts.iter().chain(policy.service_hosts.values().flatten()));
+        named.chain(&self.also).filter(|host| self.known.contains(*host)).collect()
+    }
+
+    /// Which secrets are not what they were when this was asked for: what is made from here on gets today's.
+    pub(super) fn changed_secrets(&self, plan: &Plan) -> Vec<String> {
+        let seal::Compared { differ, unknown } = seal::compare(&plan.secrets, &self.sealed);
+        let mut lines = Vec::new();
+        if !differ.is_empty() {
+            lines.push(format!("changed since it was asked for, and given anew to what is made from here on: {}", differ.join(", ")));
+        }
+        if !unknown.is_empty() {
+            lines.push(format!(
+                "cannot tell whether these secrets are what they were, as another state directory asked for it: {}",
+                unknown.join(", ")
+            ));
+        }
+        lines
     }
 
     /// What the environment's hosts have; all are asked at once.
     pub(super) async fn observe(&self, policy: &Policy) -> Observed {
-        let hosts: BTreeSet<&HostId> = policy.hosts.iter().chain(policy.service_hosts.values().flatten()).chain(&self.also).collect();
-        let looks = hosts.into_iter().filter(|host| self.known.contains(*host)).map(|host| async move {
+        let looks = self.hosts(Some(policy)).into_iter().map(|host| async move {
             let sight = match self.port.view(host).await {
                 Ok(view) => Sight::Seen(view),
                 Err(error) => Sight::Lost(error.to_string().into()),

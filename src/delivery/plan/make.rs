@@ -213,6 +213,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
         warnings,
         stale,
         strategy,
+        secrets: BTreeMap::new(),
     };
     if !plan.is_nothing() {
         plan.jobs = jobs(request, &cast, &links, &mut plan.warnings)?;
@@ -352,14 +353,29 @@ fn warn_of_secrets(plans: &[ServicePlan], request: &Request<'_>, warnings: &mut 
             let line = format!("{}: {} as variables: docker inspect on the host shows them", plan.service, names.join(", "));
             warnings.push(line.into());
         }
+        if request.options.rollback && !service.spec.secrets.is_empty() {
+            let all = service.spec.secrets.iter().map(|secret| &*secret.name).collect::<Vec<_>>().join(", ");
+            let comes = |is_new: bool| {
+                plan.changes.iter().filter_map(|change| change.incoming.as_ref()).any(|one| matches!(one, Incoming::New { .. }) == is_new)
+            };
+            let line = match (comes(true), comes(false)) {
+                (true, false) => format!("{}: {all} with the values of today", plan.service),
+                (false, _) => format!("{}: {all} with the values that the kept containers were made with", plan.service),
+                (true, true) => {
+                    format!("{}: {all} with the values of today; the kept containers have those that they were made with", plan.service)
+                }
+            };
+            warnings.push(line.into());
+        }
     }
 }
 
 fn jobs(request: &Request<'_>, cast: &Cast<'_>, links: &Links, warnings: &mut Vec<Arc<str>>) -> Result<Vec<JobPlan>, PlanError> {
     let Some(host) = first_host(request, cast) else { return Ok(Vec::new()) };
     let mut plans = Vec::new();
-    // One service alone is no release of the app: its jobs belong to the whole.
-    for (name, job) in request.rendered.jobs.iter().filter(|_| request.options.service.is_none() && !request.options.rollback) {
+    // One service alone is no release of the app: its jobs belong to the whole. And they ran when the hosts that are owed it were away.
+    let Options { rollback, only_owed, .. } = *request.options;
+    for (name, job) in request.rendered.jobs.iter().filter(|_| request.options.service.is_none() && !rollback && !only_owed) {
         let mut vars = job.vars.clone();
         add_addresses(&mut vars, warnings, (request, cast, links), (&ServiceName::new(name), &job.needs, &host))?;
         if job.one_way {

@@ -55,6 +55,8 @@ pub struct Options {
     pub strategy: Option<StrategySpec>,
     /// Why a freeze or a gate is passed over.
     pub override_reason: Option<Arc<str>>,
+    /// Why at all; what a rollback needs to go through a freeze.
+    pub reason: Option<Arc<str>>,
 }
 
 /// A deployment before it happens.
@@ -93,6 +95,9 @@ pub struct Plan {
     pub back: BTreeMap<HostId, Speed>,
     /// Old kept containers that go once this is good.
     pub stale: Vec<Stale>,
+    /// Keyed hashes of the environment's secrets as they were when it was asked for, by name: whoever carries it on says which differ.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 /// A kept container that is not the way back any more.
