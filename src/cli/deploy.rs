@@ -71,7 +71,10 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
     let app = template.spec.app.clone();
     let history = History::of(&sources)?;
     wait(async {
-        let stage = Stage::new(&sources, &app, &environment, kind != Kind::Plan)?;
+        let mut stage = Stage::new(&sources, &app, &environment, kind != Kind::Plan)?;
+        if kind == Kind::Plan {
+            stage.learn_secrets(&sources, (&app, &environment));
+        }
         let mut observed = stage.observe(&policy).await;
         let last = history.note_owed(&mut observed, &app, &environment).await?;
         // What was begun is finished with what it was begun with.
@@ -97,11 +100,12 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
             observed: &observed,
             deployment: &deployment,
             options: &options,
+            sealed: &stage.sealed,
             ports: sources.config.delivery.ports.clone(),
             by: &by,
             at: &at,
         };
-        let mut shown = sealed(&stage, plan(&request).map_err(refusal)?);
+        let mut shown = plan(&request).map_err(refusal)?;
         out::print(&shown.to_string())?;
         if kind == Kind::Plan || shown.is_nothing() {
             return Ok(Exit::DONE);
@@ -111,18 +115,13 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
         if needed > 0 {
             shown = wait_for_approval(&history, &deployment, needed, shown, async || {
                 let observed = stage.observe(&policy).await;
-                Ok(sealed(&stage, plan(&Request { observed: &observed, ..request.clone() }).map_err(refusal)?))
+                plan(&Request { observed: &observed, ..request.clone() }).map_err(refusal)
             })
             .await?;
         }
         let action = if kind == Kind::Rollback { "app.rollback" } else { "app.deploy" };
         history.audited(action, &shown, carry_out(&stage, &history, &shown)).await
     })
-}
-
-/// A plan with the hashes of what its secrets are now.
-fn sealed(stage: &Stage, plan: Plan) -> Plan {
-    Plan { secrets: stage.sealed.clone(), ..plan }
 }
 
 /// What was approved is what is done: the world may have gone on meanwhile, so the plan is made anew, and if it differs the approval is void.

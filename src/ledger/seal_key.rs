@@ -9,12 +9,20 @@ use std::{
 };
 
 use super::{LedgerError, StateDir};
-use crate::run::seal::{KEY_LENGTH, SealKey};
+use crate::delivery::seal::{KEY_LENGTH, SealKey};
 
 /// Its file.
 pub(super) const FILE: &str = "seal.key";
 
 impl StateDir {
+    /// The key, if there is one: for who only looks.
+    ///
+    /// # Errors
+    /// A key that others may read, or that is none.
+    pub fn known_seal_key(&self) -> Result<Option<SealKey>, LedgerError> {
+        read(&self.path().join(FILE))
+    }
+
     /// The key; it is drawn by lot where there is none.
     ///
     /// # Errors
@@ -78,6 +86,7 @@ mod tests {
     fn one_key_for_all_and_for_nobody_else() {
         let temp = tempfile::tempdir().unwrap();
         let dir = StateDir::at(temp.path().join("state"));
+        assert!(dir.known_seal_key().unwrap().is_none(), "who only looks makes none");
         let drawn: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| format!("{:?}", dir.seal_key()))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()

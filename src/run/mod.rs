@@ -17,7 +17,6 @@ mod log;
 mod perform;
 mod port;
 mod records;
-pub mod seal;
 pub mod secrets;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use crate::{
     delivery::{
         observed::{Observed, Sight},
         plan::Plan,
+        seal::{self, Seals},
         spec::Policy,
     },
     fleet::{AppName, EnvironmentId, HostId},
@@ -20,8 +21,9 @@ use crate::{
     run::{
         Holder,
         engine_port::{EnginePort, RunHost},
-        seal, secrets,
+        secrets,
     },
+    rights::Rights,
     traffic::{Balancers, Ground, OwnLinks, RunTraffic},
 };
 
@@ -30,7 +32,7 @@ pub(in crate::cli) struct Stage {
     pub(in crate::cli) port: EnginePort<RunTraffic>,
     pub(super) holder: Holder,
     /// Keyed hashes of the secrets as they are now; empty for who only looks.
-    pub(super) sealed: BTreeMap<Arc<str>, Arc<str>>,
+    pub(super) sealed: Seals,
     known: BTreeSet<HostId>,
     /// Hosts that the configuration says to be the environment's: something may be left on one that the template names no more.
     also: Vec<HostId>,
@@ -60,7 +62,7 @@ impl Stage {
             None => BTreeMap::new(),
         };
         let sealed = match values.is_empty() {
-            true => BTreeMap::new(),
+            true => Seals::new(),
             false => {
                 let key = StateDir::at(&sources.config.state).seal_key().map_err(Failure::failed)?;
                 key.seal_all((app, environment), &values)
@@ -75,10 +77,25 @@ impl Stage {
         let ground: Arc<dyn Ground> = Arc::new(OwnLinks::new(endpoints, &sources.rights));
         let traffic = RunTraffic::new(Balancers::of(&sources.config.delivery.balancers, &ground, &sources.rights));
         let port = EnginePort::new(hosts, sources.rights.clone(), (app.clone(), environment.clone()), values, traffic);
-        let port = port.with_logins(sources.logins.clone());
+        let port = port.with_logins(sources.logins.clone()).with_seals(sealed.clone());
         let own = sources.targets.iter().filter(|target| target.spec.environment.as_ref() == Some(environment));
         let also = own.map(|target| target.spec.id.clone()).collect();
         Ok(Self { port, holder, sealed, known, also })
+    }
+
+    /// For a plan that is only shown: what the secrets are now, as far as this person may know. The plan holds without it; it only does not tell of
+    /// containers that have older values.
+    pub(super) fn learn_secrets(&mut self, sources: &Sources, place: (&AppName, &EnvironmentId)) {
+        let Some(named) = sources.config.delivery.secrets.get(&(place.0.clone(), place.1.clone())) else { return };
+        let Ok(Some(key)) = StateDir::at(&sources.config.state).known_seal_key() else { return };
+        match sources.rights {
+            Rights::Act => {}
+            // Their commands are not for who only looks.
+            Rights::View { .. } => return,
+        }
+        if let Ok(values) = secrets::resolve(named) {
+            self.sealed = key.seal_all(place, &values);
+        }
     }
 
     /// The environment's hosts that the configuration knows: those that the policy names, and those that are marked as the environment's.

@@ -13,6 +13,7 @@ use crate::{
     delivery::{
         observed::Observed,
         release::{DeploymentId, Names, Release, ReleaseId, label},
+        seal::{self, Seals},
         spec::{Deliver, ImageSource, JobSpec, Order, Policy, Rendered, RenderedService, Restart, SecretUse, ServiceSpec, Verify},
         steps::Gate,
     },
@@ -34,6 +35,8 @@ pub struct Request<'a> {
     pub deployment: &'a DeploymentId,
     /// What a person asks for.
     pub options: &'a Options,
+    /// Hashes of today's secrets, as far as they are known.
+    pub sealed: &'a Seals,
     /// For ports that we choose.
     pub ports: RangeInclusive<u16>,
     /// Who asks.
@@ -120,6 +123,10 @@ impl<'a> Request<'a> {
         let written: Vec<_> = mounts.iter().filter(|mount| !mount.read_only).map(|mount| &*mount.source).collect();
         if !written.is_empty() {
             add(label::VOLUMES, written.join(","));
+        }
+        let sealed = seal::text(self.sealed, spec.secrets.iter().map(|secret| &secret.name));
+        if !sealed.is_empty() {
+            add(label::SEALED, sealed);
         }
         let mut blueprint = Blueprint {
             name: self.names().container(service, n, self.deployment),
@@ -213,7 +220,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
         warnings,
         stale,
         strategy,
-        secrets: BTreeMap::new(),
+        secrets: request.sealed.clone(),
     };
     if !plan.is_nothing() {
         plan.jobs = jobs(request, &cast, &links, &mut plan.warnings)?;
@@ -354,18 +361,9 @@ fn warn_of_secrets(plans: &[ServicePlan], request: &Request<'_>, warnings: &mut 
             warnings.push(line.into());
         }
         if request.options.rollback && !service.spec.secrets.is_empty() {
+            // Kept containers that were given others do not come back.
             let all = service.spec.secrets.iter().map(|secret| &*secret.name).collect::<Vec<_>>().join(", ");
-            let comes = |is_new: bool| {
-                plan.changes.iter().filter_map(|change| change.incoming.as_ref()).any(|one| matches!(one, Incoming::New { .. }) == is_new)
-            };
-            let line = match (comes(true), comes(false)) {
-                (true, false) => format!("{}: {all} with the values of today", plan.service),
-                (false, _) => format!("{}: {all} with the values that the kept containers were made with", plan.service),
-                (true, true) => {
-                    format!("{}: {all} with the values of today; the kept containers have those that they were made with", plan.service)
-                }
-            };
-            warnings.push(line.into());
+            warnings.push(format!("{}: {all} with the values of today", plan.service).into());
         }
     }
 }

@@ -30,6 +30,7 @@ pub use make::{Request, plan};
 use super::{
     observed::{Aspect, Instance},
     release::{DeploymentId, ReleaseId},
+    seal::Seals,
     spec::{JobTime, Order, Restart, StrategySpec, Traffic, millis},
     steps::{Gate, Subject},
 };
@@ -96,8 +97,8 @@ pub struct Plan {
     /// Old kept containers that go once this is good.
     pub stale: Vec<Stale>,
     /// Keyed hashes of the environment's secrets as they were when it was asked for, by name: whoever carries it on says which differ.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub secrets: BTreeMap<Arc<str>, Arc<str>>,
+    #[serde(default, skip_serializing_if = "Seals::is_empty")]
+    pub secrets: Seals,
 }
 
 /// A kept container that is not the way back any more.

@@ -5,6 +5,7 @@ use crate::{
     delivery::{
         observed::TakenPort,
         release::kept_name,
+        seal,
         spec::*,
         strategies::{capacity, script},
     },
@@ -189,9 +190,22 @@ fn a_freeze_holds_until_there_is_a_reason() {
 }
 
 #[test]
-fn a_way_back_says_which_secrets_it_brings() {
-    let mut shop = Shop::of_web(2).running(1);
+fn a_changed_secret_is_a_reason_and_nobody_gets_an_old_one_back() {
+    let sealed = |value: &str| seal::parse(&format!("KEY=00000000:{value}"));
+    let mut shop = Shop::of_web(1);
     shop.service("web").spec.secrets = vec![SecretUse { name: "KEY".into(), deliver: Deliver::File }];
+    shop.sealed = sealed("one");
+    let mut shop = shop.running(1);
+    assert!(shop.plan(1).unwrap().is_nothing());
+    // By another key, or by none, nobody can tell.
+    for unknown in [seal::Seals::new(), seal::parse("KEY=11111111:two")] {
+        shop.sealed = unknown;
+        assert!(shop.plan(1).unwrap().is_nothing());
+    }
+    shop.sealed = sealed("two");
+    let plan = shop.plan(1).unwrap();
+    assert_eq!(change(&plan, "web", "app-01").reasons, [Aspect::Secrets]);
+    assert_eq!(plan.secrets, shop.sealed);
     shop.options.rollback = true;
     let plan = shop.plan(2).unwrap();
     assert!(plan.warnings.iter().any(|line| &**line == "web: KEY with the values of today"), "{:?}", plan.warnings);

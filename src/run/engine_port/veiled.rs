@@ -9,7 +9,13 @@ use serde_json::Value;
 use super::{Balancer, RunHost, Wire};
 use crate::{
     build::Logins,
-    delivery::{observed::HostView, plan::Blueprint, spec::Restart},
+    delivery::{
+        observed::HostView,
+        plan::Blueprint,
+        release::label,
+        seal::{self, Seals},
+        spec::Restart,
+    },
     fleet::{AppName, ContainerId, ContainerSummary, EnvironmentId, HostId, Veil, mask::mask},
     rights::Rights,
     run::port::{Life, MarkOrder, Port, PortError, Question, Slot, SlotChange},
@@ -19,6 +25,7 @@ use crate::{
 pub struct EnginePort<B> {
     wire: Wire<B>,
     veil: Veil,
+    sealed: Seals,
 }
 
 impl<B: Balancer> EnginePort<B> {
@@ -31,12 +38,18 @@ impl<B: Balancer> EnginePort<B> {
         balancer: B,
     ) -> Self {
         let veil = Veil::over(secrets.values().map(|value| &**value));
-        Self { wire: Wire::new(hosts, rights, place, secrets, balancer), veil }
+        Self { wire: Wire::new(hosts, rights, place, secrets, balancer), veil, sealed: Seals::new() }
     }
 
     /// Who we are to registries, for what has to be pulled.
     pub fn with_logins(mut self, logins: Logins) -> Self {
         self.wire.logins = logins;
+        self
+    }
+
+    /// Hashes of the secrets as they are now: what is made from here on says so, whatever its plan was made with.
+    pub fn with_seals(mut self, sealed: Seals) -> Self {
+        self.sealed = sealed;
         self
     }
 
@@ -123,7 +136,15 @@ impl<B: Balancer> Port for EnginePort<B> {
     }
 
     async fn create(&self, host: &HostId, blueprint: &Blueprint) -> Result<ContainerId, PortError> {
-        self.veiled(self.wire.create(host, blueprint).await)
+        let names = blueprint.secrets.iter().map(|secret| &secret.name);
+        let sealed = seal::text(&self.sealed, names);
+        let is_true = blueprint.labels.get(label::SEALED).is_none_or(|said| **said == *sealed);
+        if is_true {
+            return self.veiled(self.wire.create(host, blueprint).await);
+        }
+        let mut blueprint = blueprint.clone();
+        blueprint.labels.insert(label::SEALED.into(), sealed.into());
+        self.veiled(self.wire.create(host, &blueprint).await)
     }
 
     async fn start(&self, host: &HostId, id: &ContainerId) -> Result<(), PortError> {

@@ -1,4 +1,5 @@
 //! Keyed hashes of secrets: enough to say later that a value is another one, nothing that anybody could guess a value with who has not the key.
+//! They stand in plans and on containers, so that a changed secret is a reason to replace what has the old one.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -21,6 +22,9 @@ impl fmt::Debug for SealKey {
         write!(f, "SealKey({})", self.mark())
     }
 }
+
+/// Keyed hashes by the names of their secrets.
+pub type Seals = BTreeMap<Arc<str>, Arc<str>>;
 
 /// How secrets stand against the hashes of an earlier moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,14 +59,14 @@ impl SealKey {
     }
 
     /// The hashes of several.
-    pub fn seal_all(&self, place: (&AppName, &EnvironmentId), values: &BTreeMap<Arc<str>, Arc<str>>) -> BTreeMap<Arc<str>, Arc<str>> {
+    pub fn seal_all(&self, place: (&AppName, &EnvironmentId), values: &BTreeMap<Arc<str>, Arc<str>>) -> Seals {
         values.iter().map(|(name, value)| (Arc::clone(name), self.seal(place, name, value))).collect()
     }
 }
 
 /// Holds today's hashes against those of an earlier moment. A secret that has none of either is not compared: it was not there then, or nothing
 /// can be made that needs it, which is told where it is needed.
-pub fn compare(before: &BTreeMap<Arc<str>, Arc<str>>, now: &BTreeMap<Arc<str>, Arc<str>>) -> Compared {
+pub fn compare(before: &Seals, now: &Seals) -> Compared {
     let mut compared = Compared::default();
     let mark = |seal: &Arc<str>| seal.split(':').next().map(str::to_owned);
     for (name, now) in now {
@@ -74,6 +78,16 @@ pub fn compare(before: &BTreeMap<Arc<str>, Arc<str>>, now: &BTreeMap<Arc<str>, A
         }
     }
     compared
+}
+
+/// `A=4f1c22d0:…,B=…`, of these names.
+pub fn text<'a>(seals: &Seals, names: impl Iterator<Item = &'a Arc<str>>) -> String {
+    names.filter_map(|name| Some(format!("{name}={}", seals.get(name)?))).collect::<Vec<_>>().join(",")
+}
+
+/// The other way round; what is no hash is left out.
+pub fn parse(text: &str) -> Seals {
+    text.split(',').filter_map(|one| one.split_once('=')).map(|(name, seal)| (name.into(), seal.into())).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -96,6 +110,8 @@ mod tests {
         let before = key.seal_all(place, &values(&[("A", "one"), ("B", "two"), ("GONE", "x")]));
         assert!(before.values().all(|seal| seal.len() == 8 + 1 + 32 && !seal.contains("one")));
         assert_ne!(key.seal(place, "A", "one"), key.seal(place, "B", "one"), "equal values do not show");
+        assert_eq!(parse(&text(&before, before.keys())), before);
+        assert_eq!(parse(""), Seals::new());
         assert_ne!(key.seal(place, "A", "one"), key.seal((&app, &EnvironmentId::new("testing")), "A", "one"));
         let now = values(&[("A", "one"), ("B", "other"), ("NEW", "x")]);
         let differ = Compared { differ: vec!["B".into()], unknown: Vec::new() };
