@@ -33,7 +33,7 @@ use crate::{
         template::{Template, render},
     },
     fleet::{AppName, EnvironmentId, HostId, ServiceName},
-    run::{Outcome, Run, RunError, journal::State},
+    run::{LockError, Outcome, Run, RunError, journal::State},
     text::nearest,
 };
 use history::History;
@@ -189,8 +189,9 @@ async fn carry_out(stage: &Stage, history: &History, plan: &Plan) -> Result<Exit
 /// How a run ended, in words and as an exit code.
 fn told(deployment: &DeploymentId, result: Result<Outcome, RunError>) -> Result<Exit, Failure> {
     let outcome = result.map_err(|error| match error {
-        RunError::Lock(_) | RunError::Alive { .. } => Failure::locked(error),
-        RunError::Records(_) | RunError::NoPlan(_) => Failure::failed(error),
+        RunError::Lock(LockError::Taken { .. }) | RunError::Alive { .. } => Failure::locked(error),
+        // Nobody has it: the host cannot give it.
+        RunError::Lock(LockError::NotGiven { .. }) | RunError::Records(_) | RunError::NoPlan(_) => Failure::failed(error),
     })?;
     let reason = outcome.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let (word, exit) = match outcome.state {

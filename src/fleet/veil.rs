@@ -20,8 +20,6 @@ use crate::text::{clean, clean_line};
 const SHORTEST: usize = 4;
 /// A line of a value is looked for by itself from this length on: a log shows a key line by line.
 const SHORTEST_LINE: usize = 6;
-/// Base64 is often cut into lines: of 76 characters in mail, of 64 in PEM.
-const WRAPS: [usize; 2] = [64, 76];
 /// For the expression that finds all spellings at once; enough for some hundred keys.
 const SIZE_LIMIT: usize = 1 << 28;
 /// What RFC 3986 lets stand, as `encodeURIComponent` and most libraries do.
@@ -66,14 +64,22 @@ impl fmt::Debug for Veil {
 impl Veil {
     /// Over these values.
     pub fn over<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
-        let spelled: BTreeSet<String> = values.into_iter().flat_map(spellings).collect();
-        let mut spelled: Vec<String> = spelled.into_iter().collect();
-        // Of two that begin alike the longer one first.
-        spelled.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        if spelled.is_empty() {
+        let (mut spelled, mut encoded) = (BTreeSet::new(), BTreeSet::new());
+        for value in values {
+            spellings(value, &mut spelled, &mut encoded);
+        }
+        let mut patterns: Vec<(usize, String)> = spelled.iter().map(|form| (form.len(), regex::escape(form))).collect();
+        // Base64 is cut into lines anywhere.
+        let cut = |form: &String| form.chars().map(|c| regex::escape(c.encode_utf8(&mut [0; 4]))).collect::<Vec<_>>().join("[\\r\\n]*");
+        patterns.extend(encoded.iter().map(|form| (form.len(), cut(form))));
+        if patterns.is_empty() {
             return Self::default();
         }
-        let pattern = spelled.iter().map(|form| regex::escape(form)).collect::<Vec<_>>().join("|");
+        // Of two that begin alike the longer one first.
+        patterns.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
+        let pattern = patterns.into_iter().map(|(_, pattern)| pattern).collect::<Vec<_>>().join("|");
+        let mut spelled: Vec<String> = spelled.into_iter().chain(encoded).collect();
+        spelled.sort_by_key(|form| std::cmp::Reverse(form.len()));
         let found = match RegexBuilder::new(&pattern).size_limit(SIZE_LIMIT).build() {
             Ok(regex) => Found::AtOnce(regex),
             Err(_) => Found::Singly(spelled),
@@ -97,22 +103,25 @@ impl Veil {
     }
 }
 
-/// Every way in which a value is written that we know of.
-fn spellings(secret: &str) -> BTreeSet<String> {
+/// Every way in which a value is written that we know of; base64 by itself.
+fn spellings(secret: &str, spelled: &mut BTreeSet<String>, encoded: &mut BTreeSet<String>) {
     let lines = secret.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE);
     let mut plain: BTreeSet<String> = lines.chain([secret, secret.trim()]).map(str::to_owned).collect();
     // As our own border leaves it.
     plain.extend([clean(secret).into_owned(), clean_line(secret)]);
-    let mut all = BTreeSet::new();
+    let (mut all, mut digits) = (BTreeSet::new(), BTreeSet::new());
     for text in plain.into_iter().filter(|text| text.len() >= SHORTEST) {
         quoted(&text, &mut all);
         in_urls(&text, &mut all);
         in_html(&text, &mut all);
-        in_digits(text.as_bytes(), &mut all);
+        all.insert(text.bytes().map(|byte| format!("{byte:02x}")).collect());
+        all.insert(text.bytes().map(|byte| format!("{byte:02X}")).collect());
+        in_base64(text.as_bytes(), &mut digits);
         all.insert(text);
     }
-    all.retain(|form| form.len() >= SHORTEST && form.chars().any(|c| c != '•'));
-    all
+    let counts = |form: &String| form.len() >= SHORTEST && form.chars().any(|c| c != '•');
+    spelled.extend(all.into_iter().filter(counts));
+    encoded.extend(digits.into_iter().filter(counts));
 }
 
 /// The inside of a JSON text.
@@ -198,25 +207,15 @@ fn in_html(text: &str, all: &mut BTreeSet<String>) {
     }
 }
 
-fn in_digits(bytes: &[u8], all: &mut BTreeSet<String>) {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    all.extend([hex.to_ascii_uppercase(), hex]);
+/// What is the same whatever stands before and behind: characters that hold bits of neighbours are different each time.
+fn in_base64(bytes: &[u8], all: &mut BTreeSet<String>) {
     for before in 0..3 {
         for engine in [BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD] {
             let mut shifted = vec![0; before];
             shifted.extend_from_slice(bytes);
             let encoded = engine.encode(&shifted);
-            // Characters that hold bits of neighbours are different each time.
-            let first = (before * 8).div_ceil(6);
-            let last = shifted.len() * 8 / 6;
-            let Some(core) = encoded.get(first..last) else { continue };
-            if before == 0 {
-                for wrap in WRAPS {
-                    let pieces = core.as_bytes().chunks(wrap).filter(|piece| core.len() > wrap && piece.len() >= 16);
-                    all.extend(pieces.map(|piece| String::from_utf8_lossy(piece).into_owned()));
-                }
-            }
-            all.insert(core.to_owned());
+            let (first, last) = ((before * 8).div_ceil(6), shifted.len() * 8 / 6);
+            all.extend(encoded.get(first..last).map(str::to_owned));
         }
     }
 }
@@ -258,10 +257,13 @@ mod tests {
         for line in key.lines() {
             assert_eq!(veil.text(&format!("2026-01-01 {line} end")), "2026-01-01 •••••• end");
         }
-        let encoded = BASE64_STANDARD.encode(&key);
-        for wrap in WRAPS {
-            let pieces: Vec<&str> = encoded.as_bytes().chunks(wrap).map(|piece| std::str::from_utf8(piece).unwrap()).collect();
-            assert!(pieces.iter().take(pieces.len() - 1).all(|piece| !veil.text(piece).contains(&piece[4..16])), "{wrap}");
+        for before in ["", "a", "ab"] {
+            let encoded = BASE64_STANDARD.encode(format!("{before}{key}"));
+            for wrap in [64, 76] {
+                let pieces: Vec<&str> = encoded.as_bytes().chunks(wrap).map(|piece| std::str::from_utf8(piece).unwrap()).collect();
+                let hidden = veil.text(&pieces.join("\n")).into_owned();
+                assert!(hidden.contains(MASK) && hidden.len() < 40, "{wrap}: {hidden}");
+            }
         }
     }
 

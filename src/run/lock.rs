@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use futures_util::future::join_all;
 use thiserror::Error;
 
 use super::{
@@ -201,11 +202,15 @@ impl Held {
 
     /// Gives a sign of life on every host. One that is away for a moment gets the next; one whose lock is gone ends the run.
     pub(super) async fn beat<P: Port>(&self, port: &P) -> Result<(), Failure> {
-        for (host, token) in &self.tokens {
+        // All at once: a host that takes its time to be silent must not make the others look dead.
+        let beats = self.tokens.iter().map(|(host, token)| async move {
             let beaten = match port.engine_time(host).await {
                 Ok(now) => port.put(host, token, &[(HEARTBEAT, now.to_rfc3339().as_bytes())]).await,
                 Err(error) => Err(error),
             };
+            (host, beaten)
+        });
+        for (host, beaten) in join_all(beats).await {
             if matches!(beaten, Err(PortError::Gone(_))) {
                 return Err(Failure::new(FailureKind::Fenced, format!("the lock on host {host:?} was taken away")));
             }

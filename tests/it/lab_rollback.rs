@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::stand::{HOSTS, Shape, Stand, WELL, page};
+use crate::stand::{HOSTS, Shape, Stand, WELL, page, wait_for};
 
 /// What a release decides of a container, in the engine's words.
 fn words(document: &Value) -> Value {
     let host = &document["HostConfig"];
     let labels = &document["Config"]["Labels"];
-    let mut env: Vec<&str> = document["Config"]["Env"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let mut env: Vec<&str> = document["Config"]["Env"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     env.sort_unstable();
     let mut mounts: Vec<Value> =
         document["Mounts"].as_array().unwrap().iter().map(|mount| json!([mount["Name"], mount["Destination"], mount["RW"]])).collect();
@@ -106,7 +106,8 @@ fn back_in_every_condition() {
     // With the registry: by digest.
     stand.lab.faults(&["registry-start"]);
     let back = stand.good(&["rollback", "shop", "production", "--to", three, "--yes"]);
-    assert!(!back.out.contains("by the kept") && !back.out.contains("no pull"), "{back:?}");
+    let web: Vec<&str> = back.out.lines().filter(|line| line.contains(" web: replace")).collect();
+    assert!(web.len() == 3 && web.iter().all(|line| !line.contains("by the kept") && !line.contains("no pull")), "{back:?}");
     assert_eq!(all_words(&stand, &HOSTS), before[2]);
     stand.is_on(three);
 
@@ -120,6 +121,7 @@ fn back_in_every_condition() {
     stand.is_on_these(&there, two);
     assert_eq!(stand.last()["owed"], json!(["app-02"]));
     stand.lab.fault("on", "app-02");
+    wait_for("what ran there", || stand.containers("app-02", "web").iter().any(|row| row["State"] == "running"));
     assert_eq!(words(&stand.inspect("app-02", "web")), before[2]["web on app-02"], "nothing happens by itself");
     let rest = stand.verb(&["deploy", "shop", "production", "--only-owed", "--yes"]);
     assert_eq!(rest.code, Some(0), "{rest:?}");

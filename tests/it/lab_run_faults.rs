@@ -1,7 +1,7 @@
 //! What a deployment does when it is killed, again and again, and when the world around it breaks: never fewer serve than its plan promised, nothing
 //! is there twice, nothing is left lying about, and the ledger tells the truth.
 
-use std::time::Duration;
+use std::{io::Read as _, path::PathBuf, process::Command, time::Duration};
 
 use serde_json::Value;
 
@@ -74,7 +74,7 @@ impl Kills<'_> {
                 Some(id) => vec!["deployment", verb, id.as_str(), "--alive", "--yes"],
             };
             // The first death is well inside, or there would be little to take back.
-            let lines = if id.is_none() { lines + 6 } else { lines };
+            let lines = if id.is_none() { lines + 8 } else { lines };
             match stand.until(&args, |count, _| !is_enough && count >= lines) {
                 Ok(started) => {
                     std::thread::sleep(later);
@@ -180,7 +180,7 @@ fn versions_that_do_not_do() {
     for (n, name, script, cause) in [
         (2, "never healthy", SICK, "404"),
         (3, "listens on the wrong port", ELSEWHERE, "not healthy within 8s"),
-        (4, "ends at once", "exit 3", "exit code 3"),
+        (4, "ends at once", "exit 3", "it ends again and again"),
     ] {
         let bad = stand.push(n, script);
         taken_back(&stand, name, &bad, &old, cause);
@@ -196,7 +196,7 @@ fn versions_that_do_not_do() {
     told(&stand, &id, "did not stay");
     // After the bake nobody watches any more; the way back is there.
     stand.shape(&Shape::default());
-    let bad = stand.push(6, &ends(6));
+    let bad = stand.push(6, &ends(12));
     stand.good(&["deploy", "shop", "production", "--release", &bad, "--yes"]);
     wait_for("its end", || {
         stand
@@ -232,7 +232,7 @@ fn beside(stand: &Stand, version: &str, at: &str, happens: impl FnOnce()) -> End
 #[test]
 fn the_world_breaks() {
     let _turn = crate::lab::turn();
-    let mut stand = match Stand::raise("world", &["--disk", "app-02=64m"], "") {
+    let mut stand = match Stand::raise("world", &["--disk", "app-02=128m"], "") {
         Ok(stand) => stand,
         Err(skipped) => return skipped.say(module_path!(), line!()),
     };
@@ -249,6 +249,7 @@ fn the_world_breaks() {
     if is_full() {
         a_host_is_lost(&stand, &old, 7);
     }
+    a_push_is_cut(&stand, &tap);
 }
 
 fn an_engine_restarts(stand: &Stand, old: &str, n: u32) -> String {
@@ -297,44 +298,37 @@ fn a_cable_is_pulled_for_a_while(stand: &Stand, _old: &str, n: u32) -> String {
     new
 }
 
-/// In the middle of the pulls: for a moment, which nobody notices; and, at full length, for good.
+/// In the middle of the pulls: for a moment, or, at full length, for longer than the engines try.
 fn the_registry_goes_away(stand: &Stand, tap: &Tap, old: &str, n: u32) -> String {
-    let big = format!("{WELL} # 3 MB of noise beside it");
-    let new = stand.push_noise(n, &big, 3);
+    let new = stand.push_noise(n, WELL, 3);
     let promised = stand.promised(&new);
     tap.shut_after(600 << 10);
     let watch = stand.watch();
-    let back = std::thread::scope(|scope| {
+    let ended = std::thread::scope(|scope| {
         let run = scope.spawn(|| stand.deploy(&new));
         wait_for("the cut", || !tap.is_open());
-        if is_full() {
-            // The engines try for about a minute.
-            let ended = run.join().unwrap();
+        if !is_full() {
+            std::thread::sleep(Duration::from_secs(2));
             tap.reopen();
-            return ended;
         }
-        std::thread::sleep(Duration::from_secs(2));
-        tap.reopen();
         run.join().unwrap()
     });
+    tap.reopen();
     let (fewest, looks) = watch.fewest(&[]);
-    println!(
-        "the registry gone in mid-pull: ended with {:?}; at least {fewest} served, {promised} promised, looked {looks} times",
-        back.code
-    );
-    assert!(fewest >= promised, "{back:?}");
+    println!("the registry gone in mid-pull: ended with {:?}; at least {fewest} served, {promised} promised, looked {looks} times", ended.code);
+    assert!(fewest >= promised, "{ended:?}");
     let id = stand.last()["id"].as_str().unwrap().to_owned();
-    if !is_full() {
-        assert_eq!(back.code, Some(0), "{back:?}");
-        stand.is_on(&new);
+    // A host that had not asked yet when it went is told no at once; the others try again.
+    if ended.code == Some(0) {
+        assert!(!is_full(), "{ended:?}");
         settled(stand, &id, "good");
-        return new;
+    } else {
+        assert!(ended.code == Some(1) && ended.out.contains("taken back: host"), "{ended:?}");
+        stand.is_on(old);
+        settled(stand, &id, "unwound");
+        told(stand, &id, "pull");
+        stand.good(&["deploy", "shop", "production", "--release", &new, "--yes"]);
     }
-    assert!(back.code == Some(1) && back.out.contains("taken back: host"), "{back:?}");
-    stand.is_on(old);
-    settled(stand, &id, "unwound");
-    told(stand, &id, "pull");
-    stand.good(&["deploy", "shop", "production", "--release", &new, "--yes"]);
     stand.is_on(&new);
     new
 }
@@ -380,4 +374,47 @@ fn a_host_is_lost(stand: &Stand, old: &str, n: u32) {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     stand.is_on(old);
     settled(stand, &id, "unwound");
+}
+
+/// A build's push: for a moment, which the engine bears; at full length for longer, and then nothing of it counts as built.
+fn a_push_is_cut(stand: &Stand, tap: &Tap) {
+    let file = |name: &str, text: &str| PathBuf::from(stand.program.file(&format!("shop/{name}"), text));
+    file("web/Dockerfile", "FROM base:latest\nCOPY . /srv/\n");
+    file("web/index.html", "v of a commit\n");
+    file("web/run", WELL);
+    let noise = file("web/noise", "");
+    let mut random = std::fs::File::open("/dev/urandom").unwrap().take(3 << 20);
+    std::io::copy(&mut random, &mut std::fs::File::create(&noise).unwrap()).unwrap();
+    let home = noise.ancestors().nth(2).unwrap();
+    for args in [&["init", "--quiet", "--initial-branch=main"][..], &["add", "."], &["commit", "--quiet", "-m", "One"]] {
+        let mut git = Command::new("git");
+        git.current_dir(home).env_clear().env("PATH", "/usr/bin:/bin").args(["-c", "user.name=ana", "-c", "user.email=ana@example.com"]);
+        let done = git.args(args).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+    stand.configure("state", "[build]\nhost = \"app-01\"\n");
+    let build = ["build", "shop", "--format", "json"];
+    tap.shut_after(600 << 10);
+    let ended = std::thread::scope(|scope| {
+        let run = scope.spawn(|| stand.verb(&build));
+        wait_for("the cut", || !tap.is_open());
+        if !is_full() {
+            std::thread::sleep(Duration::from_secs(2));
+            tap.reopen();
+        }
+        run.join().unwrap()
+    });
+    tap.reopen();
+    println!("the registry gone in mid-push: the build ended with {:?}", ended.code);
+    let ended = match is_full() {
+        true => {
+            assert!(ended.code == Some(1) && ended.err.contains("push"), "{ended:?}");
+            stand.good(&build)
+        }
+        false => ended,
+    };
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let version = ended.json()["version"].as_str().unwrap().to_owned();
+    stand.good(&["deploy", "shop", "production", "--release", &version, "--yes"]);
+    stand.is_on(&version);
 }

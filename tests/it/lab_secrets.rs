@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeSet,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::PermissionsExt,
     path::Path,
     sync::{
         Arc, Mutex,
@@ -13,7 +13,8 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use regex::bytes::Regex;
 
 use crate::stand::{HOSTS, Shape, Stand, WELL};
 
@@ -28,15 +29,18 @@ const PASSWORD: &str = "pa:ss'\"$%ü-Xk29";
 const BCRYPT: &str = "$2y$05$abcdefghijklmnopqrstuuvXtQ2IQjyaqm8Hr21OAj09bkvzlWTbu";
 
 /// Says all of its secrets in every way it knows, and never gets well.
-const SHOUTS: &str = r#"printenv
+const SHOUTS: &str = r#"env
 echo "plain: $DB_PASSWORD"; echo "hard: $HARD"; cat /run/secrets/API_KEY; echo
 for before in "" a ab; do for value in "$DB_PASSWORD" "$HARD"; do printf '%s%s' "$before" "$value" | base64; done; done
 printf '%s' "$HARD" | sed 's/\\/\\\\/g; s/"/\\"/g'; echo
 printf '%s' "$HARD" | od -An -tx1 | tr -d ' \n'; echo
 exec httpd -f -p 80 -h /srv"#;
 
+/// What most libraries let stand in a URL.
+const COMPONENT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Every spelling of a secret that is looked for.
-fn needles(secret: &str) -> BTreeSet<Vec<u8>> {
+fn needles(secret: &str) -> BTreeSet<String> {
     let mut found: BTreeSet<String> = [secret.to_owned()].into();
     found.extend(secret.lines().filter(|line| line.len() >= 8).map(str::to_owned));
     let json = |text: &str| {
@@ -48,8 +52,8 @@ fn needles(secret: &str) -> BTreeSet<Vec<u8>> {
     found
         .extend([secret.replace('\'', "'\\''"), secret.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$").replace('`', "\\`")]);
     let url = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
-    let component = utf8_percent_encode(secret, &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~'));
-    found.extend([url.replace("%20", "+"), component.to_string().to_lowercase(), component.to_string(), url]);
+    let component = utf8_percent_encode(secret, &COMPONENT).to_string();
+    found.extend([url.replace("%20", "+"), component.to_lowercase(), component, url]);
     found.insert(secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;"));
     found.insert(secret.bytes().map(|byte| format!("{byte:02x}")).collect());
     for before in 0..3 {
@@ -58,16 +62,13 @@ fn needles(secret: &str) -> BTreeSet<Vec<u8>> {
             found.insert(encoded[(before * 8).div_ceil(6)..shifted.len() * 8 / 6].to_owned());
         }
     }
-    found.into_iter().map(String::into_bytes).collect()
-}
-
-fn has(hay: &[u8], needle: &[u8]) -> bool {
-    needle.len() <= hay.len() && hay.windows(needle.len()).any(|part| part == needle)
+    found
 }
 
 /// Everything that was found in a place.
 struct Search {
-    needles: BTreeSet<Vec<u8>>,
+    needle: Regex,
+    spellings: usize,
     places: usize,
     bytes: usize,
     leaks: Vec<String>,
@@ -75,14 +76,17 @@ struct Search {
 
 impl Search {
     fn of(secrets: &[&str]) -> Self {
-        Self { needles: secrets.iter().flat_map(|secret| needles(secret)).collect(), places: 0, bytes: 0, leaks: Vec::new() }
+        let needles: BTreeSet<String> = secrets.iter().flat_map(|secret| needles(secret)).collect();
+        let any = needles.iter().map(|needle| regex::escape(needle)).collect::<Vec<_>>().join("|");
+        Self { needle: Regex::new(&any).unwrap(), spellings: needles.len(), places: 0, bytes: 0, leaks: Vec::new() }
     }
 
     fn look(&mut self, place: &str, hay: &[u8]) {
         self.places += 1;
         self.bytes += hay.len();
-        for needle in self.needles.iter().filter(|needle| has(hay, needle)) {
-            self.leaks.push(format!("{place}: {}", String::from_utf8_lossy(needle)));
+        if let Some(found) = self.needle.find(hay) {
+            let around = &hay[found.start().saturating_sub(60)..(found.end() + 20).min(hay.len())];
+            self.leaks.push(format!("{place}: {}", String::from_utf8_lossy(around)));
         }
     }
 
@@ -274,7 +278,7 @@ fn no_secret_is_left_anywhere() {
     search.tree(&state);
     println!(
         "4 secrets in {} spellings looked for in {} places, {} kB: {} found",
-        search.needles.len(),
+        search.spellings,
         search.places,
         search.bytes >> 10,
         search.leaks.len()

@@ -274,7 +274,7 @@ strategy = {strategy}
             self.heard.lock().unwrap().push_str(&format!("{line}\n"));
             seen.push(line);
             if enough(seen.len(), seen.last().unwrap()) {
-                return Ok(Started { child, seen });
+                return Ok(Started { child });
             }
         }
         let output = child.wait_with_output().unwrap();
@@ -330,8 +330,7 @@ strategy = {strategy}
 
 /// A verb that is under way.
 pub struct Started {
-    pub child: Child,
-    pub seen: Vec<String>,
+    child: Child,
 }
 
 /// A thread that counts how many serve, again and again.
