@@ -214,6 +214,12 @@ fn versions_that_do_not_do() {
     println!("crashes after the bake: good, then back by the kept containers");
 }
 
+/// How a deployment ended, in its own last line.
+fn how(ended: &Ended) -> String {
+    let said = if ended.out.contains("deployment ") { &ended.out } else { &ended.err };
+    format!("exit {:?}, {:?}", ended.code, said.lines().last().unwrap_or_default())
+}
+
 /// A deployment beside which something happens once it has come so far; how it ended.
 fn beside(stand: &Stand, version: &str, at: &str, happens: impl FnOnce()) -> Ended {
     let mut happens = Some(happens);
@@ -289,7 +295,7 @@ fn a_cable_is_pulled_for_a_while(stand: &Stand, _old: &str, n: u32) -> String {
         stand.lab.fault("link-up", "app-03");
     });
     let (fewest, looks) = watch.fewest(&["app-03"]);
-    println!("a partition of 8 s under the run: ended with {:?}; at least {fewest} of 2 others served, looked {looks} times", ended.code);
+    println!("a partition of 8 s under the run: {}; at least {fewest} of 2 others served, looked {looks} times", how(&ended));
     assert!(fewest + 1 >= promised, "{ended:?}");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     stand.is_on(&new);
@@ -315,7 +321,7 @@ fn the_registry_goes_away(stand: &Stand, tap: &Tap, old: &str, n: u32) -> String
     });
     tap.reopen();
     let (fewest, looks) = watch.fewest(&[]);
-    println!("the registry gone in mid-pull: ended with {:?}; at least {fewest} served, {promised} promised, looked {looks} times", ended.code);
+    println!("the registry gone in mid-pull: {}; at least {fewest} served, {promised} promised, looked {looks} times", how(&ended));
     assert!(fewest >= promised, "{ended:?}");
     let id = stand.last()["id"].as_str().unwrap().to_owned();
     // A host that had not asked yet when it went is told no at once; the others try again.
@@ -340,7 +346,7 @@ fn a_disk_is_full(stand: &Stand, old: &str, n: u32) -> String {
     let watch = stand.watch();
     let ended = stand.deploy(&new);
     let (fewest, looks) = watch.fewest(&[]);
-    println!("a full disk: ended with {:?}; at least {fewest} served, {promised} promised, looked {looks} times", ended.code);
+    println!("a full disk: {}; at least {fewest} served, {promised} promised, looked {looks} times", how(&ended));
     assert!(fewest >= promised, "{ended:?}");
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let said = format!("{}{}", ended.out, ended.err);
@@ -363,7 +369,7 @@ fn a_host_is_lost(stand: &Stand, old: &str, n: u32) {
     let watch = stand.watch();
     let ended = beside(stand, &new, "app-03 create", || stand.lab.fault("link-down", "app-03"));
     let (fewest, looks) = watch.fewest(&["app-03"]);
-    println!("a host lost for good under the run: ended with {:?}; at least {fewest} of 2 others served, looked {looks} times", ended.code);
+    println!("a host lost for good under the run: {}; at least {fewest} of 2 others served, looked {looks} times", how(&ended));
     assert!(fewest >= 1 && ended.code == Some(1), "{ended:?}");
     stand.is_on_these(&["app-01", "app-02"], old);
     let last: Value = stand.last();
@@ -405,7 +411,7 @@ fn a_push_is_cut(stand: &Stand, tap: &Tap) {
         run.join().unwrap()
     });
     tap.reopen();
-    println!("the registry gone in mid-push: the build ended with {:?}", ended.code);
+    println!("the registry gone in mid-push: exit {:?}", ended.code);
     let ended = match is_full() {
         true => {
             assert!(ended.code == Some(1) && ended.err.contains("push"), "{ended:?}");

@@ -236,7 +236,10 @@ fn no_secret_is_left_anywhere() {
     assert!(stand.inspect("app-03", "web")["Config"]["Env"].as_array().unwrap().contains(&format!("DB_PASSWORD={CHANGED}").into()));
     // What was made before that has the old value: that is a reason, and the only one.
     let rest = stand.good(&["deploy", "shop", "production", "--release", &two, "--yes"]);
-    assert!(rest.out.contains("app-01 web: replace") && rest.out.contains("(secrets, no pull)") && !rest.out.contains("app-03 web: replace"), "{rest:?}");
+    assert!(
+        rest.out.contains("app-01 web: replace") && rest.out.contains("(secrets, no pull)") && !rest.out.contains("app-03 web: replace"),
+        "{rest:?}"
+    );
     stand.is_on(&two);
 
     // Without the key nobody can tell.

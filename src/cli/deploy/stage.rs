@@ -18,12 +18,12 @@ use crate::{
     },
     fleet::{AppName, EnvironmentId, HostId},
     ledger::{StateDir, audit::Who},
+    rights::Rights,
     run::{
         Holder,
         engine_port::{EnginePort, RunHost},
         secrets,
     },
-    rights::Rights,
     traffic::{Balancers, Ground, OwnLinks, RunTraffic},
 };
 
