@@ -29,7 +29,7 @@ pub use context::{Context, ContextError, Sent};
 pub use fault::BuildFault;
 pub use ignore::{Ignore, IgnoreError};
 pub use key::{ImageKey, Ingredients, TreeFile};
-pub use login::{LoginError, Logins};
+pub use login::{LoginError, Logins, server_of};
 pub use progress::{Progress, Say};
 pub use recipe::Material;
 pub use report::Layer;

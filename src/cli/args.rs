@@ -597,6 +597,9 @@ pub struct Deploying {
     /// Pass over a freeze or a gate, and say why
     #[arg(long = "override", value_name = "REASON")]
     pub override_reason: Option<String>,
+    /// Why, for the audit; a rollback through a freeze needs one
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,

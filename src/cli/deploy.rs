@@ -2,7 +2,7 @@
 
 mod history;
 mod release;
-mod stage;
+pub(super) mod stage;
 pub(super) mod standing;
 mod telling;
 
@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     delivery::{
+        observed::{Observed, Sight},
         plan::{Options, Plan, Request, plan},
         release::{DeploymentId, Release},
         spec::Policy,
@@ -32,7 +33,7 @@ use crate::{
         template::{Template, render},
     },
     fleet::{AppName, EnvironmentId, HostId, ServiceName},
-    run::{Outcome, Run, RunError, journal::State},
+    run::{LockError, Outcome, Run, RunError, journal::State},
     text::nearest,
 };
 use history::History;
@@ -70,17 +71,23 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
     let app = template.spec.app.clone();
     let history = History::of(&sources)?;
     wait(async {
-        let stage = Stage::new(&sources, &app, &environment, kind != Kind::Plan)?;
+        let mut stage = Stage::new(&sources, &app, &environment, kind != Kind::Plan)?;
+        if kind == Kind::Plan {
+            stage.learn_secrets(&sources, (&app, &environment));
+        }
         let mut observed = stage.observe(&policy).await;
-        history.note_owed(&mut observed, &app, &environment).await?;
+        let last = history.note_owed(&mut observed, &app, &environment).await?;
+        // What was begun is finished with what it was begun with.
+        let rest = last.filter(|_| asked.only_owed || asked.only_failed).map(|last| last.release.to_string());
+        let asked_release = asked.release.as_deref().or(rest.as_deref());
         let release = match kind {
-            Kind::Rollback => history.way_back(&app, &environment, asked.release.as_deref()).await?,
+            Kind::Rollback => history.way_back(&app, &environment, asked_release).await?,
             Kind::Plan | Kind::Deploy => {
-                release::find(&stage, &history, &template, &said.revision, (&policy, &observed), asked.release.as_deref()).await?
+                release::find(&stage, &history, &template, &said.revision, (&policy, &observed), asked_release).await?
             }
         };
         let options = options(asked, kind);
-        let needed = gates(&history, &policy, &release, (&app, &environment), &options).await?;
+        let needed = gates(&history, &policy, &release, &observed, (&app, &environment), &options).await?;
         let rendered = render(&release.spec, &environment, &release.revision, &policy);
         let at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
         let by = stage.holder.who.clone();
@@ -93,6 +100,7 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
             observed: &observed,
             deployment: &deployment,
             options: &options,
+            sealed: &stage.sealed,
             ports: sources.config.delivery.ports.clone(),
             by: &by,
             at: &at,
@@ -182,8 +190,9 @@ async fn carry_out(stage: &Stage, history: &History, plan: &Plan) -> Result<Exit
 /// How a run ended, in words and as an exit code.
 fn told(deployment: &DeploymentId, result: Result<Outcome, RunError>) -> Result<Exit, Failure> {
     let outcome = result.map_err(|error| match error {
-        RunError::Lock(_) | RunError::Alive { .. } => Failure::locked(error),
-        RunError::Records(_) | RunError::NoPlan(_) => Failure::failed(error),
+        RunError::Lock(LockError::Taken { .. }) | RunError::Alive { .. } => Failure::locked(error),
+        // Nobody has it: the host cannot give it.
+        RunError::Lock(LockError::NotGiven { .. }) | RunError::Records(_) | RunError::NoPlan(_) => Failure::failed(error),
     })?;
     let reason = outcome.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let (word, exit) = match outcome.state {
@@ -223,28 +232,33 @@ fn options(asked: &Deploying, kind: Kind) -> Options {
         only_owed: asked.only_owed,
         strategy: None,
         override_reason: asked.override_reason.as_deref().map(Arc::from),
+        reason: asked.reason.as_deref().map(Arc::from),
     }
 }
 
-/// What a policy asks before anything happens; how many others must say yes. The way back to what was good there needs none of it.
+/// What a policy asks before anything happens; how many others must say yes. The way back to what was good there needs none of it, and through a
+/// freeze only a reason; what finishes a deployment on hosts that it is owed was asked for before.
 async fn gates(
     history: &History,
     policy: &Policy,
     release: &Release,
+    observed: &Observed,
     (app, environment): (&AppName, &EnvironmentId),
     options: &Options,
 ) -> Result<u32, Failure> {
-    let was_good = options.rollback && history.was_good(app, environment, &release.id()).await?;
-    if was_good || options.override_reason.is_some() {
+    if options.override_reason.is_some() {
         return Ok(0);
     }
-    if let Some(freeze) = history.freeze(app, environment).await? {
-        return Err(Failure::refused(format!(
-            "{environment} of {app} is frozen by {} since {}: {}; quarterdeck thaw, or --override REASON",
-            freeze.who,
-            freeze.since.to_rfc3339_opts(SecondsFormat::Secs, true),
-            freeze.why
-        )));
+    let frozen = frozen(history, observed, app, environment).await?;
+    let was_good = (options.rollback || options.only_owed) && history.was_good(app, environment, &release.id()).await?;
+    match frozen {
+        Some(frozen) if options.rollback && was_good => match &options.reason {
+            Some(_) => return Ok(0),
+            None => return Err(Failure::refused(format!("{frozen}; a rollback to what was good there goes through with --reason WHY"))),
+        },
+        Some(frozen) => return Err(Failure::refused(format!("{frozen}; quarterdeck thaw, or --override REASON"))),
+        None if was_good => return Ok(0),
+        None => {}
     }
     if let Some(after) = &policy.after
         && !history.is_build_good(app, after, &release.version).await?
@@ -252,6 +266,20 @@ async fn gates(
         return Err(Failure::refused(format!("{environment} takes only builds that are good in {after}, and {} is not", release.version)));
     }
     Ok(policy.approve)
+}
+
+/// Whether nothing may be deployed there now: by the ledger, or by what stands on a host, which another ledger's people put there.
+async fn frozen(history: &History, observed: &Observed, app: &AppName, environment: &EnvironmentId) -> Result<Option<String>, Failure> {
+    let words = |who: &str, since: &str, why: &str| format!("{environment} of {app} is frozen by {who} since {since}: {why}");
+    if let Some(freeze) = history.freeze(app, environment).await? {
+        return Ok(Some(words(&freeze.who, &freeze.since.to_rfc3339_opts(SecondsFormat::Secs, true), &freeze.why)));
+    }
+    let of_host = |sight: &Sight| match sight {
+        Sight::Seen(view) => view.freeze.clone(),
+        Sight::Lost(_) => None,
+    };
+    let mark = observed.hosts.values().find_map(of_host);
+    Ok(mark.map(|mark| words(&mark.holder, &mark.since, mark.reason.as_deref().unwrap_or("no reason given"))))
 }
 
 /// Waits for the right answer on the terminal.

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::{args::Global, exit::Failure, sim::SimFleet};
 use crate::{
     act::Journal,
+    build::Logins,
     config::{Config, Endpoint, HostConfig, Layers, LedgerConfig},
     engine::{Engine, Report, Target},
     fleet::{
@@ -33,6 +34,8 @@ pub struct Sources {
     pub rules: Vec<IdentityRule>,
     /// Where a person's own themes and keymaps are.
     pub config_dir: Option<PathBuf>,
+    /// Who we are to registries, as the Docker CLI knows it.
+    pub logins: Logins,
     /// The simulated fleet, where `--sim` asks for one: it lives as long as this.
     pub sim: Option<SimFleet>,
 }
@@ -45,6 +48,7 @@ impl Sources {
     pub fn load(global: &Global) -> Result<Self, Failure> {
         let layers = Layers::from_process(global.flags());
         let config_dir = layers.config_dir();
+        let logins = Logins::of(layers.docker_config_dir.clone());
         let mut config = layers.load().map_err(Failure::usage)?;
         let rules = config.identity.iter().map(rule).collect::<Result<_, _>>()?;
         let sim = global.sim.as_deref().map(SimFleet::start).transpose()?;
@@ -57,7 +61,7 @@ impl Sources {
             Some(fleet) => fleet.hosts().iter().map(simulated).collect(),
             None => config.hosts.iter().map(target).collect(),
         };
-        Ok(Self { rights: config.rights(), targets, rules, config_dir, sim, config })
+        Ok(Self { rights: config.rights(), targets, rules, config_dir, logins, sim, config })
     }
 
     /// The model's view of the hosts.

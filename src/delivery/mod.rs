@@ -8,6 +8,7 @@
 pub mod observed;
 pub mod plan;
 pub mod release;
+pub mod seal;
 pub mod spec;
 pub mod steps;
 pub mod strategies;

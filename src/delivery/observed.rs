@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     release::{DeploymentId, KEPT, Names, ReleaseId, label, used_name},
+    seal::{self, Seals},
     spec::{Health, Protocol, Restart},
 };
 use crate::fleet::{self, ContainerId, ContainerState, ContainerSummary, HostId, ImageFact, ServiceName};
@@ -82,6 +83,9 @@ pub struct Instance {
     pub image: Arc<str>,
     /// What it was made from.
     pub made: Made,
+    /// Hashes of the secrets that it was given.
+    #[serde(default, skip_serializing_if = "Seals::is_empty")]
+    pub sealed: Seals,
     /// What it publishes when it runs.
     pub ports: Vec<BoundPort>,
     /// Its restart policy while it is in use.
@@ -348,6 +352,7 @@ fn instance(container: &ContainerSummary, ports: Vec<BoundPort>) -> Option<Insta
         image: container.image.to_string().into(),
         // An unreadable label differs from everything: the container is replaced, which mends it.
         made: label(label::MADE).map(|text| text.parse().unwrap_or_else(|never| match never {})).unwrap_or_default(),
+        sealed: label(label::SEALED).map(seal::parse).unwrap_or_default(),
         ports,
         restart: label(label::RESTART).and_then(restart_of).unwrap_or_default(),
         volumes: label(label::VOLUMES).map(|text| text.split(',').map(Arc::from).collect()).unwrap_or_default(),

@@ -44,6 +44,9 @@ pub mod label {
     pub const TRAFFIC: &str = "quarterdeck.traffic";
     /// The volumes that it writes to, with commas.
     pub const VOLUMES: &str = "quarterdeck.volumes";
+    /// Keyed hashes of the secrets that it was given: `DB_PASSWORD=4f1c22d0:…`, with commas. They tell a changed value from the same one to whoever
+    /// has the key, and nothing to anybody else.
+    pub const SEALED: &str = "quarterdeck.sealed";
     /// Its restart policy while it is in use.
     pub const RESTART: &str = "quarterdeck.restart";
     /// Its probe as JSON, for whoever brings it back.

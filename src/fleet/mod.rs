@@ -26,6 +26,7 @@ pub mod rows;
 pub mod selector;
 pub mod summary;
 pub mod trouble;
+pub mod veil;
 pub mod version;
 
 pub use change::Change;
@@ -41,4 +42,5 @@ pub use model::Fleet;
 pub use selector::{Selector, SelectorError};
 pub use summary::Summary;
 pub use trouble::{Severity, Trouble};
+pub use veil::Veil;
 pub use version::Version;

@@ -21,6 +21,7 @@ mod postgres;
 mod records;
 mod releases;
 mod rows;
+mod seal_key;
 mod sqlite;
 mod state_dir;
 mod store;

@@ -149,8 +149,9 @@ impl StateDir {
             return Err(StateDirError::NotOurs { path: self.path.clone(), owner: user_name(meta.uid()) });
         }
         // First the files: once the directory is open to the group, whatever lies there must fit.
-        for end in ["", "-wal", "-shm"] {
-            let file = self.path.join(format!("{LEDGER_FILE}{end}"));
+        let ledger = ["", "-wal", "-shm"].map(|end| format!("{LEDGER_FILE}{end}"));
+        for name in ledger.into_iter().chain([super::seal_key::FILE.to_owned()]) {
+            let file = self.path.join(name);
             match std::os::unix::fs::lchown(&file, None, Some(gid)) {
                 Ok(()) => std::fs::set_permissions(&file, Permissions::from_mode(0o660)).map_err(fail)?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}

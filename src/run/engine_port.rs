@@ -3,16 +3,20 @@
 mod body;
 mod links;
 mod probe;
+mod veiled;
 
 use std::{collections::BTreeMap, future::Future, net::IpAddr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 pub use links::{RunHost, RunLinks};
+pub use veiled::EnginePort;
 
 use super::port::{Life, MarkOrder, Port, PortError, Question, SlotChange};
 use crate::{
+    build::{Logins, server_of},
     delivery::{
         observed::{HostView, restart_word},
         plan::{Blueprint, MountKind},
@@ -20,8 +24,8 @@ use crate::{
         spec::{Deliver, Restart},
         steps::Route,
     },
-    engine::docker::{Client, EngineError, LogQuery, OnceError},
-    fleet::{AppName, ContainerId, ContainerState, ContainerSummary, EnvironmentId, Health, HostId, ImageRef},
+    engine::docker::{Client, EngineError, LogQuery, OnceError, RegistryAuth},
+    fleet::{AppName, ContainerId, ContainerState, ContainerSummary, EnvironmentId, Health, HostId, ImageRef, Veil},
     logs::SourceId,
     traffic::{
         Backend,
@@ -29,6 +33,8 @@ use crate::{
     },
 };
 
+/// A registry may take so long to tell a digest.
+const ASK: Duration = Duration::from_secs(60);
 /// One file of a lock is never larger.
 const FILE_LIMIT: usize = 16 << 20;
 
@@ -70,43 +76,25 @@ fn unknown(lb: &str) -> PortError {
     PortError::Refused(format!("balancer {lb:?} is not reached by this run: configure [lb.{lb}]"))
 }
 
-/// What all requests of one run have in common.
-pub struct EnginePort<B> {
+/// What all requests of one run have in common. What it is told comes out as it was told: it is [veiled](EnginePort) before anybody sees it.
+struct Wire<B> {
     links: Arc<RunLinks>,
     app: AppName,
     environment: EnvironmentId,
     secrets: BTreeMap<Arc<str>, Arc<str>>,
-    auths: BTreeMap<Arc<str>, Arc<str>>,
+    logins: Logins,
+    /// Who we are to each registry, once it was asked. A lock that is held while a helper is asked: several hosts pull at once, and a person
+    /// is asked to unlock a key ring once.
+    known: Mutex<BTreeMap<String, RegistryAuth>>,
     balancer: B,
 }
 
-impl<B: Balancer> EnginePort<B> {
-    /// A port for one app in one environment. `secrets` are the values by name; they leave this only into containers.
-    pub fn new(
-        links: Arc<RunLinks>,
-        (app, environment): (AppName, EnvironmentId),
-        secrets: BTreeMap<Arc<str>, Arc<str>>,
-        balancer: B,
-    ) -> Self {
-        Self { links, app, environment, secrets, auths: BTreeMap::new(), balancer }
+impl<B: Balancer> Wire<B> {
+    fn new(links: Arc<RunLinks>, (app, environment): (AppName, EnvironmentId), secrets: BTreeMap<Arc<str>, Arc<str>>, balancer: B) -> Self {
+        Self { links, app, environment, secrets, logins: Logins::default(), known: Mutex::default(), balancer }
     }
 
-    /// The balancers.
-    pub fn balancer(&self) -> &B {
-        &self.balancer
-    }
-
-    /// Registry → `X-Registry-Auth`, for what has to be pulled.
-    pub fn with_auths(mut self, auths: BTreeMap<Arc<str>, Arc<str>>) -> Self {
-        self.auths = auths;
-        self
-    }
-
-    /// What a plan must know of a host.
-    ///
-    /// # Errors
-    /// When the host does not answer.
-    pub async fn view(&self, host: &HostId) -> Result<HostView, PortError> {
+    async fn view(&self, host: &HostId) -> Result<HostView, PortError> {
         let client = self.client(host).await?;
         let names = Names { app: &self.app, environment: &self.environment };
         let containers = client.list().await.map_err(away)?;
@@ -114,13 +102,24 @@ impl<B: Balancer> EnginePort<B> {
         Ok(HostView::read(names, self.links.address(host), &containers, &images))
     }
 
-    /// A reference with the digest that its registry has for it, asked through a host's engine.
-    ///
-    /// # Errors
-    /// When the host does not answer, or the registry has no such image.
-    pub async fn resolved(&self, host: &HostId, reference: &str) -> Result<Arc<str>, PortError> {
-        let digest = self.client(host).await?.image_digest(reference).await.map_err(away)?;
+    async fn resolved(&self, host: &HostId, reference: &str) -> Result<Arc<str>, PortError> {
+        let client = self.client(host).await?;
+        let auth = self.login(reference).await?;
+        let digest = client.registry_digest(reference, &auth, ASK).await.map_err(|error| unheard(reference, &auth, error))?;
+        let digest = digest.ok_or_else(|| PortError::Gone("its registry has no such image: build and push it".to_owned()))?;
         Ok(format!("{}@{digest}", ImageRef::parse(reference).repository).into())
+    }
+
+    /// Who we are to an image's registry; asked when something has to be fetched from there, and not before: what is on the hosts needs nobody.
+    async fn login(&self, image: &str) -> Result<RegistryAuth, PortError> {
+        let server = server_of(image);
+        let mut known = self.known.lock().await;
+        if let Some(auth) = known.get(server) {
+            return Ok(auth.clone());
+        }
+        let auth = self.logins.find(image).await.map_err(|error| PortError::Refused(error.to_string()))?;
+        known.insert(server.to_owned(), auth.clone());
+        Ok(auth)
     }
 
     async fn client(&self, host: &HostId) -> Result<Client, PortError> {
@@ -147,14 +146,6 @@ impl<B: Balancer> EnginePort<B> {
         PortError::Refused(format!("a {what} named {name} is there without our labels: rename or remove it"))
     }
 
-    /// Whatever an engine says, no secret goes on.
-    fn masked(&self, mut text: String) -> String {
-        for value in self.secrets.values().filter(|value| value.len() >= 4) {
-            text = text.replace(&**value, "****");
-        }
-        text
-    }
-
     async fn external_volumes(&self, client: &Client, blueprint: &Blueprint) -> Result<(), PortError> {
         // An engine would make what is missing, empty.
         for mount in blueprint.mounts.iter().filter(|mount| mount.kind == MountKind::External) {
@@ -166,7 +157,7 @@ impl<B: Balancer> EnginePort<B> {
     }
 }
 
-impl<B: Balancer> Port for EnginePort<B> {
+impl<B: Balancer> Port for Wire<B> {
     async fn containers(&self, host: &HostId) -> Result<Vec<ContainerSummary>, PortError> {
         let answer = match self.client(host).await {
             Ok(client) => client.list().await.map_err(away),
@@ -184,14 +175,22 @@ impl<B: Balancer> Port for EnginePort<B> {
         self.judge(host, answer).await
     }
 
+    async fn document(&self, host: &HostId, id: &ContainerId) -> Result<Option<Value>, PortError> {
+        let answer = match self.client(host).await?.inspect_raw(id).await {
+            Ok(document) => Ok(Some(document)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(away(error)),
+        };
+        self.judge(host, answer).await
+    }
+
     async fn pull(&self, host: &HostId, image: &str) -> Result<(), PortError> {
         let client = self.client(host).await?;
         if client.has_image(image).await.map_err(away)? {
             return Ok(());
         }
-        let registry = image.split('/').next().unwrap_or_default();
-        let auth = self.auths.get(registry).map(|auth| &**auth);
-        let answer = client.image_pull(image, auth).await.map_err(away);
+        let auth = self.login(image).await?;
+        let answer = client.image_pull(image, &auth).await.map_err(|error| unheard(image, &auth, error));
         self.judge(host, answer).await
     }
 
@@ -275,7 +274,7 @@ impl<B: Balancer> Port for EnginePort<B> {
         let client = self.client(host).await?;
         let found = lines_of(&client, id, Some(u64::from(lines))).await.map_err(away);
         let found = self.judge(host, found).await?;
-        Ok(self.masked(found.join("\n")))
+        Ok(found.join("\n"))
     }
 
     async fn mark(&self, host: &HostId, order: &MarkOrder) -> Result<ContainerId, PortError> {
@@ -399,6 +398,27 @@ fn once(error: OnceError) -> PortError {
         OnceError::Refused { status: 409, message } => PortError::NameTaken(message),
         OnceError::Refused { status: 503, message } => PortError::Away(message),
         OnceError::Refused { message, .. } => PortError::Refused(message),
+    }
+}
+
+/// What a registry, or an engine in its name, says no with. Who we were to it is no part of it, even where it is repeated.
+fn unheard(image: &str, auth: &RegistryAuth, error: EngineError) -> PortError {
+    let veil = Veil::over([auth.password.as_str(), auth.identity_token.as_str()]);
+    let nobody = |text: &str| {
+        ["unauthorized", "no basic auth credentials", "authentication required", "denied"].iter().any(|word| text.contains(word))
+    };
+    let said = |text: String| {
+        let text = veil.text(&text).into_owned();
+        match nobody(&text) {
+            true => format!("{text}: `docker login {}` as whoever deploys", server_of(image)),
+            false => text,
+        }
+    };
+    match away(error) {
+        PortError::Away(text) => PortError::Away(said(text)),
+        PortError::NameTaken(text) | PortError::PortTaken(text) | PortError::Refused(text) => PortError::Refused(said(text)),
+        PortError::Gone(text) => PortError::Gone(said(text)),
+        PortError::Undone(text) => PortError::Undone(said(text)),
     }
 }
 

@@ -133,9 +133,22 @@ pub(super) async fn until<P: Port>(
             }
         }
         if (port.now() - begun).to_std().unwrap_or_default() >= timeout {
-            return Err(Failure::gate(format!("not healthy within {timeout:?}: {last}")));
+            let restarts = again_and_again(port, host, id).await;
+            return Err(Failure::gate(format!("not healthy within {timeout:?}: {last}{restarts}")));
         }
         wait(port, halt, interval).await?;
+    }
+}
+
+/// Who asks only hears that nobody answers; the engine knows that it was started anew each time.
+async fn again_and_again<P: Port>(port: &P, host: &HostId, id: &ContainerId) -> String {
+    match port.life(host, id).await {
+        Ok(Some(life)) if life.restarts > 0 => {
+            let code = life.exit_code.filter(|_| life.state == ContainerState::Restarting);
+            let code = code.map(|code| format!(", the last time with exit code {code}")).unwrap_or_default();
+            format!("; it ends again and again ({} restarts){code}", life.restarts)
+        }
+        Ok(_) | Err(_) => String::new(),
     }
 }
 

@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, future::Future, net::IpAddr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::{
@@ -141,6 +142,8 @@ pub trait Port: Send + Sync {
     fn containers(&self, host: &HostId) -> impl Future<Output = Result<Vec<ContainerSummary>, PortError>> + Send;
     /// One of them; `None`: it is gone.
     fn life(&self, host: &HostId, id: &ContainerId) -> impl Future<Output = Result<Option<Life>, PortError>> + Send;
+    /// All that its engine tells of it, for evidence: [masked](crate::fleet::mask) already. `None`: it is gone.
+    fn document(&self, host: &HostId, id: &ContainerId) -> impl Future<Output = Result<Option<Value>, PortError>> + Send;
     /// The image is on the host afterwards.
     fn pull(&self, host: &HostId, image: &str) -> impl Future<Output = Result<(), PortError>> + Send;
     /// The network is there afterwards; one of other people under that name is refused.

@@ -72,7 +72,7 @@ fn bring_up() -> Result<Lab, Skipped> {
 }
 
 #[allow(clippy::zombie_processes, reason = "the guard outlives this process: it waits for its end")]
-fn raise(dir: PathBuf, verbs: &[&str]) -> Result<Lab, Skipped> {
+fn raise(dir: PathBuf, verbs: &[&[&str]]) -> Result<Lab, Skipped> {
     // First the guard: whatever happens from here on, it cleans up. An interrupt of the terminal's is not for it.
     let guard = Command::new("bash")
         .args(["-c", "trap '' INT HUP TERM; cat >/dev/null; exec bash \"$0\" down \"$1\""])
@@ -84,7 +84,8 @@ fn raise(dir: PathBuf, verbs: &[&str]) -> Result<Lab, Skipped> {
         .spawn()
         .unwrap();
     for verb in verbs {
-        let output = script(verb, &dir).output().unwrap();
+        let (verb, options) = verb.split_first().unwrap();
+        let output = script(verb, &dir).args(options).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
         if output.status.code() == Some(CANNOT) {
             return Err(Skipped(said.lines().last().unwrap_or("the lab cannot run here").to_owned()));
@@ -102,13 +103,39 @@ impl Lab {
 
     /// A lab of a test's own, for one that breaks it; taken down when this process ends.
     pub fn raise(name: &str, verbs: &[&str]) -> Result<Self, Skipped> {
-        raise(std::env::temp_dir().join(format!("qd-{name}-{}", std::process::id())), verbs)
+        let verbs: Vec<&[&str]> = verbs.iter().map(std::slice::from_ref).collect();
+        raise(Self::own(name), &verbs)
+    }
+
+    /// The same with options for `up`.
+    pub fn raise_with(name: &str, options: &[&str]) -> Result<Self, Skipped> {
+        raise(Self::own(name), &[&[&["up"], options].concat()])
+    }
+
+    fn own(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("qd-{name}-{}", std::process::id()))
+    }
+
+    /// All that `lab.json` tells.
+    pub fn manifest(&self) -> &Value {
+        &self.manifest
     }
 
     /// Breaks a host, or mends it.
     pub fn fault(&self, fault: &str, host: &str) {
-        let output = script("fault", &self.dir).args([fault, host]).output().unwrap();
-        assert!(output.status.success(), "{fault} {host}: {}", String::from_utf8_lossy(&output.stderr));
+        self.faults(&[fault, host]);
+    }
+
+    /// A fault with more words, or without a host.
+    pub fn faults(&self, words: &[&str]) {
+        let output = script("fault", &self.dir).args(words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Another verb of `lab.sh`.
+    pub fn verb(&self, verb: &str, args: &[&str]) {
+        let output = script(verb, &self.dir).args(args).output().unwrap();
+        assert!(output.status.success(), "{verb} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Where it lives.

@@ -9,7 +9,7 @@ fault() { # WHAT [HOST [WORDS]]
         sshd-kill | sshd-start | sshd-drop | hostkey-change)
             host_exists "$host" || edge_exists "$host" || die 2 "no host or SSH server $host"
             "fault_${what//-/_}" "$host" ;;
-        kill9 | restart | stop | cont | link-down | link-up | netem | netem-clear | slow | off | on)
+        kill9 | restart | stop | cont | link-down | link-up | netem | netem-clear | slow | off | on | disk-full | disk-free)
             host_exists "$host" || die 2 "no host $host; there are $(host_list | tr '\n' ' ')"
             "fault_${what//-/_}" "$host" "${3:-}" ;;
         *) usage >&2; die 2 "unknown fault $what" ;;
@@ -86,6 +86,13 @@ fault_netem_clear() {
         host_run "$1" iptables -w 10 "${rule[@]}" </dev/null
     done
 }
+
+# Not one byte is left where the engine keeps its own; for a host with a disk of its own (up --disk).
+fault_disk_full() {
+    [[ -s $LAB/state/disk-$1 ]] || die 2 "$1 has no disk of its own: up --disk $1=SIZE"
+    host_run "$1" sh -c "for block in 1048576 4096; do dd if=/dev/zero bs=\$block >>'$LAB/$1/docker/lab-filler' 2>/dev/null || true; done"
+}
+fault_disk_free() { host_run "$1" rm -f "$LAB/$1/docker/lab-filler"; }
 
 # A power cut: every process of the host ends at once, its disk stays.
 fault_off() {

@@ -17,6 +17,10 @@ done
 if [[ -n $modern ]]; then
     mount -t overlay -o "ro,lowerdir=$modern/usr:/usr" overlay /usr
 fi
+# A disk that is soon full.
+if [[ -s $lab/state/disk-$name ]]; then
+    mount -t tmpfs -o "mode=0711,size=$(cat "$lab/state/disk-$name")" lab-disk "$dir/docker"
+fi
 : >"$dir/ready"
 # Bash waits for any child, so what daemons leave behind is reaped.
 while :; do

@@ -19,6 +19,22 @@ YAML
     until_up 20 registry curl -fsS --max-time 2 --noproxy '*' "http://$(registry_address)/v2/"
 }
 
+# A second registry, on port 5001, for who is in its htpasswd file (`user:bcrypt`) only.
+private_start() { # LINE
+    mkdir -p "$LAB/registry/private"
+    printf '%s\n' "$1" >"$LAB/registry/private.htpasswd"
+    cat >"$LAB/registry/private.yml" <<YAML
+version: 0.1
+log: { level: warn }
+storage: { filesystem: { rootdirectory: $LAB/registry/private }, delete: { enabled: true } }
+auth: { htpasswd: { realm: lab, path: $LAB/registry/private.htpasswd } }
+http: { addr: "$(net_address 0):5001", secret: lab }
+YAML
+    proc_start registry-private docker-registry serve "$LAB/registry/private.yml"
+    cp "$LAB/state/procs/registry-private" "$LEDGER/$(lab_id)/procs/"
+    until_up 20 registry-private tcp_open "$(net_address 0)" 5001
+}
+
 host_create() { # HOST
     local dir=$LAB/$1
     mkdir -p "$dir"/{docker,containerd,etc}
@@ -99,7 +115,7 @@ engine_start() { # HOST
     args=(--data-root "$dir/docker" --exec-root /run/docker --pidfile /run/docker.pid
         --containerd /run/containerd/containerd.sock
         -H unix:///run/docker.sock -H "unix://$dir/docker.sock"
-        --insecure-registry "$(registry_address)" --cgroup-parent "/qdl$(lab_id)/$1"
+        --insecure-registry "$(net_prefix).0/24" --cgroup-parent "/qdl$(lab_id)/$1"
         --exec-opt native.cgroupdriver=cgroupfs --shutdown-timeout 5 --log-level warn)
     case $1 in
         # Said in so many words, plain TCP costs no 15 s of warning.

@@ -24,7 +24,7 @@ readonly HERE
 
 usage() {
     cat <<'TEXT'
-usage: lab.sh up DIR [--hosts N] [--sshds M] [--modern] [--podman]
+usage: lab.sh up DIR [--hosts N] [--sshds M] [--modern] [--podman] [--disk HOST=SIZE]
        lab.sh seed DIR                        a known set of containers on all hosts
        lab.sh fill DIR COUNT [HOST…]          COUNT tiny containers per host
        lab.sh image DIR make REPO:TAG [SALT]  build and push; another salt gives another digest
@@ -35,6 +35,8 @@ usage: lab.sh up DIR [--hosts N] [--sshds M] [--modern] [--podman]
        lab.sh fault DIR netem HOST 'delay 200ms loss 2%' | slow HOST 256kbit
        lab.sh fault DIR sshd-kill|sshd-start|sshd-drop|hostkey-change HOST
        lab.sh fault DIR registry-kill|registry-start
+       lab.sh fault DIR disk-full|disk-free HOST
+       lab.sh private DIR USER:BCRYPT         a second registry, on port 5001, for that user only
        lab.sh down DIR
        lab.sh sweep                           ends labs whose DIR was deleted under them
 exit: 0 done · 1 failed · 2 usage · 3 this machine cannot run a lab · 4 --modern · 5 --podman · 6 netem cannot be had
@@ -53,18 +55,20 @@ require_machine() {
 }
 
 up() {
-    local hosts=3 sshds=0 modern='' podman='' usr=''
+    local hosts=3 sshds=0 modern='' podman='' disk='' usr=''
     while (($#)); do
         case $1 in
             --hosts) hosts=${2:-}; shift 2 || die 2 "--hosts needs a number" ;;
             --sshds) sshds=${2:-}; shift 2 || die 2 "--sshds needs a number" ;;
             --modern) modern=1; shift ;;
             --podman) podman=1; shift ;;
+            --disk) disk=${2:-}; shift 2 || die 2 "--disk needs HOST=SIZE" ;;
             *) usage >&2; die 2 "up: unknown option $1" ;;
         esac
     done
     if ! [[ $hosts =~ ^[1-9][0-9]?$ ]] || ((hosts > 40)); then die 2 "--hosts $hosts: a number from 1 to 40"; fi
     if ! [[ $sshds =~ ^(0|[1-9][0-9]{0,2})$ ]] || ((sshds > 150)); then die 2 "--sshds $sshds: a number from 0 to 150"; fi
+    [[ -z $disk || $disk =~ ^app-[0-9]+=[0-9]+[km]$ ]] || die 2 "--disk $disk: HOST=SIZE, as in app-02=64m"
     require_machine
     [[ -z $podman ]] || command -v podman >/dev/null || die 5 "--podman cannot be had here: there is no podman; run $HERE/install.sh --podman"
     if [[ -n $modern ]]; then
@@ -83,6 +87,7 @@ up() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     [[ -z $modern ]] || printf '%s\n' "$usr" >"$LAB/state/modern"
+    [[ -z $disk ]] || printf '%s\n' "${disk#*=}" >"$LAB/state/disk-${disk%%=*}"
     net_up
     certs_create "$hosts"
     ssh_create
@@ -172,6 +177,7 @@ main() {
         down) require_machine; down ;;
         seed | fill | fault) state_lock_if_up; on_lab "$verb" "$([[ $verb == seed ]] && echo 0 || echo 1)" "$@" ;;
         image) on_lab image 1 "$@" ;;
+        private) state_lock_if_up; on_lab private_start 1 "$@" ;;
         docker) on_lab docker_on 1 "$@" ;;
         run) on_lab host_run 2 "$@" ;;
         *) usage >&2; die 2 "unknown verb $verb" ;;

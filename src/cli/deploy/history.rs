@@ -79,7 +79,7 @@ impl History {
             action: action.to_owned(),
             host: String::new(),
             target: Target { name: format!("{} in {}", plan.app, plan.environment), id: plan.deployment.to_string() },
-            argument: plan.options.override_reason.as_deref().unwrap_or_default().to_owned(),
+            argument: plan.options.override_reason.as_deref().or(plan.options.reason.as_deref()).unwrap_or_default().to_owned(),
             plan: plan.headline(),
         };
         let audit = self.ledger.audit();
@@ -139,22 +139,34 @@ impl History {
         Ok(last.map(|built| built.version))
     }
 
-    /// The release to go back to: as named, or the last good one before the one that is there.
+    /// The release to go back to: as named, or the last good one before the one that is there. One that is named and was never good there is taken
+    /// too; what the policy asks of it is asked then.
     pub(super) async fn way_back(&self, app: &AppName, environment: &EnvironmentId, asked: Option<&str>) -> Result<Release, Failure> {
         let good = or_nothing(self.ledger.deployments().good(app, environment).await)?;
         let found = match asked {
             Some(asked) => good.iter().find(|good| good.release.to_string() == asked || *good.release.version == *asked),
             None => good.iter().find(|older| good.first().is_some_and(|now| now.release != older.release)),
         };
-        let what = asked.unwrap_or("an older release");
-        let found =
-            found.ok_or_else(|| Failure::usage(format!("{what} was not good in {environment} of {app} as far as the ledger tells")))?;
-        let release = self.release(app, &found.release).await?;
-        release.ok_or_else(|| Failure::failed(format!("release {} of {app} is not in the ledger", found.release)))
+        let release = match (found, asked) {
+            (Some(found), _) => self.release(app, &found.release).await?,
+            (None, Some(asked)) => self.version(app, asked).await?,
+            (None, None) => {
+                let what =
+                    format!("no older release was good in {environment} of {app}, as far as the ledger tells: name one with --release");
+                return Err(Failure::usage(what));
+            }
+        };
+        let named = || asked.map_or_else(|| found.map(|found| found.release.to_string()).unwrap_or_default(), str::to_owned);
+        release.ok_or_else(|| Failure::usage(format!("release {} of {app} is not in the ledger: quarterdeck releases {app}", named())))
     }
 
-    /// Hosts that the last deployment there went on without, and those on which it failed.
-    pub(super) async fn note_owed(&self, observed: &mut Observed, app: &AppName, environment: &EnvironmentId) -> Result<(), Failure> {
+    /// Hosts that the last deployment there went on without, and those on which it failed; that deployment is the answer.
+    pub(super) async fn note_owed(
+        &self,
+        observed: &mut Observed,
+        app: &AppName,
+        environment: &EnvironmentId,
+    ) -> Result<Option<Deployment>, Failure> {
         let filter = DeploymentFilter {
             app: Some(app.clone()),
             environment: Some(environment.clone()),
@@ -163,14 +175,15 @@ impl History {
         };
         let past = or_nothing(self.ledger.deployments().list(filter).await)?;
         // One that was never begun did nothing, and tells nothing of any host.
-        if let Some(last) = past.into_iter().find(|past| past.started.is_some()) {
-            let (failed, owed): (Vec<_>, Vec<_>) = last.owed.into_iter().partition(|host| last.hosts.contains(host));
+        let last = past.into_iter().find(|past| past.started.is_some());
+        if let Some(last) = &last {
+            let (failed, owed): (Vec<_>, Vec<_>) = last.owed.iter().cloned().partition(|host| last.hosts.contains(host));
             observed.owed.extend(owed);
             observed.failed.extend(failed);
             if matches!(last.state, State::Failed | State::Unwound) {
-                observed.failed.extend(last.hosts);
+                observed.failed.extend(last.hosts.iter().cloned());
             }
         }
-        Ok(())
+        Ok(last)
     }
 }

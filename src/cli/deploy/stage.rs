@@ -1,7 +1,7 @@
 //! The hosts of a deployment, reached and looked at.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::Arc,
 };
@@ -14,10 +14,12 @@ use crate::{
     delivery::{
         observed::{Observed, Sight},
         plan::{Change, Plan, ServicePlan, Speed},
+        seal::{self, Seals},
         spec::Policy,
     },
     fleet::{AppName, EnvironmentId, HostId},
-    ledger::audit::Who,
+    ledger::{StateDir, audit::Who},
+    rights::Rights,
     run::{
         Holder,
         engine_port::{EnginePort, RunHost, RunLinks},
@@ -27,9 +29,11 @@ use crate::{
 };
 
 /// Everything that a run acts through.
-pub(super) struct Stage {
-    pub(super) port: EnginePort<RunTraffic>,
+pub(in crate::cli) struct Stage {
+    pub(in crate::cli) port: EnginePort<RunTraffic>,
     pub(super) holder: Holder,
+    /// Keyed hashes of the secrets as they are now; empty for who only looks.
+    pub(super) sealed: Seals,
     known: BTreeSet<HostId>,
     /// Hosts that the configuration says to be the environment's: something may be left on one that the template names no more.
     also: Vec<HostId>,
@@ -45,7 +49,7 @@ pub(super) fn random() -> u64 {
 
 impl Stage {
     /// For one app in one environment. Who only looks needs no secrets.
-    pub(super) fn new(sources: &Sources, app: &AppName, environment: &EnvironmentId, acts: bool) -> Result<Self, Failure> {
+    pub(in crate::cli) fn new(sources: &Sources, app: &AppName, environment: &EnvironmentId, acts: bool) -> Result<Self, Failure> {
         let address = |host: &HostId| {
             let found = sources.config.hosts.iter().find(|config| config.id == *host)?;
             found.address.as_ref()?.parse().ok()
@@ -58,7 +62,14 @@ impl Stage {
         let known = hosts.iter().map(|host| host.id.clone()).collect();
         let values = match sources.config.delivery.secrets.get(&(app.clone(), environment.clone())).filter(|_| acts) {
             Some(named) => secrets::resolve(named).map_err(Failure::failed)?,
-            None => Default::default(),
+            None => BTreeMap::new(),
+        };
+        let sealed = match values.is_empty() {
+            true => Seals::new(),
+            false => {
+                let key = StateDir::at(&sources.config.state).seal_key().map_err(Failure::failed)?;
+                key.seal_all((app, environment), &values)
+            }
         };
         let who = Who::of_process();
         let machine = who.machine.as_deref().map(|machine| format!("@{machine}")).unwrap_or_default();
@@ -71,11 +82,12 @@ impl Stage {
         let fronts = balancers.iter().filter_map(|(lb, config)| Some((lb.as_str().into(), config.probe.as_deref()?.into())));
         let traffic = RunTraffic::new(Balancers::of(balancers, &ground, &sources.rights)).with_fronts(fronts.collect());
         let port = EnginePort::new(links, (app.clone(), environment.clone()), values, traffic);
+        let port = port.with_logins(sources.logins.clone()).with_seals(sealed.clone());
         let own = sources.targets.iter().filter(|target| target.spec.environment.as_ref() == Some(environment));
         let also = own.map(|target| target.spec.id.clone()).collect();
         let forgets = |config: &BalancerConfig| config.kind == BalancerKind::Haproxy && config.persist.is_none();
         let forgetful = balancers.iter().filter(|(_, config)| forgets(config)).map(|(lb, _)| lb.as_str().into()).collect();
-        Ok(Self { port, holder, known, also, forgetful })
+        Ok(Self { port, holder, sealed, known, also, forgetful })
     }
 
     /// What a plan should say of the balancers and cannot know by itself.
@@ -100,10 +112,46 @@ impl Stage {
         }
     }
 
+    /// For a plan that is only shown: what the secrets are now, as far as this person may know. The plan holds without it; it only does not tell of
+    /// containers that have older values.
+    pub(super) fn learn_secrets(&mut self, sources: &Sources, place: (&AppName, &EnvironmentId)) {
+        let Some(named) = sources.config.delivery.secrets.get(&(place.0.clone(), place.1.clone())) else { return };
+        let Ok(Some(key)) = StateDir::at(&sources.config.state).known_seal_key() else { return };
+        match sources.rights {
+            Rights::Act => {}
+            // Their commands are not for who only looks.
+            Rights::View { .. } => return,
+        }
+        if let Ok(values) = secrets::resolve(named) {
+            self.sealed = key.seal_all(place, &values);
+        }
+    }
+
+    /// The environment's hosts that the configuration knows: those that the policy names, and those that are marked as the environment's.
+    pub(in crate::cli) fn hosts<'a>(&'a self, policy: Option<&'a Policy>) -> BTreeSet<&'a HostId> {
+        let named = policy.into_iter().flat_map(|policy| policy.hosts.iter().chain(policy.service_hosts.values().flatten()));
+        named.chain(&self.also).filter(|host| self.known.contains(*host)).collect()
+    }
+
+    /// Which secrets are not what they were when this was asked for: what is made from here on gets today's.
+    pub(super) fn changed_secrets(&self, plan: &Plan) -> Vec<String> {
+        let seal::Compared { differ, unknown } = seal::compare(&plan.secrets, &self.sealed);
+        let mut lines = Vec::new();
+        if !differ.is_empty() {
+            lines.push(format!("changed since it was asked for, and given anew to what is made from here on: {}", differ.join(", ")));
+        }
+        if !unknown.is_empty() {
+            lines.push(format!(
+                "cannot tell whether these secrets are what they were, as another state directory asked for it: {}",
+                unknown.join(", ")
+            ));
+        }
+        lines
+    }
+
     /// What the environment's hosts have; all are asked at once.
     pub(super) async fn observe(&self, policy: &Policy) -> Observed {
-        let hosts: BTreeSet<&HostId> = policy.hosts.iter().chain(policy.service_hosts.values().flatten()).chain(&self.also).collect();
-        let looks = hosts.into_iter().filter(|host| self.known.contains(*host)).map(|host| async move {
+        let looks = self.hosts(Some(policy)).into_iter().map(|host| async move {
             let sight = match self.port.view(host).await {
                 Ok(view) => Sight::Seen(view),
                 Err(error) => Sight::Lost(error.to_string().into()),

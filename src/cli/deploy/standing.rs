@@ -36,6 +36,7 @@ pub(in crate::cli) fn run(global: &Global, asked: &Standing, way: Way) -> Result
     }
     wait(async {
         let stage = Stage::new(&sources, &plan.app, &plan.environment, true)?;
+        stage.changed_secrets(plan).iter().for_each(|line| super::out::complain(line));
         let records = Telling::new(history.records(), script);
         let run = Run { port: &stage.port, records: &records, holder: &stage.holder };
         let action = if way == Way::Forward { "deployment.resume" } else { "deployment.unwind" };

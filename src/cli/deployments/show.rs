@@ -19,7 +19,7 @@ use crate::{
     ledger::{Answer, Approval, Deployment, StateDir, Told},
     run::{
         Records as _,
-        journal::{Entry, Way, Word, beginning, measured},
+        journal::{Entry, State, Way, Word, beginning, measured},
     },
     traffic::proof::Proof,
 };
@@ -157,6 +157,7 @@ impl Page<'_> {
         }
         facts.extend(one.override_reason.clone().map(|why| ("OVERRIDE", why)));
         facts.extend(one.reason.clone().map(|why| ("reason", why)));
+        facts.extend(remedy(one).map(|what| ("then", what)));
         facts.extend(self.question.clone().map(|question| ("waits for", format!("an answer to: {question}"))));
         let mut text = String::new();
         for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
@@ -181,6 +182,22 @@ impl Page<'_> {
             }
         }
         text
+    }
+}
+
+/// What a person does about one that is not as it should be.
+fn remedy(one: &Deployment) -> Option<String> {
+    let (id, app, environment) = (&one.id, &one.app, &one.environment);
+    let (failed, away): (Vec<_>, Vec<_>) = one.owed.iter().partition(|host| one.hosts.contains(host));
+    match one.state {
+        State::Parked => Some(format!("quarterdeck deployment resume {id}, or: quarterdeck deployment unwind {id}")),
+        State::Failed => Some(format!(
+            "mend the cause; then quarterdeck deployment unwind {id}, or: quarterdeck deploy {app} {environment} --only-failed"
+        )),
+        State::Unwound => Some("mend the cause, which the evidence in the journal tells more of, and deploy again".to_owned()),
+        State::Good if !failed.is_empty() => Some(format!("quarterdeck deploy {app} {environment} --only-failed")),
+        State::Good if !away.is_empty() => Some(format!("quarterdeck deploy {app} {environment} --only-owed, once they answer")),
+        State::Good | State::Waiting | State::Running => None,
     }
 }
 

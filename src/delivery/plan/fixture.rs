@@ -10,6 +10,7 @@ use crate::{
     delivery::{
         observed::{HostView, Observed, Sight, word},
         release::{DeploymentId, Names, Release},
+        seal,
         spec::*,
     },
     fleet::{self, AppName, ContainerId, ContainerState, ContainerSummary, EnvironmentId, HostId, ImageId, ImageRef, ServiceName},
@@ -57,6 +58,7 @@ pub(crate) fn service(image: ImageSource, port: Option<u16>) -> ServiceSpec {
 /// An app in one environment, as a person would set it up.
 #[derive(Clone, Debug)]
 pub(crate) struct Shop {
+    pub(crate) sealed: seal::Seals,
     pub(crate) hosts: Vec<HostId>,
     pub(crate) services: IndexMap<ServiceName, RenderedService>,
     pub(crate) jobs: IndexMap<Arc<str>, JobSpec>,
@@ -82,6 +84,7 @@ impl Shop {
         let hosts = hosts(count);
         let web = RenderedService { spec: service(ImageSource::Built("web".into()), Some(80)), hosts: hosts.clone() };
         Self {
+            sealed: seal::Seals::new(),
             observed: Observed {
                 hosts: hosts
                     .iter()
@@ -184,6 +187,7 @@ impl Shop {
             observed: &self.observed,
             deployment: &DeploymentId::new(self.number, 0),
             options: &self.options,
+            sealed: &self.sealed,
             ports: 20_000..=20_099,
             by: "alice@jump-01",
             at: "2026-11-21T14:02:00Z",

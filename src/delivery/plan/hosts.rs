@@ -59,7 +59,8 @@ impl<'a> Cast<'a> {
             return Err(PlanError::NoHosts(why));
         }
         for (host, view) in &cast.views {
-            if let Some(freeze) = view.freeze.as_ref().filter(|_| options.override_reason.is_none()) {
+            let passes = options.override_reason.is_some() || options.rollback && options.reason.is_some();
+            if let Some(freeze) = view.freeze.as_ref().filter(|_| !passes) {
                 let reason = freeze.reason.clone().unwrap_or_else(|| "no reason given".into());
                 return Err(PlanError::Frozen { holder: Arc::clone(&freeze.holder), since: Arc::clone(&freeze.since), reason });
             }

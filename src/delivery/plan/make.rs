@@ -13,6 +13,7 @@ use crate::{
     delivery::{
         observed::Observed,
         release::{DeploymentId, Names, Release, ReleaseId, label},
+        seal::{self, Seals},
         spec::{Deliver, ImageSource, JobSpec, Order, Policy, Rendered, RenderedService, Restart, SecretUse, ServiceSpec, Verify},
         steps::Gate,
     },
@@ -34,6 +35,8 @@ pub struct Request<'a> {
     pub deployment: &'a DeploymentId,
     /// What a person asks for.
     pub options: &'a Options,
+    /// Hashes of today's secrets, as far as they are known.
+    pub sealed: &'a Seals,
     /// For ports that we choose.
     pub ports: RangeInclusive<u16>,
     /// Who asks.
@@ -120,6 +123,10 @@ impl<'a> Request<'a> {
         let written: Vec<_> = mounts.iter().filter(|mount| !mount.read_only).map(|mount| &*mount.source).collect();
         if !written.is_empty() {
             add(label::VOLUMES, written.join(","));
+        }
+        let sealed = seal::text(self.sealed, spec.secrets.iter().map(|secret| &secret.name));
+        if !sealed.is_empty() {
+            add(label::SEALED, sealed);
         }
         let mut blueprint = Blueprint {
             name: self.names().container(service, n, self.deployment),
@@ -213,6 +220,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
         warnings,
         stale,
         strategy,
+        secrets: request.sealed.clone(),
     };
     if !plan.is_nothing() {
         plan.jobs = jobs(request, &cast, &links, &mut plan.warnings)?;
@@ -352,14 +360,20 @@ fn warn_of_secrets(plans: &[ServicePlan], request: &Request<'_>, warnings: &mut 
             let line = format!("{}: {} as variables: docker inspect on the host shows them", plan.service, names.join(", "));
             warnings.push(line.into());
         }
+        if request.options.rollback && !service.spec.secrets.is_empty() {
+            // Kept containers that were given others do not come back.
+            let all = service.spec.secrets.iter().map(|secret| &*secret.name).collect::<Vec<_>>().join(", ");
+            warnings.push(format!("{}: {all} with the values of today", plan.service).into());
+        }
     }
 }
 
 fn jobs(request: &Request<'_>, cast: &Cast<'_>, links: &Links, warnings: &mut Vec<Arc<str>>) -> Result<Vec<JobPlan>, PlanError> {
     let Some(host) = first_host(request, cast) else { return Ok(Vec::new()) };
     let mut plans = Vec::new();
-    // One service alone is no release of the app: its jobs belong to the whole.
-    for (name, job) in request.rendered.jobs.iter().filter(|_| request.options.service.is_none() && !request.options.rollback) {
+    // One service alone is no release of the app: its jobs belong to the whole. And they ran when the hosts that are owed it were away.
+    let Options { rollback, only_owed, .. } = *request.options;
+    for (name, job) in request.rendered.jobs.iter().filter(|_| request.options.service.is_none() && !rollback && !only_owed) {
         let mut vars = job.vars.clone();
         add_addresses(&mut vars, warnings, (request, cast, links), (&ServiceName::new(name), &job.needs, &host))?;
         if job.one_way {

@@ -30,6 +30,7 @@ pub use make::{Request, plan};
 use super::{
     observed::{Aspect, Instance},
     release::{DeploymentId, ReleaseId},
+    seal::Seals,
     spec::{JobTime, Order, Restart, StrategySpec, Traffic, millis},
     steps::{Gate, Subject},
 };
@@ -55,6 +56,8 @@ pub struct Options {
     pub strategy: Option<StrategySpec>,
     /// Why a freeze or a gate is passed over.
     pub override_reason: Option<Arc<str>>,
+    /// Why at all; what a rollback needs to go through a freeze.
+    pub reason: Option<Arc<str>>,
 }
 
 /// A deployment before it happens.
@@ -93,6 +96,9 @@ pub struct Plan {
     pub back: BTreeMap<HostId, Speed>,
     /// Old kept containers that go once this is good.
     pub stale: Vec<Stale>,
+    /// Keyed hashes of the environment's secrets as they were when it was asked for, by name: whoever carries it on says which differ.
+    #[serde(default, skip_serializing_if = "Seals::is_empty")]
+    pub secrets: Seals,
 }
 
 /// A kept container that is not the way back any more.

@@ -5,6 +5,7 @@ use crate::{
     delivery::{
         observed::TakenPort,
         release::kept_name,
+        seal,
         spec::*,
         strategies::{capacity, script},
     },
@@ -162,6 +163,8 @@ fn only_owed_and_only_failed_are_about_those_hosts() {
     shop.observed.owed.insert(HostId::new("app-03"));
     shop.options.only_owed = true;
     assert_eq!(shop.plan(2).unwrap().hosts, [HostId::new("app-03")]);
+    let with_job = shop.clone().with_job("migrate", JobTime::Before, false).plan(2).unwrap();
+    assert!(with_job.jobs.is_empty(), "it ran when that host was away");
     shop.options = Options { only_failed: true, ..Options::default() };
     assert!(shop.plan(2).unwrap_err().to_string().contains("the last deployment failed on none"));
 }
@@ -177,8 +180,35 @@ fn a_freeze_holds_until_there_is_a_reason() {
         deployment: None,
     });
     assert!(shop.plan(2).unwrap_err().to_string().contains("frozen by bob since 2026-11-20T18:00:00Z: black friday"));
-    shop.options.override_reason = Some("it burns".into());
+    // A reason alone lets only the way back through.
+    shop.options.reason = Some("it burns".into());
+    assert!(shop.plan(2).is_err());
+    shop.options.rollback = true;
     assert!(shop.plan(2).is_ok());
+    shop.options = Options { override_reason: Some("it burns".into()), ..Options::default() };
+    assert!(shop.plan(2).is_ok());
+}
+
+#[test]
+fn a_changed_secret_is_a_reason_and_nobody_gets_an_old_one_back() {
+    let sealed = |value: &str| seal::parse(&format!("KEY=00000000:{value}"));
+    let mut shop = Shop::of_web(1);
+    shop.service("web").spec.secrets = vec![SecretUse { name: "KEY".into(), deliver: Deliver::File }];
+    shop.sealed = sealed("one");
+    let mut shop = shop.running(1);
+    assert!(shop.plan(1).unwrap().is_nothing());
+    // By another key, or by none, nobody can tell.
+    for unknown in [seal::Seals::new(), seal::parse("KEY=11111111:two")] {
+        shop.sealed = unknown;
+        assert!(shop.plan(1).unwrap().is_nothing());
+    }
+    shop.sealed = sealed("two");
+    let plan = shop.plan(1).unwrap();
+    assert_eq!(change(&plan, "web", "app-01").reasons, [Aspect::Secrets]);
+    assert_eq!(plan.secrets, shop.sealed);
+    shop.options.rollback = true;
+    let plan = shop.plan(2).unwrap();
+    assert!(plan.warnings.iter().any(|line| &**line == "web: KEY with the values of today"), "{:?}", plan.warnings);
 }
 
 #[test]

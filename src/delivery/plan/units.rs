@@ -14,6 +14,7 @@ use crate::{
     delivery::{
         observed::{Aspect, HostView, Instance},
         release::label,
+        seal,
         spec::{ImageSource, Order, RenderedService},
     },
     fleet::{ContainerState, HostId, ServiceName},
@@ -70,7 +71,13 @@ fn one(unit: &mut Unit<'_, '_>, host: &HostId, view: &HostView, n: u16, found: &
     here.sort_by_key(|instance| (instance.state != ContainerState::Running, std::cmp::Reverse(instance.deployment.clone())));
     let mut here = here.into_iter();
     let current = here.next();
+    // A secret that nobody can compare counts as the same: another console's key is no reason to replace anything.
+    let sealed = seal::parse(blueprint.labels.get(label::SEALED).map_or("", |text| text));
+    let has_others = |instance: &Instance| !seal::compare(&instance.sealed, &sealed).differ.is_empty();
     let mut reasons = current.map(|current| made.differs(&current.made)).unwrap_or_default();
+    if current.is_some_and(has_others) && !reasons.contains(&Aspect::Secrets) {
+        reasons.push(Aspect::Secrets);
+    }
     let named = unit.request.options.service.as_ref() == Some(unit.name);
     let outside = matches!(unit.service.spec.image, ImageSource::Outside(_));
     if named && outside && current.is_some_and(|current| current.image != blueprint.image) && !reasons.contains(&Aspect::Image) {
@@ -86,7 +93,7 @@ fn one(unit: &mut Unit<'_, '_>, host: &HostId, view: &HostView, n: u16, found: &
             }
         }
         current => {
-            let kept = kept(unit, view, n).filter(|kept| made.differs(&kept.made).is_empty());
+            let kept = kept(unit, view, n).filter(|kept| made.differs(&kept.made).is_empty() && !has_others(kept));
             let incoming = match kept {
                 Some(kept) => {
                     unit.links.add_bound(unit.name, host, view.address, &kept.ports);

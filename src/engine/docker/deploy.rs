@@ -11,7 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{
-    Client, EngineError, OnceError,
+    Client, EngineError, OnceError, RegistryAuth,
     client::{Body, named, read_whole},
 };
 use crate::{fleet::ContainerId, text::clean_line};
@@ -168,29 +168,18 @@ impl Client {
         }
     }
 
-    /// The manifest digest that a registry has for a reference, as the engine is told it.
-    ///
-    /// # Errors
-    /// Every [`EngineError`]; 404 or 403 where the registry has no such image.
-    pub async fn image_digest(&self, reference: &str) -> Result<String, EngineError> {
-        let path = format!("/distribution/{reference}/json");
-        let answer = super::decode::value(&self.get(&path, SLOW).await?, &path)?;
-        let digest = answer.pointer("/Descriptor/digest").and_then(Value::as_str).filter(|digest| digest.starts_with("sha256:"));
-        let fault = || EngineError::Protocol { what: path.clone(), reason: "it does not tell the digest".to_owned() };
-        digest.map(str::to_owned).ok_or_else(fault)
-    }
-
-    /// Pulls an image. `auth` is the registry's `X-Registry-Auth`, where it wants one.
+    /// Pulls an image, as whoever we are to its registry.
     ///
     /// # Errors
     /// Every [`EngineError`]; what the registry says comes as `Status`, with 404 for what is not there.
-    pub async fn image_pull(&self, reference: &str, auth: Option<&str>) -> Result<(), EngineError> {
+    pub async fn image_pull(&self, reference: &str, auth: &RegistryAuth) -> Result<(), EngineError> {
         let (repository, version) = split(reference);
         let path = format!("/images/create?fromImage={}&tag={}", escaped(repository), escaped(version));
         let what = named(&Method::POST, &path);
         let mut request = with_body(Method::POST, &path, "application/json", Vec::new())?;
-        if let Some(auth) = auth.and_then(|auth| header::HeaderValue::from_str(auth).ok()) {
-            request.headers_mut().insert("x-registry-auth", auth);
+        if let Ok(mut told) = header::HeaderValue::from_str(&auth.header()) {
+            told.set_sensitive(true);
+            request.headers_mut().insert("x-registry-auth", told);
         }
         let idle = || EngineError::Timeout { what: what.clone(), seconds: PULL_IDLE.as_secs() };
         let response = tokio::time::timeout(PULL_IDLE, self.send(request)).await.map_err(|_| idle())??;

@@ -46,7 +46,13 @@ fn a_version_that_never_gets_well_is_taken_back() {
             scenario.is_unwound();
             let bundles = &scenario.world.lock().bundles;
             let files: Vec<_> = bundles[0].iter().map(|(name, _)| name.as_str()).collect();
-            assert!(files.contains(&"app-01-shop-production-web-1-2-0000.log") && files.contains(&"failure.txt"), "{files:?}");
+            let wanted = [
+                "failure.txt",
+                "app-01-shop-production-web-1-1-0000.log",
+                "app-01-shop-production-web-1-2-0000.log",
+                "app-01-shop-production-web-1-2-0000.inspect.json",
+            ];
+            assert!(wanted.iter().all(|name| files.contains(name)), "{files:?}");
         }
     }
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
 
 use super::clock::{Sleep, Turn};
 use crate::{
@@ -412,6 +413,12 @@ impl Port for World {
             Err(PortError::Gone(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    async fn document(&self, host: &HostId, id: &ContainerId) -> Result<Option<Value>, PortError> {
+        Turn::default().await;
+        let name = Arc::clone(&self.lock().sim(host, id)?.name);
+        Ok(Some(json!({ "Name": *name, "State": { "Health": { "Log": [] } } })))
     }
 
     async fn pull(&self, host: &HostId, image: &str) -> Result<(), PortError> {

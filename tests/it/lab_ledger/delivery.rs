@@ -67,6 +67,7 @@ pub(super) fn plan(deployment: DeploymentId, environment: &str, release: &Releas
         warnings: Vec::new(),
         back: BTreeMap::new(),
         stale: Vec::new(),
+        secrets: Default::default(),
     }
 }
 
