@@ -14,6 +14,7 @@ mod lab_exec;
 mod lab_ledger;
 mod lab_logs;
 mod lab_promises;
+mod lab_runs;
 mod lab_ssh_doctor;
 mod lab_stats;
 mod lab_stock;

@@ -1,7 +1,7 @@
 //! The hosts of a deployment, reached and looked at.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::Arc,
 };
@@ -28,9 +28,20 @@ use crate::{
 pub(super) struct Stage {
     pub(super) port: EnginePort<RunTraffic>,
     pub(super) holder: Holder,
-    known: BTreeSet<HostId>,
+    pub(super) known: BTreeSet<HostId>,
     /// Hosts that the configuration says to be the environment's: something may be left on one that the template names no more.
     also: Vec<HostId>,
+}
+
+/// Secrets by name.
+pub(super) type Values = BTreeMap<Arc<str>, Arc<str>>;
+
+/// The values of an environment's secrets, from where the configuration says.
+pub(super) fn values(sources: &Sources, app: &AppName, environment: &EnvironmentId) -> Result<Values, Failure> {
+    match sources.config.delivery.secrets.get(&(app.clone(), environment.clone())) {
+        Some(named) => secrets::resolve(named).map_err(Failure::failed),
+        None => Ok(Values::new()),
+    }
 }
 
 /// Some bits that nobody else draws at the same moment.
@@ -40,8 +51,8 @@ pub(super) fn random() -> u64 {
 }
 
 impl Stage {
-    /// For one app in one environment. Who only looks needs no secrets.
-    pub(super) fn new(sources: &Sources, app: &AppName, environment: &EnvironmentId, acts: bool) -> Result<Self, Failure> {
+    /// For one app in one environment. Who only looks has no values of secrets.
+    pub(super) fn new(sources: &Sources, app: &AppName, environment: &EnvironmentId, values: Values) -> Self {
         let address = |host: &HostId| {
             let found = sources.config.hosts.iter().find(|config| config.id == *host)?;
             found.address.as_ref()?.parse().ok()
@@ -52,10 +63,6 @@ impl Stage {
         };
         let hosts: Vec<RunHost> = sources.targets.iter().map(host).collect();
         let known = hosts.iter().map(|host| host.id.clone()).collect();
-        let values = match sources.config.delivery.secrets.get(&(app.clone(), environment.clone())).filter(|_| acts) {
-            Some(named) => secrets::resolve(named).map_err(Failure::failed)?,
-            None => Default::default(),
-        };
         let who = Who::of_process();
         let machine = who.machine.as_deref().map(|machine| format!("@{machine}")).unwrap_or_default();
         let holder =
@@ -67,7 +74,7 @@ impl Stage {
         let port = EnginePort::new(hosts, sources.rights.clone(), (app.clone(), environment.clone()), values, traffic);
         let own = sources.targets.iter().filter(|target| target.spec.environment.as_ref() == Some(environment));
         let also = own.map(|target| target.spec.id.clone()).collect();
-        Ok(Self { port, holder, known, also })
+        Self { port, holder, known, also }
     }
 
     /// What the environment's hosts have; all are asked at once.
