@@ -44,7 +44,10 @@ fn told(now: &Deployment, answer: Answer) -> String {
         }
         (Answer::Yes, State::Waiting) => {
             let names = now.approved_by.join(", ");
-            format!("{id}: {what}: approved by {names}; it starts where its asker waits, or: quarterdeck deployment resume {id}", id = now.id)
+            format!(
+                "{id}: {what}: approved by {names}; it starts where its asker waits, or: quarterdeck deployment resume {id}",
+                id = now.id
+            )
         }
         (Answer::Yes, _) => format!("{}: {what}: goes on", now.id),
         (Answer::No, State::Unwound) => format!("{}: {what}: rejected; nothing was changed", now.id),

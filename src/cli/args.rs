@@ -549,7 +549,9 @@ pub enum Verb {
     )]
     Rollback(Beginning),
     /// Put what is good in one environment into another, with the other's configuration
-    #[command(after_help = "Example:\n  quarterdeck promote shop --from staging --to production\n\nThe same gates as of deploy: quarterdeck deploy --help tells of them.")]
+    #[command(
+        after_help = "Example:\n  quarterdeck promote shop --from staging --to production\n\nThe same gates as of deploy: quarterdeck deploy --help tells of them."
+    )]
     Promote(Promoting),
     /// The configuration of environments
     Config {
@@ -558,7 +560,9 @@ pub enum Verb {
         verb: ConfigVerb,
     },
     /// Take away the lock of a run that nobody will carry on
-    #[command(after_help = "Example:\n  quarterdeck unlock shop production --reason \"its jump host is gone\"\n\nA lock whose holder gave a sign of life in the last minute stays. What its run had begun stands as it was left:\nquarterdeck deployment resume ID or unwind ID settles that.\n\nExit codes: 0 gone, 2 usage, 3 some hosts could not be reached, 4 its holder is alive, 5 refused")]
+    #[command(
+        after_help = "Example:\n  quarterdeck unlock shop production --reason \"its jump host is gone\"\n\nA lock whose holder gave a sign of life in the last minute stays. What its run had begun stands as it was left:\nquarterdeck deployment resume ID or unwind ID settles that.\n\nExit codes: 0 gone, 2 usage, 3 some hosts could not be reached, 4 its holder is alive, 5 refused"
+    )]
     Unlock {
         /// The app
         #[arg(value_parser = app)]
@@ -806,7 +810,9 @@ pub enum DeploymentVerb {
         output: Output,
     },
     /// Its journal line by line, until it has ended
-    #[command(after_help = "Examples:\n  quarterdeck deployment follow 44-k3f9\n  quarterdeck deployment follow 44 --format json\n\nExit codes: those of the deployment; 130 when you leave it with Ctrl-C, which does nothing to it")]
+    #[command(
+        after_help = "Examples:\n  quarterdeck deployment follow 44-k3f9\n  quarterdeck deployment follow 44 --format json\n\nExit codes: those of the deployment; 130 when you leave it with Ctrl-C, which does nothing to it"
+    )]
     Follow {
         /// Its id, or its number where only one has it
         id: String,

@@ -121,12 +121,11 @@ pub fn run(global: &Global, asked: &Deploying, how: &Running, kind: &Kind) -> Re
     let aim = Aim::of(global, &asked.app, &asked.environment)?;
     let options = options(asked, kind, &aim)?;
     let history = History::of(&sources)?;
-    // What has no value shows before anything is asked.
-    let values = if *kind == Kind::Plan { stage::Values::new() } else { stage::values(&sources, &aim.app, &aim.environment)? };
     wait(async {
-        let stage = Stage::new(&sources, &aim.app, &aim.environment, stage::Values::new());
+        // A secret that has no value shows before anything is asked.
+        let stage = Stage::new(&sources, &aim.app, &aim.environment, *kind != Kind::Plan)?;
         let wish = Wish { global, sources: &sources, asked, how, kind, aim: &aim, options: &options, stage: &stage, history: &history };
-        wish.fulfil(values).await
+        wish.fulfil().await
     })
 }
 
@@ -144,7 +143,7 @@ struct Wish<'a> {
 }
 
 impl Wish<'_> {
-    async fn fulfil(&self, values: stage::Values) -> Result<Exit, Failure> {
+    async fn fulfil(&self) -> Result<Exit, Failure> {
         let queue = Queue::new(self.how.wait);
         let mut agreed: Option<Plan> = None;
         loop {
@@ -176,7 +175,7 @@ impl Wish<'_> {
             }
             if needed > 0 {
                 if self.how.detach {
-                    out::complain(&gates::waits(&deployment, needed));
+                    out::complain(&format!("{}; then: quarterdeck deployment resume {deployment}", gates::waits(&deployment, needed)));
                     return self.left(&deployment).await;
                 }
                 plan = gates::wait_for_approval(self.history, needed, plan, async || {
@@ -194,7 +193,7 @@ impl Wish<'_> {
                 deployment: deployment.clone(),
                 action: self.kind.action().into(),
                 work: Work::Begin { plan: Box::new(plan) },
-                values: values.clone(),
+                values: self.stage.values.clone(),
             };
             let run = errand.start(self.global, self.sources).await?;
             let attention = Attention { detach: self.how.detach, quiet: self.asked.output.format == Format::Json };
@@ -227,9 +226,8 @@ impl Wish<'_> {
                 Some(&*version)
             }
             Kind::Apply => {
-                version = release::running(observed).ok_or_else(|| {
-                    Failure::usage(format!("nothing of {} runs in {}: deploy a release first", aim.app, aim.environment))
-                })?;
+                version = release::running(observed)
+                    .ok_or_else(|| Failure::usage(format!("nothing of {} runs in {}: deploy a release first", aim.app, aim.environment)))?;
                 Some(&*version)
             }
         };

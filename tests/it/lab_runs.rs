@@ -35,7 +35,9 @@ impl<'a> Operator<'a> {
         ];
         let hosts: String = urls
             .iter()
-            .map(|(name, url)| format!("[hosts.{name}]\nurl = {url:?}\naddress = {:?}\nenvironment = \"production\"\n", operator.address(name)))
+            .map(|(name, url)| {
+                format!("[hosts.{name}]\nurl = {url:?}\naddress = {:?}\nenvironment = \"production\"\n", operator.address(name))
+            })
             .collect();
         let state = operator.program.file("state/.keep", "").replace("/.keep", "");
         let [shop, blog] = ["shop", "blog"].map(|app| operator.template(app, "none"));
@@ -44,7 +46,7 @@ impl<'a> Operator<'a> {
         operator.program.file(
             ".config/quarterdeck/config.toml",
             &format!(
-                "state = {state:?}\n{hosts}[apps.shop]\ntemplate = {shop:?}\n[apps.blog]\ntemplate = {blog:?}\n[secrets.shop.production]\nTOKEN = {{ file = {secret:?} }}\n"
+                "state = {state:?}\n{hosts}[apps.shop]\ntemplate = {shop:?}\n[apps.blog]\ntemplate = {blog:?}\n[secrets.shop.production]\nTOKEN = {{ file = {secret:?} }}\n[secrets.shop.staging]\nTOKEN = {{ file = {secret:?} }}\n"
             ),
         );
         operator
@@ -130,7 +132,8 @@ vars = {{ GREETING = "staged" }}
         let start = Instant::now();
         loop {
             let found = self.deployment(id);
-            if found["state"] == state && (state != "good" || found["journal"].as_array().unwrap().last().unwrap()["text"] == "ended good") {
+            if found["state"] == state && (state != "good" || found["journal"].as_array().unwrap().last().unwrap()["text"] == "ended good")
+            {
                 return;
             }
             assert!(start.elapsed() < LIMIT, "{id} is not {state}: {found:#}");
@@ -181,6 +184,7 @@ fn runs_outlive_terminals_and_belong_to_no_operator() {
     no_terminal_needed(&ana);
     ctrl_c_has_three_answers(&ana);
     configuration_and_promotion(&ana);
+    approved_and_nobody_waits(&ana);
     one_waits_or_is_told_who(&ana, &ben);
     the_dead_are_read_from_the_hosts(&ana, &ben);
     let audit = ana.verb(&["audit", "--verify"]);
@@ -214,7 +218,8 @@ fn left_at_once(ana: &Operator<'_>) {
     let told = told.json();
     assert_eq!((&told["state"], &told["planned"]["services"][0]["changes"][0]["host"]), (&"good".into(), &"app-02".into()), "{told:#}");
     assert_eq!(told["hosts"], serde_json::json!(["app-02"]));
-    let planned = ana.verb(&["plan", "shop", "production", "--release", "1.0.1-1-aaaaaa1", "--strategy", "recreate", "--format", "json"]).json();
+    let planned =
+        ana.verb(&["plan", "shop", "production", "--release", "1.0.1-1-aaaaaa1", "--strategy", "recreate", "--format", "json"]).json();
     assert_eq!((&planned["id"], &planned["planned"]["strategy"]), (&Value::Null, &"recreate".into()), "{planned:#}");
     let ended = ana.verb(&ana.asks("one", &[]));
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -283,6 +288,47 @@ fn configuration_and_promotion(ana: &Operator<'_>) {
     assert!(promoted.code == Some(0) && promoted.out.contains("deploy shop in staging: 1.0.1-1-aaaaaa1+"), "{promoted:?}");
     let found = ana.verb(&["deployments", "shop", "staging", "--format", "json"]).rows();
     assert_eq!(found[0]["state"], "good");
+}
+
+/// The yes of somebody else, who has no account of his own here.
+fn say_yes(ana: &Operator<'_>, id: &str) {
+    use quarterdeck::ledger::{Answer, Ledger, StateDir};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let ledger = Ledger::open(StateDir::at(ana.program.file("state/.keep", "").replace("/.keep", ""))).await.unwrap();
+        let answered = ledger.approvals().answer(&id.parse().unwrap(), Answer::Yes, "eva", "looks good").await;
+        answered.unwrap_or_else(|error| panic!("{error}"));
+    });
+}
+
+fn approved_and_nobody_waits(ana: &Operator<'_>) {
+    let tighten = |greeting: &str, strategy: &str| {
+        let file = ana.template("shop", greeting);
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.replacen("strategy = {", "approve = 1\nstrategy = {", 1).replacen(
+            "kind = \"rolling\", batch = 1, pause = \"0s\",",
+            strategy,
+            1,
+        );
+        std::fs::write(file, text).unwrap();
+    };
+    tighten("granted", "kind = \"rolling\", batch = 1,");
+    let asked = ana.verb(&["config", "apply", "shop", "production", "--yes", "--detach"]);
+    assert!(asked.code == Some(0) && asked.err.contains("waits for 1 to approve it"), "{asked:?}");
+    let id = asked.out.lines().last().unwrap().to_owned();
+    let early = ana.verb(&["deployment", "resume", &id, "--yes"]);
+    assert!(early.code == Some(5) && early.err.contains("waits for 1"), "{early:?}");
+    say_yes(ana, &id);
+    // Meanwhile the policy has another way over the hosts: that is not what was approved.
+    tighten("granted", "kind = \"recreate\",");
+    let void = ana.verb(&["deployment", "resume", &id, "--yes"]);
+    assert!(void.code == Some(5) && void.err.contains("the approval is void"), "{void:?}");
+    assert_eq!(ana.deployment(&id)["approved_by"], serde_json::json!([]));
+    ana.serves("eight");
+    say_yes(ana, &id);
+    let begun = ana.verb(&["deployment", "resume", &id, "--yes"]);
+    assert_eq!(begun.code, Some(0), "{begun:?}");
+    ana.serves("granted");
 }
 
 fn one_waits_or_is_told_who(ana: &Operator<'_>, ben: &Operator<'_>) {

@@ -34,7 +34,8 @@ impl Program {
     /// The same through `env`, for who starts it by words alone: on a terminal, say.
     pub fn words(&self, args: &[&str]) -> Vec<String> {
         let home = format!("HOME={}", self.home.path().display());
-        let own = ["/usr/bin/env", "-i", &home, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC", "TERM=xterm", env!("CARGO_BIN_EXE_quarterdeck")];
+        let own =
+            ["/usr/bin/env", "-i", &home, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC", "TERM=xterm", env!("CARGO_BIN_EXE_quarterdeck")];
         own.iter().chain(args).map(|word| (*word).to_owned()).collect()
     }
 

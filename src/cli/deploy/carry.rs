@@ -22,7 +22,11 @@ use crate::{
         gather::wait,
         out,
     },
-    delivery::{plan::Plan, release::DeploymentId, strategies::{Script, script}},
+    delivery::{
+        plan::Plan,
+        release::DeploymentId,
+        strategies::{Script, script},
+    },
     ledger::RunRecords,
     run::{
         Outcome, Run, RunError,
@@ -84,7 +88,7 @@ async fn perform(sources: &Sources, history: &History, errand: Errand) -> Result
             (plan.clone(), script.clone())
         }
     };
-    let stage = Stage::new(sources, &plan.app, &plan.environment, values);
+    let stage = Stage::with(sources, &plan.app, &plan.environment, values);
     let run = Run { port: &stage.port, records: history.records(), holder: &stage.holder };
     let was_good = Progress::of(&entries).ended == Some(State::Good);
     let done = async {

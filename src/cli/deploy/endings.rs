@@ -40,7 +40,8 @@ pub(super) fn of_process(sources: &Sources, hosts: &[HostId]) -> Vec<Arc<str>> {
 
 fn files(place: PathBuf) -> Vec<PathBuf> {
     let Ok(found) = fs::read_dir(&place) else { return vec![place] };
-    let mut files: Vec<_> = found.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "conf")).collect();
+    let mut files: Vec<_> =
+        found.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "conf")).collect();
     files.sort();
     files
 }

@@ -3,12 +3,7 @@
 //! Plan and secrets go over that pipe only: arguments and environment of a process can be read by others while it runs, and its arguments by
 //! everybody. What it has to say goes into a file below the state directory; what it does, into the ledger.
 
-use std::{
-    io::Read,
-    path::PathBuf,
-    process::Stdio,
-    sync::Arc,
-};
+use std::{io::Read, path::PathBuf, process::Stdio, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -111,7 +106,9 @@ impl Errand {
     /// When it is none, or is cut off: nothing may be done then.
     pub(super) fn read(mut from: impl Read) -> Result<Self, Failure> {
         let mut text = Vec::new();
-        let fault = |error: &dyn std::fmt::Display| Failure::usage(format!("quarterdeck starts its runs itself; this one was told nothing: {error}"));
+        let fault = |error: &dyn std::fmt::Display| {
+            Failure::usage(format!("quarterdeck starts its runs itself; this one was told nothing: {error}"))
+        };
         from.read_to_end(&mut text).map_err(|error| fault(&error))?;
         // The words of serde would quote what they stumble over.
         serde_json::from_slice(&text).map_err(|error| fault(&format!("{:?} at {}:{}", error.classify(), error.line(), error.column())))

@@ -342,5 +342,7 @@ async fn not_begun(history: &History, id: &DeploymentId) -> Result<(), Failure> 
 /// Whether a journal tells of nothing but a beginning that never got its locks.
 pub(super) fn is_idle(entries: &[Entry]) -> bool {
     let progress = Progress::of(entries);
-    progress.begun.is_empty() && progress.ended == Some(State::Failed) && entries.iter().all(|entry| matches!(entry.word, Word::Begun { .. } | Word::Ended { .. }))
+    progress.begun.is_empty()
+        && progress.ended == Some(State::Failed)
+        && entries.iter().all(|entry| matches!(entry.word, Word::Begun { .. } | Word::Ended { .. }))
 }

@@ -55,7 +55,7 @@ pub(super) async fn needed(history: &History, aim: &Aim, release: &Release, opti
 
 /// What is told of a deployment that waits for others.
 pub(super) fn waits(id: &DeploymentId, needed: u32) -> String {
-    format!("deployment {id} waits for {needed} to approve it: quarterdeck approve {id} --reason …; then: quarterdeck deployment resume {id}")
+    format!("deployment {id} waits for {needed} to approve it: quarterdeck approve {id} --reason …")
 }
 
 /// What was approved is what is done: the world may have gone on meanwhile, so the plan is made anew, and if it differs the approval is void.

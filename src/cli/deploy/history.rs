@@ -62,10 +62,6 @@ impl History {
         &self.records
     }
 
-    pub(super) fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-
     /// A deployment by its id or number; `None`: the ledger does not know it.
     pub(super) async fn find(&self, text: &str) -> Result<Option<Deployment>, Failure> {
         match self.ledger.deployments().find(text).await {

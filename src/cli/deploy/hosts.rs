@@ -5,10 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::future::join_all;
 
-use super::{
-    history::History,
-    stage::{Stage, Values},
-};
+use super::{history::History, stage::Stage};
 use crate::{
     cli::{exit::Failure, fleet::Sources, out},
     delivery::{
@@ -45,8 +42,9 @@ pub(in crate::cli) async fn seek(sources: &Sources, text: &str) -> Result<Option
         return Ok(None);
     }
     // Which app it is of shows in the lock; until then it is any.
-    let stage = Stage::new(sources, &AppName::new("any"), &EnvironmentId::new("any"), Values::new());
-    let looks = stage.known.iter().map(|host| async { (host, find_locks(&stage.port, host).await) });
+    let stage = Stage::new(sources, &AppName::new("any"), &EnvironmentId::new("any"), false)?;
+    let port = &stage.port;
+    let looks = stage.known.iter().map(|host| async move { (host, find_locks(port, host).await) });
     let (mut found, mut silent): (Vec<FoundLock>, Vec<String>) = (Vec::new(), Vec::new());
     for (host, locks) in join_all(looks).await {
         match locks {
@@ -58,7 +56,10 @@ pub(in crate::cli) async fn seek(sources: &Sources, text: &str) -> Result<Option
     let (Some(first), Some(id)) = (found.first(), ids.first()) else {
         return match silent.is_empty() {
             true => Ok(None),
-            false => Err(Failure::incomplete(format!("deployment {text} is not in the ledger, and hosts that may know it do not answer: {}", silent.join("; ")))),
+            false => Err(Failure::incomplete(format!(
+                "deployment {text} is not in the ledger, and hosts that may know it do not answer: {}",
+                silent.join("; ")
+            ))),
         };
     };
     if ids.len() > 1 {
@@ -107,7 +108,7 @@ pub(super) async fn known(sources: &Sources, history: &History, text: &str) -> R
 async fn catch_up(sources: &Sources, history: &History, id: &DeploymentId) -> Result<(), Failure> {
     let entries = history.journal(id).await?;
     let Some((Plan { app, environment, hosts, .. }, _)) = beginning(&entries) else { return Ok(()) };
-    let stage = Stage::new(sources, app, environment, Values::new());
+    let stage = Stage::new(sources, app, environment, false)?;
     let next = Progress::of(&entries).next;
     for host in hosts {
         // One that does not answer, or whose lock is another's, has nothing to add.
@@ -121,7 +122,10 @@ async fn catch_up(sources: &Sources, history: &History, id: &DeploymentId) -> Re
             rows.retain(|row| row.seq >= next);
             if !rows.is_empty() {
                 history.records().append(id, &rows).await.map_err(Failure::failed)?;
-                out::complain(&format!("deployment {id}: another has carried it on since: {} more rows are read from the hosts", rows.len()));
+                out::complain(&format!(
+                    "deployment {id}: another has carried it on since: {} more rows are read from the hosts",
+                    rows.len()
+                ));
             }
             Ok(())
         }

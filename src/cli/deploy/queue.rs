@@ -75,7 +75,10 @@ impl Queue {
                 out::complain(&format!("waiting: {taken}"));
                 told = Some(who);
             }
-            sleep(LOOK).await;
+            tokio::select! {
+                () = sleep(LOOK) => {}
+                _ = tokio::signal::ctrl_c() => return Err(Failure::failed("nothing was done: you have left the queue")),
+            }
         }
     }
 }

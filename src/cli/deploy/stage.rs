@@ -28,6 +28,8 @@ use crate::{
 pub(super) struct Stage {
     pub(super) port: EnginePort<RunTraffic>,
     pub(super) holder: Holder,
+    /// Secrets by name; none for who only looks.
+    pub(super) values: Values,
     pub(super) known: BTreeSet<HostId>,
     /// Hosts that the configuration says to be the environment's: something may be left on one that the template names no more.
     also: Vec<HostId>,
@@ -36,14 +38,6 @@ pub(super) struct Stage {
 /// Secrets by name.
 pub(super) type Values = BTreeMap<Arc<str>, Arc<str>>;
 
-/// The values of an environment's secrets, from where the configuration says.
-pub(super) fn values(sources: &Sources, app: &AppName, environment: &EnvironmentId) -> Result<Values, Failure> {
-    match sources.config.delivery.secrets.get(&(app.clone(), environment.clone())) {
-        Some(named) => secrets::resolve(named).map_err(Failure::failed),
-        None => Ok(Values::new()),
-    }
-}
-
 /// Some bits that nobody else draws at the same moment.
 pub(super) fn random() -> u64 {
     // Each of these is seeded by the operating system.
@@ -51,8 +45,17 @@ pub(super) fn random() -> u64 {
 }
 
 impl Stage {
-    /// For one app in one environment. Who only looks has no values of secrets.
-    pub(super) fn new(sources: &Sources, app: &AppName, environment: &EnvironmentId, values: Values) -> Self {
+    /// For one app in one environment. Who only looks needs no secrets.
+    pub(super) fn new(sources: &Sources, app: &AppName, environment: &EnvironmentId, acts: bool) -> Result<Self, Failure> {
+        let values = match sources.config.delivery.secrets.get(&(app.clone(), environment.clone())).filter(|_| acts) {
+            Some(named) => secrets::resolve(named).map_err(Failure::failed)?,
+            None => Values::new(),
+        };
+        Ok(Self::with(sources, app, environment, values))
+    }
+
+    /// The same with secrets that somebody else has looked up.
+    pub(super) fn with(sources: &Sources, app: &AppName, environment: &EnvironmentId, values: Values) -> Self {
         let address = |host: &HostId| {
             let found = sources.config.hosts.iter().find(|config| config.id == *host)?;
             found.address.as_ref()?.parse().ok()
@@ -71,10 +74,10 @@ impl Stage {
         let endpoints = sources.targets.iter().map(|target| (target.spec.id.clone(), target.endpoint.clone())).collect();
         let ground: Arc<dyn Ground> = Arc::new(OwnLinks::new(endpoints, &sources.rights));
         let traffic = RunTraffic::new(Balancers::of(&sources.config.delivery.balancers, &ground, &sources.rights));
-        let port = EnginePort::new(hosts, sources.rights.clone(), (app.clone(), environment.clone()), values, traffic);
+        let port = EnginePort::new(hosts, sources.rights.clone(), (app.clone(), environment.clone()), values.clone(), traffic);
         let own = sources.targets.iter().filter(|target| target.spec.environment.as_ref() == Some(environment));
         let also = own.map(|target| target.spec.id.clone()).collect();
-        Self { port, holder, known, also }
+        Self { port, holder, values, known, also }
     }
 
     /// What the environment's hosts have; all are asked at once.

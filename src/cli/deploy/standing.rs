@@ -9,7 +9,7 @@ use super::{
     hosts::known,
     question,
     queue::Queue,
-    stage::{self, Stage, Values},
+    stage::Stage,
 };
 use crate::{
     cli::{
@@ -42,7 +42,9 @@ pub(in crate::cli) fn run(global: &Global, asked: &Standing, way: Way) -> Result
         let Some((plan, _)) = begun else {
             return match way {
                 Way::Forward => begin(global, &sources, &history, asked, &found).await,
-                Way::Back => Err(Failure::refused(format!("deployment {} was not begun: there is nothing to take back; reject it", found.id))),
+                Way::Back => {
+                    Err(Failure::refused(format!("deployment {} was not begun: there is nothing to take back; reject it", found.id)))
+                }
             };
         };
         if way == Way::Back && Progress::of(&entries).ended == Some(State::Good) {
@@ -98,9 +100,13 @@ pub(in crate::cli) fn park(global: &Global, id: &str, reason: &str) -> Result<Ex
     let history = History::of(&sources)?;
     wait(async {
         let found = history.find(id).await?;
-        let found = found.ok_or_else(|| Failure::usage(format!("there is no deployment {id:?} in this ledger, and only its own tells its run")))?;
+        let found =
+            found.ok_or_else(|| Failure::usage(format!("there is no deployment {id:?} in this ledger, and only its own tells its run")))?;
         history.order(&found.id, Order::Park, reason).await?;
-        out::print(&format!("{}: told; its run finishes what is under way and stands still: quarterdeck deployment follow {}\n", found.id, found.id))?;
+        out::print(&format!(
+            "{}: told; its run finishes what is under way and stands still: quarterdeck deployment follow {}\n",
+            found.id, found.id
+        ))?;
         Ok(Exit::DONE)
     })
 }
@@ -113,7 +119,7 @@ async fn send(
     (action, work): (&str, Work),
     detach: bool,
 ) -> Result<Exit, Failure> {
-    let values = stage::values(sources, &plan.app, &plan.environment)?;
+    let values = Stage::new(sources, &plan.app, &plan.environment, true)?.values;
     let errand = Errand { deployment: plan.deployment.clone(), action: action.into(), work, values };
     let run = errand.start(global, sources).await?;
     attend(history, run, Attention { detach, quiet: false }).await
@@ -142,7 +148,7 @@ async fn begin(global: &Global, sources: &Sources, history: &History, asked: &St
     if given < needed {
         return Err(Failure::refused(gates::waits(id, needed - given)));
     }
-    let stage = Stage::new(sources, &aim.app, &aim.environment, Values::new());
+    let stage = Stage::new(sources, &aim.app, &aim.environment, false)?;
     let look = async || {
         let mut observed = stage.observe(&aim.policy).await;
         history.note_owed(&mut observed, &aim.app, &aim.environment).await?;
@@ -168,7 +174,9 @@ async fn begin(global: &Global, sources: &Sources, history: &History, asked: &St
 async fn void(history: &History, id: &DeploymentId, state: State, plan: &Plan) -> Result<Exit, Failure> {
     if state == State::Waiting {
         history.replan(plan).await?;
-        return Err(Failure::refused(format!("it has changed since it was approved, and the approval is void: deployment {id} waits anew")));
+        return Err(Failure::refused(format!(
+            "it has changed since it was approved, and the approval is void: deployment {id} waits anew"
+        )));
     }
     Err(Failure::refused(format!("it has changed since deployment {id} was approved: ask for it anew")))
 }

@@ -2,11 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::{
-    aim::Aim,
-    history::History,
-    stage::{Stage, Values},
-};
+use super::{aim::Aim, history::History, stage::Stage};
 use crate::{
     cli::{
         args::Global,
@@ -30,7 +26,7 @@ pub(in crate::cli) fn run(global: &Global, app: &str, environment: &str, reason:
     let aim = Aim::of(global, app, environment)?;
     let history = History::of(&sources)?;
     wait(async {
-        let stage = Stage::new(&sources, &aim.app, &aim.environment, Values::new());
+        let stage = Stage::new(&sources, &aim.app, &aim.environment, false)?;
         let observed = stage.observe(&aim.policy).await;
         let (mut locks, mut silent) = (Vec::new(), 0);
         for (host, sight) in &observed.hosts {
@@ -42,7 +38,8 @@ pub(in crate::cli) fn run(global: &Global, app: &str, environment: &str, reason:
                 }
             }
         }
-        let looks = locks.into_iter().map(|(host, mark)| async { Sign::of(&stage.port, host, mark).await.map_err(|error| (host, error)) });
+        let port = &stage.port;
+        let looks = locks.into_iter().map(|(host, mark)| async move { Sign::of(port, host, mark).await.map_err(|error| (host, error)) });
         let signs: Result<Vec<_>, _> = join_all(looks).await.into_iter().collect();
         let signs = signs.map_err(|(host, error)| Failure::incomplete(format!("host {:?}: {error}", host.as_str())))?;
         if let Some(alive) = signs.iter().find(|sign| sign.is_alive()) {

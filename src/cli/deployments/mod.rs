@@ -9,8 +9,8 @@ use chrono::{DateTime, Local, SecondsFormat, Utc};
 use serde::Serialize;
 
 pub(super) use carried::of_journal;
-pub(super) use show::{Line, Page, PageRow, journal};
 pub use show::show;
+pub(super) use show::{Page, PageRow, journal};
 
 use super::{
     TimeSpec,

@@ -31,7 +31,7 @@ use indexmap::IndexMap;
 use super::spec::{Compare, Policy, Rendered, Revision, Spec, StrategySpec};
 use crate::{
     fleet::EnvironmentId,
-    written::{self, Fault, Faults, Origin, Reader, Section},
+    written::{self, Fault, Faults, Origin, Reader},
 };
 
 pub use compose::{Imported, import};
@@ -159,7 +159,7 @@ pub fn strategy(place: &Path, value: &str) -> Result<StrategySpec, Faults> {
     let mut reader = Reader { home: None, faults: Vec::new() };
     let table = written::parse(&Arc::new(place.to_owned()), &format!("strategy = {value}\n"), &mut reader.faults);
     let spec = table.map(|table| {
-        let mut top = Section::new("", table);
+        let mut top = written::Section::new("", table);
         let spec = read::strategy::read(&mut reader, &mut top);
         top.finish(&mut reader);
         spec
