@@ -165,7 +165,8 @@ pub(super) async fn attend(history: &History, mut run: Started, attention: Atten
         }
         end = End::of(&rows).or(end.filter(|_| rows.iter().all(|row| !matches!(row.word, Word::Resumed { .. }))));
         match (&end, ended) {
-            (Some(end), None) if end.state == State::Good => {
+            // It says so once its locks are free: whoever comes next must not find them.
+            (Some(end), None) if end.state == State::Good && has_spoken(&run) => {
                 warm(&id, reader.script.as_ref(), history).await?;
                 return say(&id, end, None, attention);
             }
@@ -220,6 +221,11 @@ fn unsaid(run: &Started, status: ExitStatus) -> Result<Exit, Failure> {
             )))
         }
     }
+}
+
+/// Whether a run has said anything yet. One that cannot be heard is waited for to its end.
+fn has_spoken(run: &Started) -> bool {
+    std::fs::metadata(&run.log).is_ok_and(|found| found.len() > run.said)
 }
 
 /// What it has to say, as far as somebody wants to read it.
