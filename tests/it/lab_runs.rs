@@ -209,6 +209,10 @@ fn left_at_once(ana: &Operator<'_>) {
     let rows: Vec<Value> = lines.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(rows.len() > 10 && rows.last().unwrap()["text"] == "ended good", "{lines:?}");
     ana.serves("one");
+    let finished = ana.verb(&["deployment", "finish", &id, "--yes"]);
+    assert!(finished.code == Some(0) && finished.out.contains("nothing of it is warm"), "{finished:?}");
+    let back = ana.verb(&["deployment", "unwind", &id, "--yes"]);
+    assert!(back.code == Some(5) && back.err.contains("quarterdeck rollback shop production"), "{back:?}");
     // One object, with the plan in its parts.
     let told = ana.verb(&ana.asks("one-b", &["--host", "app-03", "--format", "json"]));
     assert_eq!(told.code, Some(0), "{told:?}");
@@ -364,6 +368,7 @@ fn the_dead_are_read_from_the_hosts(ana: &Operator<'_>, ben: &Operator<'_>) {
         assert!(!known(ben.verb(&["deployments", "--format", "json"]).rows()), "to look records nothing");
         let early = ben.verb(&["deployment", verb, &id, "--yes"]);
         assert!(early.code == Some(4) && early.err.contains("last sign of life"), "{early:?}");
+        assert!(!known(ben.verb(&["deployments", "--format", "json"]).rows()), "what lives elsewhere stays there");
         let ended = ben.verb(&["deployment", verb, &id, "--alive", "--yes"]);
         assert_eq!(ended.code, Some(code), "{ended:?}");
         assert!(known(ben.verb(&["deployments", "--format", "json"]).rows()));

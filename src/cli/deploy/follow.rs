@@ -11,10 +11,10 @@ use std::{
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
-use super::{carry::Ending, errand::Started, history::History, lines::Lines};
+use super::{carry::Ending, errand::Started, history::History, lines::Lines, stage::Stage};
 use crate::{
     cli::{
         args::{Format, Global, Output},
@@ -26,8 +26,9 @@ use crate::{
     },
     delivery::{release::DeploymentId, strategies::Script},
     fleet::HostId,
+    rights::Rights,
     run::{
-        Order,
+        Order, STALE, Sign, find_locks,
         journal::{Entry, Progress, State, Word, beginning},
     },
     text::{age, clean_line},
@@ -37,6 +38,10 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(250);
 /// Of the words of a run that failed before it could write any into the ledger, the last.
 const WORDS: usize = 16 * 1024;
+/// A run that has written nothing for so long is asked for a sign of life.
+const DOUBT: Duration = Duration::from_secs(30);
+/// Longer than anybody follows.
+const FOREVER: Duration = Duration::from_secs(365 * 86_400);
 /// What a process that was interrupted ends with, by the shells' custom.
 const INTERRUPTED: Exit = Exit(130);
 
@@ -300,8 +305,15 @@ pub(in crate::cli) fn follow(global: &Global, id: &str, output: Output) -> Resul
         let mut interrupts = interrupts()?;
         let mut reader = Reader::new(&history, &found.id);
         let mut seen: Vec<Entry> = Vec::new();
+        let mut doubt = Instant::now() + DOUBT;
         loop {
             let rows = reader.more().await?;
+            if !rows.is_empty() {
+                doubt = Instant::now() + DOUBT;
+            } else if Instant::now() > doubt {
+                // Said once; a run that was only stopped for a while goes on.
+                doubt += if told_dead(&sources, &found.id, &seen).await? { FOREVER } else { DOUBT };
+            }
             let known = seen.len();
             seen.extend(rows.iter().cloned());
             match output.format {
@@ -331,6 +343,27 @@ pub(in crate::cli) fn follow(global: &Global, id: &str, output: Output) -> Resul
             }
         }
     })
+}
+
+/// Tells whoever follows that its run may be dead: what does not breathe writes nothing more. Who may only look cannot read that.
+async fn told_dead(sources: &Sources, id: &DeploymentId, seen: &[Entry]) -> Result<bool, Failure> {
+    let Some((plan, _)) = beginning(seen).filter(|_| matches!(sources.rights, Rights::Act)) else { return Ok(false) };
+    let stage = Stage::new(sources, &plan.app, &plan.environment, false)?;
+    for host in &plan.hosts {
+        let Ok(locks) = find_locks(&stage.port, host).await else { continue };
+        let Some(lock) = locks.into_iter().find(|lock| lock.mark.deployment.as_ref() == Some(id)) else { continue };
+        return match Sign::of(&stage.port, host, lock.mark).await {
+            Ok(Sign { silence: Some(silence), .. }) if silence > STALE => {
+                out::complain(&format!(
+                    "no sign of life from its run for {} s: quarterdeck deployment resume {id}, or: quarterdeck deployment unwind {id}",
+                    silence.as_secs()
+                ));
+                Ok(true)
+            }
+            Ok(_) | Err(_) => Ok(false),
+        };
+    }
+    Ok(false)
 }
 
 /// One that was turned down has no journal and will have none.

@@ -16,7 +16,7 @@ use crate::{
     ledger::Deployment,
     rights::Rights,
     run::{
-        FoundLock, Records as _, find_locks,
+        FoundLock, Records as _, RunError, Sign, find_locks,
         journal::{Entry, Progress, beginning},
         read_journal,
     },
@@ -29,6 +29,8 @@ pub(in crate::cli) struct Sought {
     pub(in crate::cli) entries: Vec<Entry>,
     /// Who holds it.
     pub(in crate::cli) holder: Arc<str>,
+    /// Its run's sign of life, where there is a fresh one.
+    pub(in crate::cli) alive: Option<Sign>,
     hosts: Vec<HostId>,
 }
 
@@ -71,7 +73,12 @@ pub(in crate::cli) async fn seek(sources: &Sources, text: &str) -> Result<Option
     let entries = read_journal(&stage.port, names, &hosts).await;
     let entries = entries.map_err(|(host, error)| Failure::incomplete(format!("host {:?}: {error}", host.as_str())))?;
     silent.iter().for_each(|line| out::complain(line));
-    Ok(Some(Sought { id: id.clone(), entries, holder: Arc::clone(&first.mark.holder), hosts }))
+    let mut alive = None;
+    for lock in found.iter().filter(|lock| lock.mark.deployment.as_ref() == Some(id)) {
+        // A host that is away by now tells nothing either way.
+        alive = alive.or(Sign::of(port, &lock.host, lock.mark.clone()).await.ok().filter(Sign::is_alive));
+    }
+    Ok(Some(Sought { id: id.clone(), entries, holder: Arc::clone(&first.mark.holder), alive, hosts }))
 }
 
 fn is_named(lock: &FoundLock, text: &str) -> bool {
@@ -79,11 +86,12 @@ fn is_named(lock: &FoundLock, text: &str) -> bool {
 }
 
 /// A deployment from the ledger; one that it does not know is taken over from the hosts into it, and one that it knows is brought up to what the
-/// hosts know, so that whoever carries it on does not begin where somebody else's copy ended.
+/// hosts know, so that whoever carries it on does not begin where somebody else's copy ended. A run that lives elsewhere stays there, unless `alive`
+/// says that a person knows better.
 ///
 /// # Errors
-/// When neither has it.
-pub(super) async fn known(sources: &Sources, history: &History, text: &str) -> Result<Deployment, Failure> {
+/// When neither has it; when its run is alive.
+pub(super) async fn known(sources: &Sources, history: &History, text: &str, alive: bool) -> Result<Deployment, Failure> {
     if let Some(found) = history.find(text).await? {
         catch_up(sources, history, &found.id).await?;
         return Ok(found);
@@ -97,6 +105,10 @@ pub(super) async fn known(sources: &Sources, history: &History, text: &str) -> R
             sought.id,
             hosts.join(", ")
         )));
+    }
+    if let Some(sign) = sought.alive.filter(|_| !alive) {
+        let seconds = sign.silence.unwrap_or_default().as_secs();
+        return Err(Failure::locked(RunError::Alive { deployment: sought.id, host: sign.host, seconds }));
     }
     history.records().append(&sought.id, &sought.entries).await.map_err(Failure::failed)?;
     let hosts: Vec<_> = sought.hosts.iter().map(HostId::as_str).collect();

@@ -36,7 +36,7 @@ pub(in crate::cli) fn run(global: &Global, asked: &Standing, way: Way) -> Result
     sources.may_act("deployment")?;
     let history = History::of(&sources)?;
     wait(async {
-        let found = known(&sources, &history, &asked.id).await?;
+        let found = known(&sources, &history, &asked.id, asked.alive).await?;
         let entries = history.journal(&found.id).await?;
         let begun = beginning(&entries).filter(|_| !is_idle(&entries));
         let Some((plan, _)) = begun else {
@@ -69,7 +69,7 @@ pub(in crate::cli) fn finish(global: &Global, asked: &Standing) -> Result<Exit, 
     sources.may_act("deployment")?;
     let history = History::of(&sources)?;
     wait(async {
-        let found = known(&sources, &history, &asked.id).await?;
+        let found = known(&sources, &history, &asked.id, asked.alive).await?;
         let id = &found.id;
         let entries = history.journal(id).await?;
         let progress = Progress::of(&entries);

@@ -43,8 +43,9 @@ pub fn show(global: &Global, id: &str, output: Output) -> Result<Exit, Failure> 
         let sought;
         let page = match &found {
             Ok(deployment) => Page::load(&ledger, &ledger.records(StateDir::at(&sources.config.state)), deployment).await?,
-            Err(Sought { entries, holder, .. }) => {
-                out::complain(&format!("read from the hosts, not from the ledger; its lock is held by {holder}"));
+            Err(Sought { entries, holder, alive, .. }) => {
+                let life = if alive.is_some() { "its run is alive" } else { "its run gives no sign of life" };
+                out::complain(&format!("read from the hosts, not from the ledger: its lock is held by {holder}, and {life}"));
                 sought = super::of_journal(entries);
                 let (deployment, plan) = sought.as_ref().ok_or_else(|| Failure::failed("its lock tells of no plan"))?;
                 Page::of(deployment, Some(plan), entries)
