@@ -43,7 +43,11 @@ fn told(now: &Deployment, answer: Answer) -> String {
             format!("{}: {what}: approved by {}; {} to go", now.id, now.approved_by.join(", "), counted(needed - given, "approval"))
         }
         (Answer::Yes, State::Waiting) => {
-            format!("{}: {what}: approved by {}; it starts where its asker waits", now.id, now.approved_by.join(", "))
+            let names = now.approved_by.join(", ");
+            format!(
+                "{id}: {what}: approved by {names}; it starts where its asker waits, or: quarterdeck deployment resume {id}",
+                id = now.id
+            )
         }
         (Answer::Yes, _) => format!("{}: {what}: goes on", now.id),
         (Answer::No, State::Unwound) => format!("{}: {what}: rejected; nothing was changed", now.id),

@@ -540,14 +540,46 @@ pub enum Verb {
     Plan(Deploying),
     /// Put a release into an environment: plan, confirmation, steps, proof; taken back when it fails
     #[command(
-        after_help = "Examples:\n  quarterdeck deploy shop testing --release 1.0.1-22-7e56158\n  quarterdeck deploy shop production --release 1.0.1-22-7e56158+c1f09ab2 --without app-02\n\nExit codes: 0 good, 1 failed, taken back or parked, 4 locked by someone, 5 refused"
+        after_help = DEPLOYING
     )]
-    Deploy(Deploying),
+    Deploy(Beginning),
     /// Back to a release that was good there, with its images and its configuration
     #[command(
         after_help = "Examples:\n  quarterdeck rollback shop production\n  quarterdeck rollback shop production --release 1.0.0-20-1a2b3c4+c1f09ab2"
     )]
-    Rollback(Deploying),
+    Rollback(Beginning),
+    /// Put what is good in one environment into another, with the other's configuration
+    #[command(
+        after_help = "Example:\n  quarterdeck promote shop --from staging --to production\n\nThe same gates as of deploy: quarterdeck deploy --help tells of them."
+    )]
+    Promote(Promoting),
+    /// The configuration of environments
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
+    /// Take away the lock of a run that nobody will carry on
+    #[command(
+        after_help = "Example:\n  quarterdeck unlock shop production --reason \"its jump host is gone\"\n\nA lock whose holder gave a sign of life in the last minute stays. What its run had begun stands as it was left:\nquarterdeck deployment resume ID or unwind ID settles that.\n\nExit codes: 0 gone, 2 usage, 3 some hosts could not be reached, 4 its holder is alive, 5 refused"
+    )]
+    Unlock {
+        /// The app
+        #[arg(value_parser = app)]
+        app: String,
+        /// The environment
+        #[arg(value_name = "ENV", value_parser = environment)]
+        environment: String,
+        /// Why
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
+        reason: String,
+    },
+    /// Carries a deployment out; started by the other verbs
+    #[command(hide = true)]
+    Run {
+        /// Which
+        id: String,
+    },
     /// The themes, and where each comes from
     Themes(Output),
     /// The keys of the loaded keymap
@@ -582,7 +614,7 @@ pub struct Deploying {
     /// Only this service
     #[arg(long, value_name = "S")]
     pub service: Option<String>,
-    /// Only this host
+    /// Only this host; --host HOST says the same here
     #[arg(long, value_name = "HOST")]
     pub on: Option<String>,
     /// Go on without this host, which is owed it then; repeatable
@@ -600,9 +632,176 @@ pub struct Deploying {
     /// Why, for the audit; a rollback through a freeze needs one
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// Another way over the hosts than the policy's: rolling, recreate, blue-green, or { kind = "rolling", batch = 2 }
+    #[arg(long, value_name = "S")]
+    pub strategy: Option<String>,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// How long, and whether, somebody stays with what he begins.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Running {
+    /// Return once it has begun, with its id
+    #[arg(long)]
+    pub detach: bool,
+    /// Where somebody has the lock, wait for it: for ever, or as long as 30s, 10m or 1h
+    #[arg(long, value_name = "T", num_args = 0..=1, require_equals = true, default_missing_value = "", value_parser = patience)]
+    pub wait: Option<Patience>,
+}
+
+/// How long somebody waits for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Until it is free.
+    Endless,
+    /// At most so long.
+    For(std::time::Duration),
+}
+
+/// A deployment that is to begin.
+#[derive(Clone, Debug, Args)]
+pub struct Beginning {
+    /// What goes where.
+    #[command(flatten)]
+    pub what: Deploying,
+    /// Who stays with it.
+    #[command(flatten)]
+    pub how: Running,
+}
+
+/// The part of a deployment that says neither what nor where to.
+#[derive(Clone, Debug, Args)]
+pub struct Scope {
+    /// Only this service
+    #[arg(long, value_name = "S")]
+    pub service: Option<String>,
+    /// Only this host; --host HOST says the same here
+    #[arg(long, value_name = "HOST")]
+    pub on: Option<String>,
+    /// Go on without this host, which is owed it then; repeatable
+    #[arg(long, value_name = "HOST")]
+    pub without: Vec<String>,
+    /// Pass over a freeze or a gate, and say why
+    #[arg(long = "override", value_name = "REASON")]
+    pub override_reason: Option<String>,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Another way over the hosts than the policy's: rolling, recreate, blue-green, or { kind = "rolling", batch = 2 }
+    #[arg(long, value_name = "S")]
+    pub strategy: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+impl Scope {
+    /// The same of this app in this environment.
+    pub fn of(&self, app: &str, environment: &str) -> Deploying {
+        Deploying {
+            app: app.to_owned(),
+            environment: environment.to_owned(),
+            release: None,
+            service: self.service.clone(),
+            on: self.on.clone(),
+            without: self.without.clone(),
+            only_failed: false,
+            only_owed: false,
+            override_reason: self.override_reason.clone(),
+            reason: self.reason.clone(),
+            strategy: self.strategy.clone(),
+            yes: self.yes,
+            output: self.output,
+        }
+    }
+}
+
+/// From one environment into another.
+#[derive(Clone, Debug, Args)]
+pub struct Promoting {
+    /// An app of the configuration
+    pub app: String,
+    /// Where it is good
+    #[arg(long, value_name = "ENV")]
+    pub from: String,
+    /// Where it is to go
+    #[arg(long, value_name = "ENV")]
+    pub to: String,
+    /// How much of it.
+    #[command(flatten)]
+    pub what: Scope,
+    /// Who stays with it.
+    #[command(flatten)]
+    pub how: Running,
+}
+
+/// Today's configuration.
+#[derive(Clone, Debug, Args)]
+pub struct Applying {
+    /// An app of the configuration
+    pub app: String,
+    /// One of its environments
+    #[arg(value_name = "ENV")]
+    pub environment: String,
+    /// How much of it.
+    #[command(flatten)]
+    pub what: Scope,
+    /// Who stays with it.
+    #[command(flatten)]
+    pub how: Running,
+}
+
+/// What to do with the configuration of an environment.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Give the version that runs there today's variables, secrets and settings: no build, no pull
+    #[command(after_help = "Example:\n  quarterdeck config apply shop production")]
+    Apply(Applying),
+}
+
+impl Verb {
+    /// The host that a deployment is only for; `None` for every other verb.
+    fn host(&mut self) -> Option<&mut Option<String>> {
+        match self {
+            Self::Plan(asked) => Some(&mut asked.on),
+            Self::Deploy(asked) | Self::Rollback(asked) => Some(&mut asked.what.on),
+            Self::Promote(asked) => Some(&mut asked.what.on),
+            Self::Config { verb: ConfigVerb::Apply(asked) } => Some(&mut asked.what.on),
+            _ => None,
+        }
+    }
+}
+
+impl Cli {
+    /// `deploy shop production --host app-02`: with these verbs a `--host` that is no URL names the one host that is meant. `given` is how many
+    /// such flags stand on the command line.
+    ///
+    /// # Errors
+    /// Two of them; one before the verb, which those behind it would replace unseen.
+    pub fn settle_host(&mut self, given: usize) -> Result<(), String> {
+        let Some(on) = self.verb.as_mut().and_then(Verb::host) else { return Ok(()) };
+        let (urls, names): (Vec<_>, Vec<_>) = self.global.hosts.drain(..).partition(|text| text.contains("://"));
+        let count = urls.len() + names.len();
+        self.global.hosts = urls;
+        match (&*names, &on) {
+            ([], _) => Ok(()),
+            (_, _) if given > count => Err("--host before the verb and behind it: put all of them behind it".to_owned()),
+            ([name], None) => {
+                *on = Some(name.clone());
+                Ok(())
+            }
+            (_, Some(_)) => Err("--on and --host both name a host: say one".to_owned()),
+            (_, None) => Err(format!("--host names one host to deploy to, not {}: leave others out with --without", names.join(" and "))),
+        }
+    }
 }
 
 /// What to do with a deployment.
@@ -617,10 +816,34 @@ pub enum DeploymentVerb {
         #[command(flatten)]
         output: Output,
     },
-    /// Carry it on from where it stopped
+    /// Its journal line by line, until it has ended
+    #[command(
+        after_help = "Examples:\n  quarterdeck deployment follow 44-k3f9\n  quarterdeck deployment follow 44 --format json\n\nExit codes: those of the deployment; 130 when you leave it with Ctrl-C, which does nothing to it"
+    )]
+    Follow {
+        /// Its id, or its number where only one has it
+        id: String,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Tell its run to finish what is under way and to stand still
+    Park {
+        /// Its id, or its number where only one has it
+        id: String,
+        /// Why
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+    },
+    /// Carry it on from where it stopped; begin it, when it was approved and nobody waits for it
+    #[command(after_help = STANDING)]
     Resume(Standing),
     /// Take back what it changed
+    #[command(after_help = STANDING)]
     Unwind(Standing),
+    /// Put away what is still kept warm
+    #[command(after_help = STANDING)]
+    Finish(Standing),
 }
 
 /// A deployment that stands still.
@@ -631,6 +854,9 @@ pub struct Standing {
     /// Take it over although it gives signs of life
     #[arg(long)]
     pub alive: bool,
+    /// Return once it has begun
+    #[arg(long)]
+    pub detach: bool,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
@@ -747,6 +973,12 @@ const PRUNE: &str = "Narrower than the engine's own prune, and exact: images wit
 /// What the acts have in common.
 const ACTING: &str = "The plan is shown first: what happens to whom, and how many healthy ones stay. It wants a yes; in production, and for\nwhat does not come back, a name. Without a terminal it wants --yes. Every target is sent its act once and never again;\nwhere the answer gets lost, the engine is asked what is.\n\nExit codes: 0 all as asked, 1 not all, 2 usage, 3 some hosts could not be reached, 5 refused";
 
+/// What deployments have in common.
+const DEPLOYING: &str = "Examples:\n  quarterdeck deploy shop testing --release 1.0.1-22-7e56158\n  quarterdeck deploy shop production --release 1.0.1-22-7e56158+c1f09ab2 --without app-02\n  quarterdeck deploy shop production --wait=10m --detach --yes\n\nA process of its own carries it out: a terminal that goes away does nothing to it. Ctrl-C asks what is to become\nof it; without a terminal it leaves it to itself and ends with 130.\n\nExit codes: 0 good, 1 failed, taken back or parked, 2 usage, 3 good but for hosts that are owed it, 4 locked by\nsomeone, 5 refused";
+
+/// What is done to a deployment that stands still.
+const STANDING: &str = "A run of another's, with records elsewhere, is read from the hosts when its id is not in yours. One that gave a sign\nof life in the last minute is not taken over, unless --alive says that you know better.\n\nExit codes: 0 good, 1 failed, taken back or parked, 2 usage, 3 hosts could not be reached, 4 it is alive, or another has\nthe lock, 5 refused";
+
 /// What the two answers have in common.
 const ANSWERING: &str = "Examples:\n  quarterdeck approve 44-k3f9 --reason \"seen in staging\"\n  quarterdeck reject 44-k3f9 --reason \"not on Friday\"\n\nBefore a deployment begins, the yes must come from somebody else than who asked for it.\n\nExit codes: 0 recorded, 1 failed, 2 no such deployment, 5 refused";
 
@@ -786,6 +1018,14 @@ fn within(text: &str) -> Result<std::time::Duration, String> {
         digits.parse::<u32>().ok().map(|count| std::time::Duration::from_secs(u64::from(count) * [1, 60, 3600][unit]))
     });
     told.ok_or_else(|| "a time such as 30s or 2m".to_owned())
+}
+
+/// Nothing is for ever.
+fn patience(text: &str) -> Result<Patience, String> {
+    match text {
+        "" => Ok(Patience::Endless),
+        told => within(told).map(Patience::For),
+    }
 }
 
 fn level(text: &str) -> Result<Level, String> {
@@ -896,6 +1136,17 @@ mod tests {
             "deployments shop production --since 1d --by ana --limit 5",
             "deployments shop --at 14:02 --format json",
             "deployment show 44-k3f9 --format json",
+            "deployment follow 44 --format json",
+            "deployment park 44-k3f9 --reason lunch",
+            "deployment resume 44-k3f9 --alive --detach -y",
+            "deployment finish 44-k3f9 --yes",
+            "deploy shop production --wait --detach --yes --format json",
+            "deploy shop production --wait=10m --strategy recreate",
+            "rollback shop production --to 1.0.0-20-1a2b3c4 --wait=1h",
+            "promote shop --from testing --to production --yes",
+            "config apply shop production --service web --detach",
+            "unlock shop production --reason dead",
+            "run 44-k3f9",
             "approve 44-k3f9 --reason seen",
             "reject 44-k3f9 --reason late",
             "freeze shop production --reason fair",
@@ -945,6 +1196,28 @@ mod tests {
     }
 
     #[test]
+    fn a_host_to_deploy_to_and_hosts_to_show_are_told_apart() {
+        let settle = |line: &str| {
+            let mut cli = parse(line).unwrap();
+            let given = line.split_whitespace().filter(|word| word.starts_with("--host") || *word == "-H").count();
+            cli.settle_host(given)?;
+            let on = cli.verb.as_mut().and_then(Verb::host).and_then(|on| on.clone());
+            Ok::<_, String>((on, cli.global.hosts))
+        };
+        let app_02 = Some("app-02".to_owned());
+        assert_eq!(settle("deploy shop production --host app-02"), Ok((app_02.clone(), vec![])));
+        assert_eq!(settle("plan shop production --on app-02"), Ok((app_02.clone(), vec![])));
+        let url = vec!["a=ssh://a".to_owned()];
+        assert_eq!(settle("rollback shop production --host a=ssh://a --host app-02"), Ok((app_02.clone(), url.clone())));
+        assert_eq!(settle("-H a=ssh://a deploy shop production --on app-02"), Ok((app_02, url.clone())));
+        assert_eq!(settle("config apply shop production -H a=ssh://a"), Ok((None, url)));
+        assert_eq!(settle("ps -H app-02"), Ok((None, vec!["app-02".to_owned()])));
+        assert!(settle("-H a=ssh://a deploy shop production --host app-02").unwrap_err().contains("behind it"));
+        assert!(settle("promote shop --from a --to b --host x --host y").unwrap_err().contains("--without"));
+        assert!(settle("deploy shop production --on x --host y").unwrap_err().contains("say one"));
+    }
+
+    #[test]
     fn mistakes_end_with_2_and_a_suggestion() {
         for (line, hint) in [
             ("--read-onyl", "--read-only"),
@@ -966,6 +1239,11 @@ mod tests {
             ("deployments --at 14:02 --since 1d", "cannot be used with"),
             ("deployment", "show"),
             ("approve 44-k3f9", "--reason"),
+            ("unlock shop production", "--reason"),
+            ("promote shop --from testing", "--to"),
+            ("deploy shop production --wait=soon", "30s or 2m"),
+            ("plan shop production --detach", "--detach"),
+            ("config", "apply"),
             ("freeze shop --reason fair", "ENV"),
             ("freeze shop eu-west --reason fair", "no dash"),
             ("thaw Shop production --reason x", "lower-case"),

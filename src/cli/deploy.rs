@@ -1,22 +1,30 @@
-//! `plan`, `deploy`, `rollback`: the plan is shown, answered, and carried out step by step, with a line for each.
+//! `plan`, `deploy`, `rollback`, `promote`, `config apply`: the plan is shown and answered here; what carries it out is a process of its own, which
+//! is followed.
 
+mod aim;
+pub(super) mod carry;
+mod endings;
+mod errand;
+pub(super) mod follow;
+mod gates;
 mod history;
+mod hosts;
+mod lines;
+mod planned;
+mod question;
+mod queue;
 mod release;
 pub(super) mod stage;
 pub(super) mod standing;
-mod telling;
+mod strategy;
+pub(super) mod unlock;
 
-use std::{
-    io::{self, BufRead as _, IsTerminal as _, Write as _},
-    sync::Arc,
-    time::Duration,
-};
+pub(super) use hosts::{Sought, seek};
 
-use chrono::{SecondsFormat, Utc};
+use std::sync::Arc;
 
 use super::{
-    app,
-    args::{Deploying, Global},
+    args::{Applying, Deploying, Format, Global, Promoting, Running},
     exit::{Exit, Failure},
     fleet::Sources,
     gather::wait,
@@ -24,27 +32,21 @@ use super::{
 };
 use crate::{
     delivery::{
-        observed::{Observed, Sight},
-        plan::{Options, Plan, Request, plan},
+        observed::Observed,
+        plan::{Options, Plan},
         release::{DeploymentId, Release},
-        spec::Policy,
-        steps::Step,
-        strategies::script,
-        template::{Template, render},
     },
-    fleet::{AppName, EnvironmentId, HostId, ServiceName},
-    run::{LockError, Outcome, Run, RunError, journal::State},
-    text::nearest,
+    fleet::{EnvironmentId, HostId, ServiceName},
 };
+use aim::{Aim, is_same};
+use errand::{Errand, Work};
+use follow::{Attention, attend};
 use history::History;
+use queue::Queue;
 use stage::Stage;
-use telling::Telling;
-
-/// Between two looks at whether somebody has said yes.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Only to look.
     Plan,
@@ -52,271 +54,252 @@ pub enum Kind {
     Deploy,
     /// Back to one.
     Rollback,
+    /// To what is good in another environment.
+    Promote {
+        /// Which.
+        from: EnvironmentId,
+    },
+    /// To today's configuration of what runs.
+    Apply,
+}
+
+impl Kind {
+    /// As people call it.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Deploy => "deploy",
+            Self::Rollback => "rollback",
+            Self::Promote { .. } => "promote",
+            Self::Apply => "config apply",
+        }
+    }
+
+    /// As the audit calls it.
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Plan | Self::Deploy => "app.deploy",
+            Self::Rollback => "app.rollback",
+            Self::Promote { .. } => "app.promote",
+            Self::Apply => "app.apply-config",
+        }
+    }
+}
+
+/// To the release that is good in one environment, in another.
+///
+/// # Errors
+/// As [`run`].
+pub fn promote(global: &Global, asked: &Promoting) -> Result<Exit, Failure> {
+    if asked.from == asked.to {
+        return Err(Failure::usage(format!("{} is where it comes from: --to names another environment", asked.from)));
+    }
+    run(global, &asked.what.of(&asked.app, &asked.to), &asked.how, &Kind::Promote { from: EnvironmentId::new(&asked.from) })
+}
+
+/// Today's configuration of the version that runs.
+///
+/// # Errors
+/// As [`run`].
+pub fn apply(global: &Global, asked: &Applying) -> Result<Exit, Failure> {
+    run(global, &asked.what.of(&asked.app, &asked.environment), &asked.how, &Kind::Apply)
 }
 
 /// Does what is asked.
 ///
 /// # Errors
 /// Everything that forbids it.
-pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failure> {
+pub fn run(global: &Global, asked: &Deploying, how: &Running, kind: &Kind) -> Result<Exit, Failure> {
     let sources = Sources::load(global)?;
-    if kind != Kind::Plan {
+    if *kind != Kind::Plan {
         // Who may not act is told so before any host is asked.
-        sources.may_act(if kind == Kind::Deploy { "deploy" } else { "rollback" })?;
+        sources.may_act(kind.word())?;
+        if sources.sim.is_some() {
+            return Err(Failure::usage(format!("{}: a simulated fleet takes no deployments, and is gone with this process", kind.word())));
+        }
     }
-    let (template, around) = app::registered_template(global, &asked.app)?;
-    let environment = environment(&template, &asked.environment)?;
-    let said = template.environments.get(&environment).ok_or_else(|| Failure::usage("the environment is gone"))?;
-    let policy = around.tightened(&environment, &said.policy);
-    let app = template.spec.app.clone();
+    let aim = Aim::of(global, &asked.app, &asked.environment)?;
+    let options = options(asked, kind, &aim)?;
     let history = History::of(&sources)?;
     wait(async {
-        let mut stage = Stage::new(&sources, &app, &environment, kind != Kind::Plan)?;
-        if kind == Kind::Plan {
-            stage.learn_secrets(&sources, (&app, &environment));
+        // A secret that has no value shows before anything is asked.
+        let mut stage = Stage::new(&sources, &aim.app, &aim.environment, *kind != Kind::Plan)?;
+        if *kind == Kind::Plan {
+            stage.learn_secrets(&sources, (&aim.app, &aim.environment));
         }
-        let mut observed = stage.observe(&policy).await;
-        let last = history.note_owed(&mut observed, &app, &environment).await?;
-        // What was begun is finished with what it was begun with.
-        let rest = last.filter(|_| asked.only_owed || asked.only_failed).map(|last| last.release.to_string());
-        let asked_release = asked.release.as_deref().or(rest.as_deref());
-        let release = match kind {
-            Kind::Rollback => history.way_back(&app, &environment, asked_release).await?,
-            Kind::Plan | Kind::Deploy => {
-                release::find(&stage, &history, &template, &said.revision, (&policy, &observed), asked_release).await?
-            }
-        };
-        let options = options(asked, kind);
-        let needed = gates(&history, &policy, &release, &observed, (&app, &environment), &options).await?;
-        let rendered = render(&release.spec, &environment, &release.revision, &policy);
-        let at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
-        let by = stage.holder.who.clone();
-        // A number is only taken for what is going to happen.
-        let deployment = if kind == Kind::Plan { DeploymentId::new(0, 0) } else { history.reserve().await? };
-        let request = Request {
-            release: &release,
-            rendered: &rendered,
-            policy: &policy,
-            observed: &observed,
-            deployment: &deployment,
-            options: &options,
-            sealed: &stage.sealed,
-            ports: sources.config.delivery.ports.clone(),
-            by: &by,
-            at: &at,
-        };
-        let mut shown = plan(&request).map_err(refusal)?;
-        stage.note_balancers(&mut shown).await;
-        out::print(&shown.to_string())?;
-        if kind == Kind::Plan || shown.is_nothing() {
-            return Ok(Exit::DONE);
-        }
-        confirm(asked, &shown)?;
-        history.ask(&shown, &release, needed).await?;
-        if needed > 0 {
-            shown = wait_for_approval(&history, &deployment, needed, shown, async || {
-                let observed = stage.observe(&policy).await;
-                plan(&Request { observed: &observed, ..request.clone() }).map_err(refusal)
-            })
-            .await?;
-        }
-        let action = if kind == Kind::Rollback { "app.rollback" } else { "app.deploy" };
-        history.audited(action, &shown, carry_out(&stage, &history, &shown)).await
+        let wish = Wish { global, sources: &sources, asked, how, kind, aim: &aim, options: &options, stage: &stage, history: &history };
+        wish.fulfil().await
     })
 }
 
-/// What was approved is what is done: the world may have gone on meanwhile, so the plan is made anew, and if it differs the approval is void.
-async fn wait_for_approval(
-    history: &History,
-    id: &DeploymentId,
-    needed: u32,
-    mut shown: Plan,
-    anew: impl AsyncFn() -> Result<Plan, Failure>,
-) -> Result<Plan, Failure> {
-    loop {
-        approved(history, id, needed).await?;
-        let now = anew().await?;
-        if is_same(&now, &shown) {
-            return Ok(now);
+/// Everything that one wish is made of.
+struct Wish<'a> {
+    global: &'a Global,
+    sources: &'a Sources,
+    asked: &'a Deploying,
+    how: &'a Running,
+    kind: &'a Kind,
+    aim: &'a Aim,
+    options: &'a Options,
+    stage: &'a Stage,
+    history: &'a History,
+}
+
+impl Wish<'_> {
+    async fn fulfil(&self) -> Result<Exit, Failure> {
+        let queue = Queue::new(self.how.wait);
+        let mut agreed: Option<Plan> = None;
+        loop {
+            let observed = match self.kind {
+                Kind::Plan => self.look().await?,
+                _ => queue.turn(self.stage, self.options, async || self.look().await).await?,
+            };
+            let release = self.release(&observed).await?;
+            let needed = gates::needed(self.history, self.aim, &release, &observed, self.options).await?;
+            // A number is only taken for what is going to happen.
+            let deployment = match (self.kind, &agreed) {
+                (Kind::Plan, _) => DeploymentId::new(0, 0),
+                (_, Some(plan)) => plan.deployment.clone(),
+                (_, None) => self.history.reserve().await?,
+            };
+            let mut plan = self.plan(&release, &observed, &deployment).await?;
+            let is_agreed = agreed.as_ref().is_some_and(|agreed| is_same(agreed, &plan));
+            if !is_agreed {
+                self.show(&plan, &deployment)?;
+            }
+            if *self.kind == Kind::Plan || plan.is_nothing() {
+                return self.nothing(&plan);
+            }
+            if !is_agreed {
+                question::confirm(self.asked.yes, &plan)?;
+            }
+            if agreed.is_none() {
+                self.history.ask(&plan, &release, needed).await?;
+            }
+            if needed > 0 {
+                if self.how.detach {
+                    out::complain(&format!("{}; then: quarterdeck deployment resume {deployment}", gates::waits(&deployment, needed)));
+                    return self.left(&deployment).await;
+                }
+                plan = gates::wait_for_approval(self.history, needed, plan, async || {
+                    // Without patience the run itself finds out that there is a lock; the approval stays.
+                    let observed = match queue.waits() {
+                        true => queue.turn(self.stage, self.options, async || self.look().await).await?,
+                        false => self.look().await?,
+                    };
+                    self.plan(&release, &observed, &deployment).await
+                })
+                .await?;
+            }
+            agreed = Some(plan.clone());
+            let errand = Errand {
+                deployment: deployment.clone(),
+                action: self.kind.action().into(),
+                work: Work::Begin { plan: Box::new(plan) },
+                values: self.stage.values.clone(),
+            };
+            let run = errand.start(self.global, self.sources).await?;
+            let attention = Attention { detach: self.how.detach, quiet: self.asked.output.format == Format::Json };
+            let exit = attend(self.history, run, attention).await?;
+            // Another was quicker; who waits waits on.
+            if exit == Exit::LOCKED && queue.waits() && needed == 0 {
+                continue;
+            }
+            self.told(&deployment).await?;
+            return Ok(exit);
         }
-        out::print(&format!("it has changed since: the approval is void\n{now}"))?;
-        history.replan(&now).await?;
-        shown = now;
     }
-}
 
-/// Waits until others have said yes, or one said no. Leaving ends the wait, not the deployment's place in the ledger.
-async fn approved(history: &History, id: &DeploymentId, needed: u32) -> Result<(), Failure> {
-    out::complain(&format!("deployment {id} waits for {needed} to approve it: quarterdeck approve {id} --reason …"));
-    loop {
-        let found = history.deployment(id).await?;
-        if found.state != State::Waiting {
-            let reason = found.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-            return Err(Failure::refused(format!("deployment {id} was turned down{reason}")));
+    /// What is there, and what is owed.
+    async fn look(&self) -> Result<Observed, Failure> {
+        let mut observed = self.stage.observe(&self.aim.policy).await;
+        self.history.note_owed(&mut observed, &self.aim.app, &self.aim.environment).await?;
+        Ok(observed)
+    }
+
+    async fn release(&self, observed: &Observed) -> Result<Release, Failure> {
+        let (aim, history) = (self.aim, self.history);
+        let rest = match self.options.only_owed || self.options.only_failed {
+            // What was begun is finished with what it was begun with.
+            true => history.last_begun(&aim.app, &aim.environment).await?.map(|last| last.release.to_string()),
+            false => None,
+        };
+        let asked = self.asked.release.as_deref().or(rest.as_deref());
+        let version: Arc<str>;
+        let asked = match self.kind {
+            Kind::Rollback => return history.way_back(&aim.app, &aim.environment, asked).await,
+            Kind::Plan | Kind::Deploy => asked,
+            Kind::Promote { from } => {
+                version = history.good_version(&aim.app, from).await?;
+                Some(&*version)
+            }
+            Kind::Apply => {
+                version = release::running(observed)
+                    .ok_or_else(|| Failure::usage(format!("nothing of {} runs in {}: deploy a release first", aim.app, aim.environment)))?;
+                Some(&*version)
+            }
+        };
+        release::find(self.stage, history, aim, observed, asked).await
+    }
+
+    async fn plan(&self, release: &Release, observed: &Observed, deployment: &DeploymentId) -> Result<Plan, Failure> {
+        let ports = self.sources.config.delivery.ports.clone();
+        let mut plan = self.aim.plan(release, observed, deployment, self.options, (ports, self.stage))?;
+        self.stage.note_balancers(&mut plan).await;
+        plan.warnings.extend(endings::of_process(self.sources, &plan.hosts));
+        Ok(plan)
+    }
+
+    /// The plan, where it is read: a program that reads the object at the end does not read this.
+    fn show(&self, plan: &Plan, deployment: &DeploymentId) -> Result<(), Failure> {
+        match (self.asked.output.format, self.kind) {
+            (Format::Table, _) => out::print(&plan.to_string()),
+            (Format::Json, Kind::Plan) => Ok(()),
+            (Format::Json, _) if self.asked.yes => Ok(()),
+            (Format::Json, _) => {
+                out::complain(&format!("deployment {deployment}: {plan}"));
+                Ok(())
+            }
         }
-        if found.approved_by.len() >= needed as usize {
-            out::complain(&format!("approved by {}", found.approved_by.join(", ")));
-            return Ok(());
+    }
+
+    /// Nothing was asked for, or nothing is to be done.
+    fn nothing(&self, plan: &Plan) -> Result<Exit, Failure> {
+        if self.asked.output.format == Format::Json {
+            out::print(&planned::preview(plan)?)?;
         }
-        tokio::time::sleep(LOOK).await;
+        Ok(Exit::DONE)
+    }
+
+    /// It goes on without us.
+    async fn left(&self, deployment: &DeploymentId) -> Result<Exit, Failure> {
+        if self.asked.output.format == Format::Table {
+            out::print(&format!("{deployment}\n"))?;
+        }
+        self.told(deployment).await?;
+        Ok(Exit::DONE)
+    }
+
+    /// How it stands now, as the object that was asked for.
+    async fn told(&self, deployment: &DeploymentId) -> Result<(), Failure> {
+        match self.asked.output.format {
+            Format::Table => Ok(()),
+            Format::Json => out::print(&self.history.page(deployment).await?),
+        }
     }
 }
 
-/// Whether two plans are one to a person who approves: release, hosts, steps, what is lost; not ports, times or figures.
-fn is_same(a: &Plan, b: &Plan) -> bool {
-    let (steps_a, steps_b) = (script(a).steps, script(b).steps);
-    let does = |step: &Step| (step.host.clone(), step.service.clone(), std::mem::discriminant(&step.act));
-    (&a.release, &a.hosts, &a.out, &a.lost) == (&b.release, &b.hosts, &b.out, &b.lost)
-        && steps_a.iter().map(does).eq(steps_b.iter().map(does))
-}
-
-async fn carry_out(stage: &Stage, history: &History, plan: &Plan) -> Result<Exit, Failure> {
-    let script = script(plan);
-    let records = Telling::new(history.records(), &script);
-    let run = Run { port: &stage.port, records: &records, holder: &stage.holder };
-    let begun = run.begin(plan, &script).await;
-    let good = begun.as_ref().is_ok_and(|outcome| outcome.state == State::Good);
-    let exit = told(&plan.deployment, begun)?;
-    if good && !script.cool.is_empty() {
-        out::complain(&format!(
-            "the old ones stay warm for {:?}; quarterdeck deployment resume {} puts them away",
-            plan.strategy.keep_warm, plan.deployment
-        ));
-        run.cool(plan, &script).await.map_err(Failure::failed)?;
-    }
-    Ok(exit)
-}
-
-/// How a run ended, in words and as an exit code.
-fn told(deployment: &DeploymentId, result: Result<Outcome, RunError>) -> Result<Exit, Failure> {
-    let outcome = result.map_err(|error| match error {
-        RunError::Lock(LockError::Taken { .. }) | RunError::Alive { .. } => Failure::locked(error),
-        // Nobody has it: the host cannot give it.
-        RunError::Lock(LockError::NotGiven { .. }) | RunError::Records(_) | RunError::NoPlan(_) => Failure::failed(error),
-    })?;
-    let reason = outcome.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let (word, exit) = match outcome.state {
-        State::Good if outcome.owed.is_empty() => ("good", Exit::DONE),
-        State::Good => ("good", Exit::INCOMPLETE),
-        State::Unwound => ("taken back", Exit::FAILED),
-        State::Parked => ("parked", Exit::FAILED),
-        State::Failed | State::Waiting | State::Running => ("failed", Exit::FAILED),
-    };
-    out::print(&format!("deployment {deployment} {word}{reason}\n"))?;
-    if outcome.state == State::Parked {
-        out::complain(&format!("quarterdeck deployment resume {deployment}, or: quarterdeck deployment unwind {deployment}"));
-    }
-    for host in &outcome.owed {
-        out::complain(&format!("host {host} is owed it: quarterdeck deploy --only-owed when it is back"));
-    }
-    Ok(exit)
-}
-
-fn environment(template: &Template, asked: &str) -> Result<EnvironmentId, Failure> {
-    if let Some((found, _)) = template.environments.get_key_value(asked) {
-        return Ok(found.clone());
-    }
-    let known: Vec<&str> = template.environments.keys().map(EnvironmentId::as_str).collect();
-    let hint = nearest(asked, known.iter().copied())
-        .map_or_else(|| format!("expected {}", known.join(", ")), |near| format!("did you mean {near:?}?"));
-    Err(Failure::usage(format!("{} has no environment {asked:?}: {hint}", template.spec.app)))
-}
-
-fn options(asked: &Deploying, kind: Kind) -> Options {
-    Options {
-        rollback: kind == Kind::Rollback,
+fn options(asked: &Deploying, kind: &Kind, aim: &Aim) -> Result<Options, Failure> {
+    let strategy = asked.strategy.as_deref().map(|text| strategy::read(text, &aim.policy.strategy)).transpose()?;
+    Ok(Options {
+        rollback: *kind == Kind::Rollback,
         service: asked.service.as_ref().map(ServiceName::new),
         host: asked.on.as_ref().map(HostId::new),
         without: asked.without.iter().map(HostId::new).collect(),
         only_failed: asked.only_failed,
         only_owed: asked.only_owed,
-        strategy: None,
+        strategy,
         override_reason: asked.override_reason.as_deref().map(Arc::from),
         reason: asked.reason.as_deref().map(Arc::from),
-    }
-}
-
-/// What a policy asks before anything happens; how many others must say yes. The way back to what was good there needs none of it, and through a
-/// freeze only a reason; what finishes a deployment on hosts that it is owed was asked for before.
-async fn gates(
-    history: &History,
-    policy: &Policy,
-    release: &Release,
-    observed: &Observed,
-    (app, environment): (&AppName, &EnvironmentId),
-    options: &Options,
-) -> Result<u32, Failure> {
-    if options.override_reason.is_some() {
-        return Ok(0);
-    }
-    let frozen = frozen(history, observed, app, environment).await?;
-    let was_good = (options.rollback || options.only_owed) && history.was_good(app, environment, &release.id()).await?;
-    match frozen {
-        Some(frozen) if options.rollback && was_good => match &options.reason {
-            Some(_) => return Ok(0),
-            None => return Err(Failure::refused(format!("{frozen}; a rollback to what was good there goes through with --reason WHY"))),
-        },
-        Some(frozen) => return Err(Failure::refused(format!("{frozen}; quarterdeck thaw, or --override REASON"))),
-        None if was_good => return Ok(0),
-        None => {}
-    }
-    if let Some(after) = &policy.after
-        && !history.is_build_good(app, after, &release.version).await?
-    {
-        return Err(Failure::refused(format!("{environment} takes only builds that are good in {after}, and {} is not", release.version)));
-    }
-    Ok(policy.approve)
-}
-
-/// Whether nothing may be deployed there now: by the ledger, or by what stands on a host, which another ledger's people put there.
-async fn frozen(history: &History, observed: &Observed, app: &AppName, environment: &EnvironmentId) -> Result<Option<String>, Failure> {
-    let words = |who: &str, since: &str, why: &str| format!("{environment} of {app} is frozen by {who} since {since}: {why}");
-    if let Some(freeze) = history.freeze(app, environment).await? {
-        return Ok(Some(words(&freeze.who, &freeze.since.to_rfc3339_opts(SecondsFormat::Secs, true), &freeze.why)));
-    }
-    let of_host = |sight: &Sight| match sight {
-        Sight::Seen(view) => view.freeze.clone(),
-        Sight::Lost(_) => None,
-    };
-    let mark = observed.hosts.values().find_map(of_host);
-    Ok(mark.map(|mark| words(&mark.holder, &mark.since, mark.reason.as_deref().unwrap_or("no reason given"))))
-}
-
-/// Waits for the right answer on the terminal.
-fn confirm(asked: &Deploying, plan: &Plan) -> Result<(), Failure> {
-    if asked.yes {
-        return Ok(());
-    }
-    if !io::stdin().is_terminal() {
-        return Err(Failure::usage("nothing was done: --yes is needed where no terminal can be asked"));
-    }
-    let one_way = plan.jobs.iter().any(|job| job.one_way);
-    let word = if one_way || plan.options.override_reason.is_some() { plan.app.as_str() } else { "yes" };
-    ask(word)
-}
-
-/// Asks for a word.
-fn ask(word: &str) -> Result<(), Failure> {
-    // Without standard error nobody sees the question; the answer then is none.
-    let _ = io::stderr().write_all(format!("go on? type {word}: ").as_bytes());
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).map_err(|error| Failure::failed(format!("nothing was done: {error}")))?;
-    if line.trim() == word { Ok(()) } else { Err(Failure::failed("nothing was done")) }
-}
-
-fn refusal(error: crate::delivery::plan::PlanError) -> Failure {
-    use crate::delivery::plan::PlanError;
-    match error {
-        PlanError::Frozen { .. } => Failure::refused(error),
-        PlanError::Unreachable(_) => Failure::incomplete(error),
-        PlanError::NoService { .. } | PlanError::NoHost { .. } => Failure::usage(error),
-        PlanError::NoImage(_)
-        | PlanError::NoHosts(_)
-        | PlanError::Foreign { .. }
-        | PlanError::PortTaken { .. }
-        | PlanError::NoPort { .. }
-        | PlanError::NotReached { .. }
-        | PlanError::NoStartFirst { .. }
-        | PlanError::WouldMove { .. } => Failure::failed(error),
-    }
+    })
 }

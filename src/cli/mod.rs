@@ -51,12 +51,12 @@ use crate::{act::Act, ledger::Answer, run::journal::Way};
 
 pub use exit::Exit;
 
-use args::{Cli, DeploymentVerb, Global, TrafficVerb, Verb};
+use args::{Cli, ConfigVerb, DeploymentVerb, Global, TrafficVerb, Verb};
 use exit::Failure;
 
 /// Runs what the command line asks for; the process should end with this code.
 pub fn run() -> Exit {
-    let cli = match Cli::try_parse() {
+    let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers, not errors; clap knows which stream each belongs to.
@@ -67,11 +67,19 @@ pub fn run() -> Exit {
             };
         }
     };
-    let outcome = log::open(&cli.global).and_then(|()| match cli.verb {
+    let given = std::env::args_os().filter(|word| is_host_flag(word)).count();
+    let settled = cli.settle_host(given).map_err(Failure::usage);
+    let outcome = settled.and_then(|()| log::open(&cli.global)).and_then(|()| match cli.verb {
         None => console::run(&cli.global),
         Some(verb) => perform(&cli.global, verb),
     });
     outcome.unwrap_or_else(Failure::report)
+}
+
+/// Whether a word of the command line is `--host` in one of its forms.
+fn is_host_flag(word: &std::ffi::OsStr) -> bool {
+    let word = word.as_encoded_bytes();
+    word == b"--host" || word.starts_with(b"--host=") || word.starts_with(b"-H")
 }
 
 fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
@@ -95,9 +103,13 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Rm { acting, force, volumes } => acts::run(global, Act::Remove { force, volumes }, &acting),
         Verb::Rename { acting, to } => acts::run(global, Act::Rename { to }, &acting),
         Verb::App { verb } => app::run(global, &verb),
-        Verb::Plan(asked) => deploy::run(global, &asked, deploy::Kind::Plan),
-        Verb::Deploy(asked) => deploy::run(global, &asked, deploy::Kind::Deploy),
-        Verb::Rollback(asked) => deploy::run(global, &asked, deploy::Kind::Rollback),
+        Verb::Plan(asked) => deploy::run(global, &asked, &args::Running::default(), &deploy::Kind::Plan),
+        Verb::Deploy(asked) => deploy::run(global, &asked.what, &asked.how, &deploy::Kind::Deploy),
+        Verb::Rollback(asked) => deploy::run(global, &asked.what, &asked.how, &deploy::Kind::Rollback),
+        Verb::Promote(asked) => deploy::promote(global, &asked),
+        Verb::Config { verb: ConfigVerb::Apply(asked) } => deploy::apply(global, &asked),
+        Verb::Unlock { app, environment, reason } => deploy::unlock::run(global, &app, &environment, &reason),
+        Verb::Run { id } => deploy::carry::run(global, &id),
         Verb::Check { filter, usage, output } => check::run(global, &filter, usage, output),
         Verb::Traffic { verb: TrafficVerb::Show { lb, output } } => traffic::show(global, &lb, output),
         Verb::Traffic { verb: TrafficVerb::Sync { lb, yes, output } } => traffic::sync(global, &lb, yes, output),
@@ -122,6 +134,9 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
             deployments::run(global, &deployments::Request { app, environment, by, since, at, limit, output })
         }
         Verb::Deployment { verb: DeploymentVerb::Show { id, output } } => deployments::show(global, &id, output),
+        Verb::Deployment { verb: DeploymentVerb::Follow { id, output } } => deploy::follow::follow(global, &id, output),
+        Verb::Deployment { verb: DeploymentVerb::Park { id, reason } } => deploy::standing::park(global, &id, &reason),
+        Verb::Deployment { verb: DeploymentVerb::Finish(asked) } => deploy::standing::finish(global, &asked),
         Verb::Deployment { verb: DeploymentVerb::Resume(asked) } => deploy::standing::run(global, &asked, Way::Forward),
         Verb::Deployment { verb: DeploymentVerb::Unwind(asked) } => deploy::standing::run(global, &asked, Way::Back),
         Verb::Approve { id, reason } => approve::run(global, &id, Answer::Yes, &reason),

@@ -2,9 +2,9 @@
 //! looks at it wants a pager.
 
 use std::{
-    fs::{DirBuilder, OpenOptions, Permissions},
+    fs::{OpenOptions, Permissions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -20,7 +20,7 @@ pub(super) fn keep(dir: &StateDir, deployment: &DeploymentId, files: &[(String, 
     let home = dir.path().join("bundles");
     let of_deployment = home.join(deployment.to_string());
     for level in [&home, &of_deployment] {
-        match make(level, sharing) {
+        match sharing.make_directory(level) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             other => other.map_err(|error| LedgerError::system(level, &error))?,
         }
@@ -38,22 +38,12 @@ fn next(home: &Path, sharing: Sharing) -> Result<PathBuf, LedgerError> {
     let mut number = 1;
     loop {
         let place = home.join(number.to_string());
-        match make(&place, sharing) {
+        match sharing.make_directory(&place) {
             Ok(()) => return Ok(place),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
             Err(error) => return Err(LedgerError::system(&place, &error)),
         }
     }
-}
-
-fn make(dir: &Path, sharing: Sharing) -> io::Result<()> {
-    let mode = match sharing {
-        Sharing::Private => 0o700,
-        Sharing::Group(_) => 0o2770,
-    };
-    DirBuilder::new().mode(mode).create(dir)?;
-    // The umask may have taken bits away.
-    std::fs::set_permissions(dir, Permissions::from_mode(mode))
 }
 
 fn write(path: &Path, bytes: &[u8], sharing: Sharing) -> io::Result<()> {

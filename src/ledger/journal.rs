@@ -14,6 +14,7 @@ use crate::{
 
 const INSERT: &str = "INSERT INTO journal (deployment, seq, at, word, entry) VALUES ($1, $2, $3, $4, $5)";
 const LOAD: &str = "SELECT entry FROM journal WHERE deployment = $1 ORDER BY seq";
+const SINCE: &str = "SELECT entry FROM journal WHERE deployment = $1 AND seq >= $2 ORDER BY seq";
 const LAST: &str = "SELECT COALESCE(max(seq), -1) FROM journal WHERE deployment = $1";
 const RESUMED_SINCE: &str = "SELECT count(*) FROM journal WHERE deployment = $1 AND word = 'resumed' AND seq > $2";
 
@@ -53,6 +54,12 @@ pub(super) async fn append(connection: &mut AnyConnection, deployment: &Deployme
 /// All rows of a deployment, in order.
 pub(super) async fn load(connection: &mut AnyConnection, deployment: &DeploymentId) -> Result<Vec<Entry>, Trouble> {
     let rows = sqlx::query(LOAD).bind(deployment.to_string()).fetch_all(connection).await?;
+    rows.iter().map(|row| from_json(&text(row, 0)?)).collect()
+}
+
+/// The rows of a deployment from this number on, in order.
+pub(super) async fn since(connection: &mut AnyConnection, deployment: &DeploymentId, seq: u64) -> Result<Vec<Entry>, Trouble> {
+    let rows = sqlx::query(SINCE).bind(deployment.to_string()).bind(column(seq)).fetch_all(connection).await?;
     rows.iter().map(|row| from_json(&text(row, 0)?)).collect()
 }
 

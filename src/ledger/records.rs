@@ -22,6 +22,16 @@ impl RunRecords {
         Self { ledger, dir }
     }
 
+    /// The rows of a deployment's journal from this number on, in order: for who follows it.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn since(&self, deployment: &DeploymentId, seq: u64) -> Result<Vec<Entry>, RecordsError> {
+        let id = deployment.clone();
+        let done = self.ledger.read(move |connection| async move { journal::since(connection, &id, seq).await }.boxed());
+        done.await.map_err(failed(deployment))
+    }
+
     /// Where a bundle lies; who shares a server with other machines is told on which.
     fn told(&self, path: &std::path::Path) -> Arc<str> {
         let machine = match &self.ledger.inner.engine {

@@ -5,7 +5,7 @@
 use std::{
     fs::{DirBuilder, Metadata, Permissions},
     io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -135,6 +135,28 @@ impl StateDir {
         self.check()?.ok_or_else(|| self.unusable("it was removed again"))
     }
 
+    /// Opens a file of a directory in it to append to, making both where they are missing; who shares the state directory shares them.
+    ///
+    /// # Errors
+    /// Every [`StateDirError`] but `NoGroup`.
+    pub fn append(&self, directory: &str, name: &str) -> Result<(std::fs::File, PathBuf), StateDirError> {
+        let sharing = self.prepare()?;
+        let home = self.path.join(directory);
+        match sharing.make_directory(&home) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => other.map_err(|error| self.unusable(format!("{directory}: {error}")))?,
+        }
+        let path = home.join(name);
+        let fail = |error: io::Error| self.unusable(format!("{directory}/{name}: {error}"));
+        let is_new = !path.exists();
+        let file = std::fs::OpenOptions::new().append(true).create(true).mode(sharing.file_mode()).open(&path).map_err(fail)?;
+        if is_new {
+            // The umask may have taken bits away.
+            file.set_permissions(Permissions::from_mode(sharing.file_mode())).map_err(fail)?;
+        }
+        Ok((file, path))
+    }
+
     /// Shares it with a group: its mode, and that of the records in it. It is made where there is none.
     ///
     /// # Errors
@@ -182,6 +204,17 @@ impl StateDir {
 }
 
 impl Sharing {
+    /// Makes a directory in it.
+    pub(super) fn make_directory(self, path: &Path) -> io::Result<()> {
+        let mode = match self {
+            Self::Private => 0o700,
+            Self::Group(_) => SETGID | 0o770,
+        };
+        DirBuilder::new().mode(mode).create(path)?;
+        // The umask may have taken bits away.
+        std::fs::set_permissions(path, Permissions::from_mode(mode))
+    }
+
     /// The mode of files in it.
     pub fn file_mode(self) -> u32 {
         match self {

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     delivery::{
-        observed::HostView,
+        observed::{HostView, Instance},
         plan::{Change, Plan, ServicePlan},
         release::{DeploymentId, KEPT, Names},
         steps::{Act, Phase, Route, Step, StepId, Subject},
@@ -59,6 +59,14 @@ pub enum RunError {
     /// There is nothing to carry on.
     #[error("deployment {0} has no plan in the records: read it from the hosts, or unlock it")]
     NoPlan(DeploymentId),
+    /// What it is about has changed since it was planned.
+    #[error("host {host:?}: {container} runs there and stands in no line of the plan: somebody else was quicker; ask for it anew")]
+    Changed {
+        /// Where.
+        host: HostId,
+        /// What the plan does not know.
+        container: Arc<str>,
+    },
     /// It is not dead.
     #[error("deployment {deployment} is alive on host {host:?}: its last sign of life is {seconds} s old; park it, or wait")]
     Alive {
@@ -106,14 +114,46 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
         self.records.append(deployment, &entries).await?;
         let held = match self.claim(plan).acquire(self.port, &plan.hosts, false).await {
             Ok(held) => held,
-            Err(error) => {
-                let reason = Some(Arc::from(error.to_string()));
-                let word = Word::Ended { state: State::Failed, reason, owed: BTreeSet::new() };
-                self.records.append(deployment, &[Entry { seq: 1, at: self.port.now(), word }]).await?;
-                return Err(error.into());
-            }
+            Err(error) => return self.not_begun(deployment, error.into()).await,
         };
+        if let Some((host, container)) = self.unplanned(plan).await {
+            for (host, error) in held.release(self.port).await {
+                tracing::warn!(host = host.as_str(), %error, "the lock is left");
+            }
+            return self.not_begun(deployment, RunError::Changed { host, container }).await;
+        }
         self.carry(plan, script, &entries, held, Way::Forward).await
+    }
+
+    async fn not_begun(&self, deployment: &DeploymentId, error: RunError) -> Result<Outcome, RunError> {
+        let reason = Some(Arc::from(error.to_string()));
+        let word = Word::Ended { state: State::Failed, reason, owed: BTreeSet::new() };
+        self.records.append(deployment, &[Entry { seq: 1, at: self.port.now(), word }]).await?;
+        Err(error)
+    }
+
+    /// A container that serves and that the plan does not know, because another deployment was there between plan and lock: what the plan says
+    /// to be all of a service is not.
+    async fn unplanned(&self, plan: &Plan) -> Option<(HostId, Arc<str>)> {
+        let names = self.claim(plan).names;
+        for host in &plan.hosts {
+            // A host that is away for a moment is waited for by its first step.
+            let Ok(all) = self.port.containers(host).await else { continue };
+            let view = HostView::read(names, None, &all, &[]);
+            let is_planned = |found: &Instance| {
+                // What writes to a volume may be left running on purpose, and is never one of several.
+                let Some(service) = plan.service(&found.service).filter(|_| found.volumes.is_empty()) else { return true };
+                service.changes.iter().any(|change| {
+                    let back = change.incoming.as_ref().and_then(|incoming| incoming.subject().id);
+                    let olds = change.outgoing.iter().chain(&change.keeps).map(|old| &old.id);
+                    olds.chain(back.as_ref()).any(|id| *id == found.id)
+                })
+            };
+            if let Some(found) = view.instances.iter().find(|found| found.is_up() && !is_planned(found)) {
+                return Some((host.clone(), Arc::clone(&found.name)));
+            }
+        }
+        None
     }
 
     /// Carries on what another run left, or takes it back. The other's lock is taken over; one that is alive is not, unless `alive` says that a
@@ -142,6 +182,14 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
             return Ok(());
         }
         self.port.sleep(plan.strategy.keep_warm).await;
+        self.put_away(plan).await
+    }
+
+    /// Puts the old ones away now. Somebody else who is at it has taken them over, and nothing is done.
+    ///
+    /// # Errors
+    /// As [`Run::cool`].
+    pub async fn put_away(&self, plan: &Plan) -> Result<(), RunError> {
         match self.resume(&plan.deployment, Way::Forward, true).await {
             Ok(_) | Err(RunError::Lock(LockError::Taken { .. })) => Ok(()),
             Err(error) => Err(error),

@@ -19,7 +19,7 @@ use crate::{
         observed::{HostView, Mark},
         release::{DeploymentId, Names, label},
     },
-    fleet::{ContainerId, HostId},
+    fleet::{AppName, ContainerId, ContainerSummary, EnvironmentId, HostId},
 };
 
 /// A heartbeat older than this is a dead run's, as far as anyone can tell.
@@ -170,6 +170,74 @@ pub(super) async fn age<P: Port>(port: &P, host: &HostId, id: &ContainerId) -> O
     };
     let now = port.engine_time(host).await.ok()?;
     Some((now - then).to_std().unwrap_or_default())
+}
+
+/// A lock as it stands on a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// Where.
+    pub host: HostId,
+    /// Whose, for what.
+    pub mark: Mark,
+    /// Since its holder's last sign of life, or, where it gave none yet, since it was taken; by the engine's clock. `None`: nobody can tell.
+    pub silence: Option<Duration>,
+}
+
+impl Sign {
+    /// Reads a lock that was seen.
+    ///
+    /// # Errors
+    /// When the host does not answer.
+    pub async fn of<P: Port>(port: &P, host: &HostId, mark: Mark) -> Result<Self, PortError> {
+        let silence = match age(port, host, &mark.id).await {
+            Some(age) => Some(age),
+            None => {
+                let now = port.engine_time(host).await?;
+                let since = DateTime::parse_from_rfc3339(&mark.since).ok();
+                since.map(|since| (now - since.with_timezone(&Utc)).to_std().unwrap_or_default())
+            }
+        };
+        Ok(Self { host: host.clone(), mark, silence })
+    }
+
+    /// Whether somebody may still be at it, as far as anyone can tell.
+    pub fn is_alive(&self) -> bool {
+        self.silence.is_some_and(|silence| silence <= STALE)
+    }
+
+    /// Why nobody else gets it.
+    pub fn taken(self) -> LockError {
+        LockError::Taken { host: self.host, mark: Box::new(self.mark), heartbeat: self.silence }
+    }
+}
+
+/// A deployment's lock that was found without knowing of what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundLock {
+    /// Where.
+    pub host: HostId,
+    /// The product.
+    pub app: AppName,
+    /// Where to.
+    pub environment: EnvironmentId,
+    /// Whose.
+    pub mark: Mark,
+}
+
+/// The locks of all apps on a host.
+///
+/// # Errors
+/// When the host does not answer.
+pub async fn find_locks<P: Port>(port: &P, host: &HostId) -> Result<Vec<FoundLock>, PortError> {
+    let all = port.containers(host).await?;
+    let lock = |container: &ContainerSummary| {
+        let label = |key: &str| container.labels.get(key).filter(|text| !text.is_empty());
+        let (app, environment) = (AppName::new(&**label(label::APP)?), EnvironmentId::new(&**label(label::ENVIRONMENT)?));
+        let names = Names { app: &app, environment: &environment };
+        let mark = HostView::read(names, None, std::slice::from_ref(container), &[]).lock?;
+        Some(FoundLock { host: host.clone(), app, environment, mark })
+    };
+    Ok(all.iter().filter_map(lock).collect())
 }
 
 impl Held {

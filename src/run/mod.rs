@@ -27,6 +27,6 @@ pub use executor::{Outcome, Run, RunError};
 pub use failure::{Failure, FailureKind};
 pub use freeze::{Barrier, freeze, lift};
 pub use halt::Halt;
-pub use lock::{Held, Holder, LockError, STALE, read_journal};
+pub use lock::{FoundLock, Held, Holder, LockError, STALE, Sign, find_locks, read_journal};
 pub use port::{Life, MarkOrder, Place, Port, PortError, Question, SlotChange, SlotState};
 pub use records::{Order, Records, RecordsError};

@@ -265,7 +265,7 @@ fn what_never_gets_well(shop: &Shop<'_>, two: &str, bad: &str) {
     assert!(std::path::Path::new(evidence).join("01-failure.txt").exists(), "{evidence}");
 }
 
-/// The process is killed when it tells of this step; then it is carried on, or taken back.
+/// The run is killed when its journal tells of this step; then it is carried on, or taken back.
 fn killed_and_carried_on(shop: &Shop<'_>, one: &str, two: &str) {
     for (at, verb, then) in [
         ("app-02 start shop-production-web", "resume", one),
@@ -294,13 +294,17 @@ fn killed_and_carried_on(shop: &Shop<'_>, one: &str, two: &str) {
                 break;
             }
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
         assert!(seen.last().is_some_and(|line| line.contains(at)), "{seen:#?}");
+        let runs = shop.program.runs();
+        assert_eq!(runs.len(), 1, "{runs:?}");
+        crate::terminal::pty::signal_process(runs[0].0, rustix::process::Signal::KILL);
+        // Who follows it says so.
+        assert_eq!(child.wait().unwrap().code(), Some(1));
         let lock = shop
             .lab
             .docker("app-01", &["ps", "-a", "--filter", "name=quarterdeck-lock", "--format", r#"{{.Label "quarterdeck.deployment"}}"#]);
         let id = lock.trim();
+        assert_eq!(id, runs[0].1);
         // Nobody else gets in meanwhile.
         let other = shop.deploy(one);
         assert!(matches!(other.code, Some(4)) || other.out.contains("nothing to do"), "{other:?}");

@@ -17,6 +17,7 @@ mod lab_logs;
 mod lab_promises;
 mod lab_rollback;
 mod lab_run_faults;
+mod lab_runs;
 mod lab_secrets;
 mod lab_ssh_doctor;
 mod lab_stats;

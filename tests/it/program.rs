@@ -31,6 +31,28 @@ impl Program {
         command
     }
 
+    /// The same through `env`, for who starts it by words alone: on a terminal, say.
+    pub fn words(&self, args: &[&str]) -> Vec<String> {
+        let home = format!("HOME={}", self.home.path().display());
+        let own =
+            ["/usr/bin/env", "-i", &home, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC", "TERM=xterm", env!("CARGO_BIN_EXE_quarterdeck")];
+        own.iter().chain(args).map(|word| (*word).to_owned()).collect()
+    }
+
+    /// The processes that carry deployments out for whoever lives here: pid and deployment.
+    pub fn runs(&self) -> Vec<(u32, String)> {
+        let home = self.home.path().to_str().unwrap();
+        let processes = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let run = |pid: u32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+            let words: Vec<_> = line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+            let at = words.iter().position(|word| word == "run")?;
+            let ours = words[0].ends_with("quarterdeck") && words.iter().any(|word| word.starts_with("--state=") && word.contains(home));
+            Some((pid, words.get(at + 1)?.clone())).filter(|_| ours)
+        };
+        processes.filter_map(run).collect()
+    }
+
     /// Runs it to its end.
     pub fn run(&self, args: &[&str]) -> Ended {
         Ended::of(&self.command(args).output().unwrap())

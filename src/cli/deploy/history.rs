@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use super::planned;
 use crate::{
     build::Builds as _,
     cli::{
+        deed,
+        deployments::Page,
         exit::{Exit, Failure},
         fleet::Sources,
     },
@@ -19,7 +22,10 @@ use crate::{
         Asked, Deployment, DeploymentFilter, Freeze, Ledger, LedgerError, RunRecords, StateDir,
         audit::{Intent, Outcome, Target, Who},
     },
-    run::journal::State,
+    run::{
+        Order, Records as _,
+        journal::{Entry, State},
+    },
 };
 
 /// So many of an environment's last deployments are looked through for one that did something.
@@ -56,6 +62,67 @@ impl History {
         &self.records
     }
 
+    /// A deployment by its id or number; `None`: the ledger does not know it.
+    pub(super) async fn find(&self, text: &str) -> Result<Option<Deployment>, Failure> {
+        match self.ledger.deployments().find(text).await {
+            Ok(found) => Ok(Some(found)),
+            Err(LedgerError::NoDeployment(_) | LedgerError::Absent { .. }) => Ok(None),
+            Err(error) => Err(deed::failure(error)),
+        }
+    }
+
+    /// Its journal.
+    pub(super) async fn journal(&self, id: &DeploymentId) -> Result<Vec<Entry>, Failure> {
+        self.records.load(id).await.map_err(Failure::failed)
+    }
+
+    /// Its journal from this row on.
+    pub(super) async fn since(&self, id: &DeploymentId, seq: u64) -> Result<Vec<Entry>, Failure> {
+        self.records.since(id, seq).await.map_err(Failure::failed)
+    }
+
+    /// The plan that stands in the ledger.
+    pub(super) async fn plan(&self, id: &DeploymentId) -> Result<Option<Plan>, Failure> {
+        self.ledger.deployments().plan(id).await.map_err(fault)
+    }
+
+    /// Tells the run of a deployment something, in the name of who runs this process.
+    pub(super) async fn order(&self, id: &DeploymentId, order: Order, reason: &str) -> Result<(), Failure> {
+        let who = Who::of_process();
+        let action = match order {
+            Order::GoOn => "deployment.go-on",
+            Order::Park => "deployment.park",
+            Order::Unwind => "deployment.unwind",
+        };
+        let (orders, name) = (self.ledger.orders(), who.short());
+        let work = orders.give(id, order, &name, reason);
+        deed::Deed { action, target: id.to_string(), reason }.perform(&self.ledger, &who, work).await
+    }
+
+    /// A deployment as one object: what `deployment show` gives, and the plan in its parts.
+    pub(super) async fn page(&self, id: &DeploymentId) -> Result<String, Failure> {
+        let deployment = self.deployment(id).await?;
+        let plan = self.plan(id).await?;
+        planned::page(&Page::load(&self.ledger, &self.records, &deployment).await?, plan.as_ref())
+    }
+
+    /// The version that was good somewhere last.
+    pub(super) async fn good_version(&self, app: &AppName, environment: &EnvironmentId) -> Result<Arc<str>, Failure> {
+        let good = or_nothing(self.ledger.deployments().good(app, environment).await)?;
+        let newest = good.into_iter().next();
+        let found = newest.ok_or_else(|| {
+            let remedy = format!("deploy one there, or name it: quarterdeck deploy {app} ENV --release R");
+            Failure::usage(format!("no release of {app} was good in {environment}, as far as the ledger tells: {remedy}"))
+        })?;
+        Ok(found.release.version)
+    }
+
+    /// Whether a later deployment is good there: what this one kept is its business then.
+    pub(super) async fn is_superseded(&self, plan: &Plan) -> Result<bool, Failure> {
+        let good = or_nothing(self.ledger.deployments().good(&plan.app, &plan.environment).await)?;
+        Ok(good.first().is_some_and(|newest| newest.deployment != plan.deployment))
+    }
+
     pub(super) async fn reserve(&self) -> Result<DeploymentId, Failure> {
         self.ledger.deployments().next_id().await.map_err(fault)
     }
@@ -74,13 +141,26 @@ impl History {
         plan: &Plan,
         work: impl Future<Output = Result<Exit, Failure>>,
     ) -> Result<Exit, Failure> {
+        let target = Target { name: format!("{} in {}", plan.app, plan.environment), id: plan.deployment.to_string() };
+        let argument = plan.options.override_reason.as_deref().or(plan.options.reason.as_deref()).unwrap_or_default();
+        self.told(action, target, (argument, &plan.headline()), work).await
+    }
+
+    /// The same for what is no plan's.
+    pub(super) async fn told(
+        &self,
+        action: &str,
+        target: Target,
+        (argument, plan): (&str, &str),
+        work: impl Future<Output = Result<Exit, Failure>>,
+    ) -> Result<Exit, Failure> {
         let intent = Intent {
             who: Who::of_process(),
             action: action.to_owned(),
             host: String::new(),
-            target: Target { name: format!("{} in {}", plan.app, plan.environment), id: plan.deployment.to_string() },
-            argument: plan.options.override_reason.as_deref().or(plan.options.reason.as_deref()).unwrap_or_default().to_owned(),
-            plan: plan.headline(),
+            target,
+            argument: argument.to_owned(),
+            plan: plan.to_owned(),
         };
         let audit = self.ledger.audit();
         let entry = audit.begin(intent).await.map_err(fault)?;
@@ -160,13 +240,8 @@ impl History {
         release.ok_or_else(|| Failure::usage(format!("release {} of {app} is not in the ledger: quarterdeck releases {app}", named())))
     }
 
-    /// Hosts that the last deployment there went on without, and those on which it failed; that deployment is the answer.
-    pub(super) async fn note_owed(
-        &self,
-        observed: &mut Observed,
-        app: &AppName,
-        environment: &EnvironmentId,
-    ) -> Result<Option<Deployment>, Failure> {
+    /// The last deployment that was begun there: one that never was did nothing, and tells nothing of any host.
+    pub(super) async fn last_begun(&self, app: &AppName, environment: &EnvironmentId) -> Result<Option<Deployment>, Failure> {
         let filter = DeploymentFilter {
             app: Some(app.clone()),
             environment: Some(environment.clone()),
@@ -174,16 +249,19 @@ impl History {
             ..DeploymentFilter::default()
         };
         let past = or_nothing(self.ledger.deployments().list(filter).await)?;
-        // One that was never begun did nothing, and tells nothing of any host.
-        let last = past.into_iter().find(|past| past.started.is_some());
-        if let Some(last) = &last {
-            let (failed, owed): (Vec<_>, Vec<_>) = last.owed.iter().cloned().partition(|host| last.hosts.contains(host));
+        Ok(past.into_iter().find(|past| past.started.is_some()))
+    }
+
+    /// Hosts that the last deployment there went on without, and those on which it failed.
+    pub(super) async fn note_owed(&self, observed: &mut Observed, app: &AppName, environment: &EnvironmentId) -> Result<(), Failure> {
+        if let Some(last) = self.last_begun(app, environment).await? {
+            let (failed, owed): (Vec<_>, Vec<_>) = last.owed.into_iter().partition(|host| last.hosts.contains(host));
             observed.owed.extend(owed);
             observed.failed.extend(failed);
             if matches!(last.state, State::Failed | State::Unwound) {
-                observed.failed.extend(last.hosts.iter().cloned());
+                observed.failed.extend(last.hosts);
             }
         }
-        Ok(last)
+        Ok(())
     }
 }

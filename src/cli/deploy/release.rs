@@ -2,14 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{history::History, stage::Stage};
+use super::{aim::Aim, history::History, stage::Stage};
 use crate::{
     cli::{exit::Failure, out},
     delivery::{
         observed::{Observed, Sight},
         release::{Release, ReleaseId},
-        spec::{Policy, Revision},
-        template::Template,
     },
 };
 
@@ -17,12 +15,11 @@ use crate::{
 pub(super) async fn find(
     stage: &Stage,
     history: &History,
-    template: &Template,
-    revision: &Revision,
-    (policy, observed): (&Policy, &Observed),
+    aim: &Aim,
+    observed: &Observed,
     asked: Option<&str>,
 ) -> Result<Release, Failure> {
-    let app = &template.spec.app;
+    let Aim { app, template, revision, policy, .. } = aim;
     let newest = match asked {
         Some(_) => None,
         None => history.newest(template).await?,
@@ -64,4 +61,16 @@ pub(super) async fn find(
         revision: revision.clone(),
         config: revision.hash(),
     })
+}
+
+/// The version that most of an environment's containers run.
+pub(super) fn running(observed: &Observed) -> Option<Arc<str>> {
+    let mut counts: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
+    for sight in observed.hosts.values() {
+        let Sight::Seen(view) = sight else { continue };
+        for release in view.instances.iter().filter(|instance| instance.is_up()).filter_map(|instance| instance.release.as_ref()) {
+            *counts.entry(&release.version).or_default() += 1;
+        }
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(version, _)| Arc::clone(version))
 }

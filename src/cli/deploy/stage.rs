@@ -32,14 +32,19 @@ use crate::{
 pub(in crate::cli) struct Stage {
     pub(in crate::cli) port: EnginePort<RunTraffic>,
     pub(super) holder: Holder,
+    /// Secrets by name; none for who only looks.
+    pub(super) values: Values,
     /// Keyed hashes of the secrets as they are now; empty for who only looks.
     pub(super) sealed: Seals,
-    known: BTreeSet<HostId>,
+    pub(super) known: BTreeSet<HostId>,
     /// Hosts that the configuration says to be the environment's: something may be left on one that the template names no more.
     also: Vec<HostId>,
     /// Balancers that forget every switch when they restart.
     forgetful: BTreeSet<Arc<str>>,
 }
+
+/// Secrets by name.
+pub(super) type Values = BTreeMap<Arc<str>, Arc<str>>;
 
 /// Some bits that nobody else draws at the same moment.
 pub(super) fn random() -> u64 {
@@ -50,6 +55,25 @@ pub(super) fn random() -> u64 {
 impl Stage {
     /// For one app in one environment. Who only looks needs no secrets.
     pub(in crate::cli) fn new(sources: &Sources, app: &AppName, environment: &EnvironmentId, acts: bool) -> Result<Self, Failure> {
+        let values = match sources.config.delivery.secrets.get(&(app.clone(), environment.clone())).filter(|_| acts) {
+            Some(named) => secrets::resolve(named).map_err(Failure::failed)?,
+            None => Values::new(),
+        };
+        Self::with(sources, app, environment, values)
+    }
+
+    /// The same with secrets that somebody else has looked up.
+    ///
+    /// # Errors
+    /// When the key that seals them cannot be had.
+    pub(super) fn with(sources: &Sources, app: &AppName, environment: &EnvironmentId, values: Values) -> Result<Self, Failure> {
+        let sealed = match values.is_empty() {
+            true => Seals::new(),
+            false => {
+                let key = StateDir::at(&sources.config.state).seal_key().map_err(Failure::failed)?;
+                key.seal_all((app, environment), &values)
+            }
+        };
         let address = |host: &HostId| {
             let found = sources.config.hosts.iter().find(|config| config.id == *host)?;
             found.address.as_ref()?.parse().ok()
@@ -60,17 +84,6 @@ impl Stage {
         };
         let hosts: Vec<RunHost> = sources.targets.iter().map(host).collect();
         let known = hosts.iter().map(|host| host.id.clone()).collect();
-        let values = match sources.config.delivery.secrets.get(&(app.clone(), environment.clone())).filter(|_| acts) {
-            Some(named) => secrets::resolve(named).map_err(Failure::failed)?,
-            None => BTreeMap::new(),
-        };
-        let sealed = match values.is_empty() {
-            true => Seals::new(),
-            false => {
-                let key = StateDir::at(&sources.config.state).seal_key().map_err(Failure::failed)?;
-                key.seal_all((app, environment), &values)
-            }
-        };
         let who = Who::of_process();
         let machine = who.machine.as_deref().map(|machine| format!("@{machine}")).unwrap_or_default();
         let holder =
@@ -81,13 +94,13 @@ impl Stage {
         let balancers = &sources.config.delivery.balancers;
         let fronts = balancers.iter().filter_map(|(lb, config)| Some((lb.as_str().into(), config.probe.as_deref()?.into())));
         let traffic = RunTraffic::new(Balancers::of(balancers, &ground, &sources.rights)).with_fronts(fronts.collect());
-        let port = EnginePort::new(links, (app.clone(), environment.clone()), values, traffic);
+        let port = EnginePort::new(links, (app.clone(), environment.clone()), values.clone(), traffic);
         let port = port.with_logins(sources.logins.clone()).with_seals(sealed.clone());
         let own = sources.targets.iter().filter(|target| target.spec.environment.as_ref() == Some(environment));
         let also = own.map(|target| target.spec.id.clone()).collect();
         let forgets = |config: &BalancerConfig| config.kind == BalancerKind::Haproxy && config.persist.is_none();
         let forgetful = balancers.iter().filter(|(_, config)| forgets(config)).map(|(lb, _)| lb.as_str().into()).collect();
-        Ok(Self { port, holder, sealed, known, also, forgetful })
+        Ok(Self { port, holder, values, sealed, known, also, forgetful })
     }
 
     /// What a plan should say of the balancers and cannot know by itself.

@@ -1,5 +1,6 @@
 //! `deployments`: which release was put where, when, by whom and what came of it; `--at`: what ran where at some moment.
 
+mod carried;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -7,7 +8,9 @@ mod tests;
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 use serde::Serialize;
 
+pub(super) use carried::of_journal;
 pub use show::show;
+pub(super) use show::{Page, PageRow, journal};
 
 use super::{
     TimeSpec,
@@ -94,7 +97,7 @@ pub(super) fn word(state: State) -> &'static str {
     }
 }
 
-fn moment(at: DateTime<Utc>) -> String {
+pub(super) fn moment(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 

@@ -10,13 +10,17 @@ use crate::{
     cli::{
         args::{Format, Global, Output},
         deed::failure,
+        deploy::{Sought, seek},
         exit::{Exit, Failure},
         fleet::Sources,
         gather::wait,
         json, out,
     },
-    delivery::steps::{Step, StepId},
-    ledger::{Answer, Approval, Deployment, StateDir, Told},
+    delivery::{
+        plan::Plan,
+        steps::{Step, StepId},
+    },
+    ledger::{Answer, Approval, Deployment, Ledger, LedgerError, RunRecords, StateDir, Told},
     run::{
         Records as _,
         journal::{Entry, State, Way, Word, beginning, measured},
@@ -29,17 +33,24 @@ pub fn show(global: &Global, id: &str, output: Output) -> Result<Exit, Failure> 
     let sources = Sources::load(global)?;
     let ledger = sources.ledger()?;
     wait(async {
-        let deployment = ledger.deployments().find(id).await.map_err(failure)?;
-        let plan = ledger.deployments().plan(&deployment.id).await.map_err(failure)?;
-        let entries = ledger.records(StateDir::at(&sources.config.state)).load(&deployment.id).await.map_err(Failure::failed)?;
-        let page = Page {
-            plan: plan.map(|plan| plan.to_string().lines().map(str::to_owned).collect()).unwrap_or_default(),
-            question: ledger.approvals().question(&deployment.id).await.map_err(failure)?.map(|question| question.to_string()),
-            approvals: ledger.approvals().of(&deployment.id).await.map_err(failure)?,
-            orders: ledger.orders().of(&deployment.id).await.map_err(failure)?,
-            journal: journal(&entries),
-            proof: measured(&entries).cloned(),
-            deployment: &deployment,
+        let found = match ledger.deployments().find(id).await {
+            // Another's ledger has it; while its run is under way, or dead, the hosts have it too.
+            Err(error @ (LedgerError::NoDeployment(_) | LedgerError::Absent { .. })) => match seek(&sources, id).await? {
+                Some(sought) => Err(sought),
+                None => return Err(failure(error)),
+            },
+            other => Ok(other.map_err(failure)?),
+        };
+        let sought;
+        let page = match &found {
+            Ok(deployment) => Page::load(&ledger, &ledger.records(StateDir::at(&sources.config.state)), deployment).await?,
+            Err(Sought { entries, holder, alive, .. }) => {
+                let life = if alive.is_some() { "its run is alive" } else { "its run gives no sign of life" };
+                out::complain(&format!("read from the hosts, not from the ledger: its lock is held by {holder}, and {life}"));
+                sought = super::of_journal(entries);
+                let (deployment, plan) = sought.as_ref().ok_or_else(|| Failure::failed("its lock tells of no plan"))?;
+                Page::of(deployment, Some(plan), entries)
+            }
         };
         out::print(&match output.format {
             Format::Json => json::pretty(&page.json())?,
@@ -50,7 +61,7 @@ pub fn show(global: &Global, id: &str, output: Output) -> Result<Exit, Failure> 
 }
 
 /// Everything of one deployment.
-pub(super) struct Page<'a> {
+pub(in crate::cli) struct Page<'a> {
     pub(super) deployment: &'a Deployment,
     pub(super) plan: Vec<String>,
     /// What it waits at.
@@ -64,7 +75,7 @@ pub(super) struct Page<'a> {
 
 /// A row of the journal as a sentence.
 #[derive(Serialize)]
-pub(super) struct Line {
+pub(in crate::cli) struct Line {
     seq: u64,
     at: String,
     host: Option<String>,
@@ -75,7 +86,7 @@ pub(super) struct Line {
 
 /// A page as JSON.
 #[derive(Serialize)]
-pub(super) struct PageRow<'a> {
+pub(in crate::cli) struct PageRow<'a> {
     #[serde(flatten)]
     row: Row<'a>,
     /// What the balancers counted and our own requests took, before the first switch and from then on.
@@ -105,8 +116,33 @@ struct OrderRow<'a> {
     at: String,
 }
 
-impl Page<'_> {
-    pub(super) fn json(&self) -> PageRow<'_> {
+impl<'a> Page<'a> {
+    /// As the ledger has it.
+    pub(in crate::cli) async fn load(ledger: &Ledger, records: &RunRecords, deployment: &'a Deployment) -> Result<Self, Failure> {
+        let plan = ledger.deployments().plan(&deployment.id).await.map_err(failure)?;
+        let entries = records.load(&deployment.id).await.map_err(Failure::failed)?;
+        Ok(Self {
+            question: ledger.approvals().question(&deployment.id).await.map_err(failure)?.map(|question| question.to_string()),
+            approvals: ledger.approvals().of(&deployment.id).await.map_err(failure)?,
+            orders: ledger.orders().of(&deployment.id).await.map_err(failure)?,
+            ..Self::of(deployment, plan.as_ref(), &entries)
+        })
+    }
+
+    /// As a journal alone has it.
+    fn of(deployment: &'a Deployment, plan: Option<&Plan>, entries: &[Entry]) -> Self {
+        Self {
+            deployment,
+            plan: plan.map(|plan| plan.to_string().lines().map(str::to_owned).collect()).unwrap_or_default(),
+            question: None,
+            approvals: Vec::new(),
+            orders: Vec::new(),
+            journal: journal(entries),
+            proof: measured(entries).cloned(),
+        }
+    }
+
+    pub(in crate::cli) fn json(&self) -> PageRow<'_> {
         PageRow {
             row: Row::of(self.deployment),
             proof: self.proof.as_ref(),
@@ -201,7 +237,7 @@ fn remedy(one: &Deployment) -> Option<String> {
     }
 }
 
-pub(super) fn journal(entries: &[Entry]) -> Vec<Line> {
+pub(in crate::cli) fn journal(entries: &[Entry]) -> Vec<Line> {
     let script = beginning(entries).map(|(_, script)| script);
     let steps: BTreeMap<StepId, &Step> =
         script.iter().flat_map(|script| script.steps.iter().chain(&script.failed)).map(|step| (step.id, step)).collect();

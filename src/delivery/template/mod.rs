@@ -28,7 +28,7 @@ use std::{
 
 use indexmap::IndexMap;
 
-use super::spec::{Compare, Policy, Rendered, Revision, Spec};
+use super::spec::{Compare, Policy, Rendered, Revision, Spec, StrategySpec};
 use crate::{
     fleet::EnvironmentId,
     written::{self, Fault, Faults, Origin, Reader},
@@ -149,6 +149,22 @@ impl Template {
     pub fn origin(&self, path: &str) -> Option<&Origin> {
         self.places.said(path)
     }
+}
+
+/// A strategy as the right side of `strategy = …` in a template. `place` is how mistakes name it.
+///
+/// # Errors
+/// Every mistake of it.
+pub fn strategy(place: &Path, value: &str) -> Result<StrategySpec, Faults> {
+    let mut reader = Reader { home: None, faults: Vec::new() };
+    let table = written::parse(&Arc::new(place.to_owned()), &format!("strategy = {value}\n"), &mut reader.faults);
+    let spec = table.map(|table| {
+        let mut top = written::Section::new("", table);
+        let spec = read::strategy::read(&mut reader, &mut top);
+        top.finish(&mut reader);
+        spec
+    });
+    spec.filter(|_| reader.faults.is_empty()).ok_or(Faults::new(reader.faults))
 }
 
 /// In the order of lines, each once: two rules may find the same mistake.

@@ -17,7 +17,7 @@ use crate::{
     },
     fleet::{ContainerState, HostId},
     run::{
-        Barrier, LockError, Order as Told, Run, RunError, freeze,
+        Barrier, LockError, Order as Told, Run, RunError, Sign, find_locks, freeze,
         journal::{State, Way},
         lift, read_journal,
     },
@@ -55,6 +55,53 @@ fn a_version_that_never_gets_well_is_taken_back() {
             assert!(wanted.iter().all(|name| files.contains(name)), "{files:?}");
         }
     }
+}
+
+#[test]
+fn what_another_has_changed_since_the_plan_is_not_begun_on() {
+    let scenario = Scenario::new(Shop::of_web(2), &|_| {});
+    // Another deployment comes and goes while somebody thinks about the plan.
+    let mut quicker = scenario.shop.clone();
+    quicker.number += 1;
+    let plan = quicker.plan(3).unwrap();
+    let holder = holder("quicker");
+    let run = Run { port: &scenario.world, records: &scenario.world, holder: &holder };
+    let outcome = live(&scenario.world, run.begin(&plan, &script(&plan))).unwrap().unwrap();
+    assert_eq!(outcome.state, State::Good);
+    let before = rows(&scenario.world);
+    scenario.world.lock().rows.clear();
+    let error = scenario.deploy().unwrap().unwrap_err();
+    assert!(matches!(&error, RunError::Changed { host, .. } if *host == HostId::new("app-01")), "{error}");
+    assert!(error.to_string().contains("shop-production-web-1-3-0000 runs there"), "{error}");
+    assert_eq!(rows(&scenario.world), before, "nothing was done, and no lock is left");
+    assert!(scenario.world.lock().rows.last().unwrap().contains("\"failed\""));
+}
+
+#[test]
+fn a_lock_tells_how_alive_its_holder_is() {
+    let scenario = Scenario::new(Shop::of_web(2), &|_| {});
+    scenario.world.lock().kill_at = Some(40);
+    assert!(scenario.deploy().is_none());
+    let host = HostId::new("app-01");
+    let sign = |late: i64| {
+        let mut state = scenario.world.lock();
+        (state.killed, state.kill_at) = (false, None);
+        state.now += chrono::TimeDelta::seconds(late);
+        drop(state);
+        live(&scenario.world, async {
+            let found = find_locks(&scenario.world, &host).await.unwrap();
+            assert_eq!(
+                (found.len(), found[0].app.as_str(), found[0].mark.deployment.as_ref()),
+                (1, "shop", Some(&scenario.plan.deployment))
+            );
+            Sign::of(&scenario.world, &host, found[0].mark.clone()).await.unwrap()
+        })
+        .unwrap()
+    };
+    let fresh = sign(0);
+    assert!(fresh.is_alive() && fresh.clone().taken().to_string().contains("locked by second@jump-01 on host \"app-01\""), "{fresh:?}");
+    let stale = sign(90);
+    assert!(!stale.is_alive() && stale.clone().taken().to_string().contains("silent for"), "{stale:?}");
 }
 
 #[test]

@@ -174,7 +174,10 @@ async fn a_deployment_from_its_asking_to_its_end() {
         assert!(place.ends_with(&format!("bundles/{id}/1")), "{place}");
         deployments.measure(&id, Proof { requests: 12_000, failed: 3, p99_ms: Some(41.5) }).await.unwrap();
         pen.write(vec![Word::Bundle { place }, Word::Good, ended(State::Good, None)]).await;
-        assert_eq!(records.load(&id).await.unwrap().len() as u64, pen.next);
+        let rows = records.load(&id).await.unwrap();
+        assert_eq!(rows.len() as u64, pen.next);
+        assert_eq!(records.since(&id, 2).await.unwrap(), rows[2..]);
+        assert_eq!(records.since(&id, pen.next).await.unwrap(), []);
         let found = deployments.find("2").await.unwrap();
         assert_eq!((found.state, found.requests, found.failed, found.p99_ms), (State::Good, Some(12_000), Some(3), Some(41.5)));
         assert_eq!((found.approved_by.join(" "), found.owed), ("ben eva".to_owned(), vec![HostId::new("app-03")]));

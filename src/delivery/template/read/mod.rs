@@ -8,7 +8,7 @@ mod job;
 mod overrides;
 mod probe;
 mod service;
-mod strategy;
+pub(super) mod strategy;
 pub(super) mod values;
 
 use std::{path::PathBuf, sync::Arc};

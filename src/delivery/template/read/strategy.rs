@@ -52,7 +52,7 @@ pub(super) fn usual() -> StrategySpec {
 }
 
 /// `"rolling"` or a table.
-pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section) -> StrategySpec {
+pub(in crate::delivery::template) fn read(reader: &mut Reader<'_>, section: &mut Section) -> StrategySpec {
     let Some(entry) = section.take("strategy") else { return usual() };
     let title = section.full("strategy");
     let at = entry.node.origin;
