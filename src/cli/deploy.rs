@@ -1,7 +1,10 @@
 //! `plan`, `deploy`, `rollback`: the plan is shown, answered, and carried out step by step, with a line for each.
 
 mod history;
+pub(super) mod quiet;
+pub(super) mod rebuild;
 mod release;
+mod space;
 mod stage;
 pub(super) mod standing;
 mod telling;
@@ -17,12 +20,14 @@ use chrono::{SecondsFormat, Utc};
 use super::{
     app,
     args::{Deploying, Global},
+    build::Fresh,
     exit::{Exit, Failure},
     fleet::Sources,
     gather::wait,
     out,
 };
 use crate::{
+    build::version::is_dirty,
     delivery::{
         plan::{Options, Plan, Request, plan},
         release::{DeploymentId, Release},
@@ -63,7 +68,9 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
         // Who may not act is told so before any host is asked.
         sources.may_act(if kind == Kind::Deploy { "deploy" } else { "rollback" })?;
     }
-    let (template, around) = app::registered_template(global, &asked.app)?;
+    // A template's server that is down stops nobody from looking or from going back.
+    let fresh = if kind == Kind::Deploy { Fresh::Now } else { Fresh::LastKnown };
+    let (template, around) = app::registered_template(global, &asked.app, fresh)?;
     let environment = environment(&template, &asked.environment)?;
     let said = template.environments.get(&environment).ok_or_else(|| Failure::usage("the environment is gone"))?;
     let policy = around.tightened(&environment, &said.policy);
@@ -76,14 +83,15 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
         let release = match kind {
             Kind::Rollback => history.way_back(&app, &environment, asked.release.as_deref()).await?,
             Kind::Plan | Kind::Deploy => {
-                release::find(&stage, &history, &template, &said.revision, (&policy, &observed), asked.release.as_deref()).await?
+                let about = (&policy, &observed);
+                release::find(&sources, (&stage, &history), &template, &said.revision, about, asked.release.as_deref()).await?
             }
         };
         let options = options(asked, kind);
         let needed = gates(&history, &policy, &release, (&app, &environment), &options).await?;
         let rendered = render(&release.spec, &environment, &release.revision, &policy);
         let at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
-        let by = stage.holder.who.clone();
+        let (by, audit) = (stage.holder.who.clone(), history.head().await?);
         // A number is only taken for what is going to happen.
         let deployment = if kind == Kind::Plan { DeploymentId::new(0, 0) } else { history.reserve().await? };
         let request = Request {
@@ -96,12 +104,14 @@ pub fn run(global: &Global, asked: &Deploying, kind: Kind) -> Result<Exit, Failu
             ports: sources.config.delivery.ports.clone(),
             by: &by,
             at: &at,
+            audit: &audit,
         };
         let mut shown = plan(&request).map_err(refusal)?;
         out::print(&shown.to_string())?;
         if kind == Kind::Plan || shown.is_nothing() {
             return Ok(Exit::DONE);
         }
+        space::suffices(&stage, &history, &shown).await?;
         confirm(asked, &shown)?;
         history.ask(&shown, &release, needed).await?;
         if needed > 0 {
@@ -178,12 +188,17 @@ async fn carry_out(stage: &Stage, history: &History, plan: &Plan) -> Result<Exit
     Ok(exit)
 }
 
-/// How a run ended, in words and as an exit code.
-fn told(deployment: &DeploymentId, result: Result<Outcome, RunError>) -> Result<Exit, Failure> {
-    let outcome = result.map_err(|error| match error {
+/// Why a run did not begin.
+fn failure_of(error: RunError) -> Failure {
+    match error {
         RunError::Lock(_) | RunError::Alive { .. } => Failure::locked(error),
         RunError::Records(_) | RunError::NoPlan(_) => Failure::failed(error),
-    })?;
+    }
+}
+
+/// How a run ended, in words and as an exit code.
+fn told(deployment: &DeploymentId, result: Result<Outcome, RunError>) -> Result<Exit, Failure> {
+    let outcome = result.map_err(failure_of)?;
     let reason = outcome.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let (word, exit) = match outcome.state {
         State::Good if outcome.owed.is_empty() => ("good", Exit::DONE),
@@ -245,6 +260,10 @@ async fn gates(
             freeze.why
         )));
     }
+    if is_dirty(&release.version) && !policy.auto {
+        let remedy = "commit, build, and deploy that; or --override REASON";
+        return Err(Failure::refused(format!("{} was built with changes that nobody committed: {remedy}", release.version)));
+    }
     if let Some(after) = &policy.after
         && !history.is_build_good(app, after, &release.version).await?
     {
@@ -258,12 +277,18 @@ fn confirm(asked: &Deploying, plan: &Plan) -> Result<(), Failure> {
     if asked.yes {
         return Ok(());
     }
-    if !io::stdin().is_terminal() {
-        return Err(Failure::usage("nothing was done: --yes is needed where no terminal can be asked"));
-    }
+    terminal()?;
     let one_way = plan.jobs.iter().any(|job| job.one_way);
     let word = if one_way || plan.options.override_reason.is_some() { plan.app.as_str() } else { "yes" };
     ask(word)
+}
+
+/// That there is somebody to ask.
+fn terminal() -> Result<(), Failure> {
+    match io::stdin().is_terminal() {
+        true => Ok(()),
+        false => Err(Failure::usage("nothing was done: --yes is needed where no terminal can be asked")),
+    }
 }
 
 /// Asks for a word.

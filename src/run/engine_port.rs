@@ -2,6 +2,7 @@
 
 mod body;
 mod probe;
+mod space;
 
 use std::{collections::BTreeMap, future::Future, net::IpAddr, sync::Arc, time::Duration};
 

@@ -4,6 +4,7 @@
 mod app_templates;
 mod cli_verbs;
 mod fake_engine;
+mod git_templates;
 mod lab;
 mod lab_acts;
 mod lab_build;
@@ -13,6 +14,7 @@ mod lab_engines;
 mod lab_exec;
 mod lab_ledger;
 mod lab_logs;
+mod lab_pipeline;
 mod lab_promises;
 mod lab_ssh_doctor;
 mod lab_stats;
