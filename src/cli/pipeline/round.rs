@@ -1,7 +1,7 @@
 //! One look for news and everything that follows from it: the newest commit is built, and its build goes from environment to environment up
 //! to the first gate.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use chrono::Utc;
 use tokio_util::sync::CancellationToken;
@@ -98,7 +98,7 @@ impl Round<'_> {
         }
         let cargo = look.cargo(source, &commit.sha, &commit.subject).await?;
         let mut exit = Exit::DONE;
-        let (mut through, mut gates) = (BTreeSet::new(), Vec::new());
+        let (mut through, mut gates) = (Vec::new(), Vec::new());
         for stage in &way {
             if self.stop.is_cancelled() {
                 exit = Exit::FAILED;
@@ -108,7 +108,7 @@ impl Round<'_> {
                 continue;
             }
             match look.stage(stage, &cargo).await? {
-                Came::Through => drop(through.insert(stage.environment.clone())),
+                Came::Through => through.push(stage.environment.clone()),
                 Came::Gate => gates.push(stage.environment.to_string()),
                 Came::Stopped(code) => exit = code,
             }

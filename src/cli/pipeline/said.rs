@@ -104,6 +104,10 @@ impl Said {
         if is_state && last.as_deref() == Some(message.as_str()) {
             return Ok(());
         }
+        if what != What::NothingNew {
+            // After something was told, that there is nothing more is news.
+            self.last.remove(&(What::NothingNew, String::new()));
+        }
         out::print(&match self.format {
             Format::Json => json::line(&Line {
                 ts: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
