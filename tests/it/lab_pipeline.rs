@@ -338,7 +338,7 @@ fn by_itself_to_the_gate(stage: &Stage, one: &str) -> String {
 
     // What does not build is told, and tried again; the next commit mends it at once.
     let dockerfile = fs::read_to_string(stage.work().join("web/Dockerfile")).unwrap();
-    stage.program.file("shop/web/Dockerfile", &dockerfile.replace("test -s", "false ; test -s"));
+    stage.program.file("shop/web/Dockerfile", &dockerfile.replace("test -s", "false && test -s"));
     stage.git(&["commit", "--quiet", "--all", "-m", "broken"]);
     stage.git(&["push", "--quiet", "origin", "main"]);
     let error = watch.event("error", None);
