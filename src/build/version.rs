@@ -14,6 +14,8 @@ const TAG_LIMIT: usize = 128;
 const REST: usize = 48;
 /// So much of a commit's name stands in a version.
 const SHA_DIGITS: usize = 7;
+/// More digits than these behind `-b` are a commit's.
+const BUILD_DIGITS: usize = 3;
 
 /// Why there is no version. Each sentence names the file or key, and what to write.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -93,6 +95,27 @@ impl fmt::Display for BuildVersion {
         }
         Ok(())
     }
+}
+
+/// The version of a commit's first build: without the `-b2` of another one.
+pub fn first_build(version: &str) -> &str {
+    let is_number = |digits: &str| (1..=BUILD_DIGITS).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    version.rsplit_once("-b").filter(|(_, digits)| is_number(digits)).map_or(version, |(first, _)| first)
+}
+
+/// Whether a version is of a tree with changes that nobody has committed.
+pub fn is_dirty(version: &str) -> bool {
+    version.split('-').any(|part| part.starts_with("dirty."))
+}
+
+/// The digits of the commit that a version tells; `None` for one that was not made from a commit.
+pub fn commit(version: &str) -> Option<&str> {
+    let clean = first_build(version);
+    let clean = clean.rsplit_once("-dirty.").map_or(clean, |(clean, _)| clean);
+    let (before, sha) = clean.rsplit_once('-')?;
+    let (_, count) = before.rsplit_once('-')?;
+    let is_sha = sha.len() == SHA_DIGITS && sha.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (is_sha && !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit())).then_some(sha)
 }
 
 /// That an app's own version can be the beginning of an image tag.
@@ -178,6 +201,22 @@ fn path(key: &str) -> Result<Vec<String>, VersionError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_version_tells_of_its_commit() {
+        for (version, first, sha, dirty) in [
+            ("1.0.1-22-7e56158", "1.0.1-22-7e56158", Some("7e56158"), false),
+            ("1.0.1-22-7e56158-b2", "1.0.1-22-7e56158", Some("7e56158"), false),
+            ("1.0.1-22-7e56158-dirty.0a1b2c3d-b17", "1.0.1-22-7e56158-dirty.0a1b2c3d", Some("7e56158"), true),
+            // A commit whose digits look like another build's number.
+            ("1.0.1-22-b123456", "1.0.1-22-b123456", Some("b123456"), false),
+            ("1.0.1-beta", "1.0.1-beta", None, false),
+            ("1.0.1-x-7e56158", "1.0.1-x-7e56158", None, false),
+            ("15.4", "15.4", None, false),
+        ] {
+            assert_eq!((first_build(version), commit(version), is_dirty(version)), (first, sha, dirty), "{version}");
+        }
+    }
     use crate::fleet::version::is_build_tag;
 
     #[test]

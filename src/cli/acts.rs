@@ -58,11 +58,24 @@ pub(super) async fn enact(
         show(&text(&now), format)?;
         return Err(Failure::failed("it has changed meanwhile: nothing was done; ask again"));
     }
-    let run = carry_out(Arc::new(now), sources, &mut watch, format).await?;
+    let (rows, acted) = carried(now, sources, &mut watch, format).await?;
     if format == Format::Json {
-        out::print(&json::array(&rows(&run))?)?;
+        out::print(&json::array(&rows)?)?;
     }
-    Ok(exit(&run, watch.finish()))
+    let reached = watch.finish();
+    Ok(if acted == Exit::DONE { reached } else { acted })
+}
+
+/// Carries a plan out that was shown and answered; gives a row for each target, and the worst of what came of it.
+pub(super) async fn carried(
+    plan: Plan,
+    sources: &Sources,
+    watch: &mut Watch,
+    format: Format,
+) -> Result<(Vec<serde_json::Value>, Exit), Failure> {
+    let run = carry_out(Arc::new(plan), sources, watch, format).await?;
+    let rows = rows(&run).iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(Failure::failed)?;
+    Ok((rows, exit(&run, Exit::DONE)))
 }
 
 fn targets(watch: &Watch, filter: &Selector, text: &str) -> Result<Vec<ContainerKey>, Failure> {

@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use super::{
     args::{AppVerb, Format, Global, Output},
+    build::{Fresh, Named},
     exit::{Exit, Failure},
+    gather::wait,
     json, out,
 };
 use crate::{
@@ -25,8 +27,11 @@ use crate::{
 /// Does what is asked of a template.
 pub fn run(global: &Global, verb: &AppVerb) -> Result<Exit, Failure> {
     match verb {
-        AppVerb::Check { subject, output } => check(global, subject.as_deref(), *output),
-        AppVerb::Show { subject, environment, output } => show::run(&find(global, subject.as_deref())?, environment.as_deref(), *output),
+        AppVerb::Check { subject, rev, output } => check(global, subject.as_deref(), rev.as_deref(), *output),
+        AppVerb::Show { subject, environment, rev, output } => {
+            let found = wait(find(&configured(global)?, subject.as_deref(), rev.as_deref(), Fresh::LastKnown))?;
+            show::run(&found, environment.as_deref(), *output)
+        }
         AppVerb::Import { file } => import(file),
     }
 }
@@ -46,25 +51,54 @@ impl Found {
     }
 }
 
-/// The template of an app of the configuration, of a file or directory, or of the directory we are in.
-fn find(global: &Global, subject: Option<&str>) -> Result<Found, Failure> {
-    let config = Layers::from_process(global.flags()).load().map_err(Failure::usage)?;
-    let (file, app) = locate(&config, subject)?;
-    let text = read(&file)?;
+/// Where a template is.
+enum Located {
+    /// A file of this machine, as it is.
+    File(PathBuf),
+    /// In a commit.
+    Commit(Named),
+}
+
+/// The template of an app of the configuration, of a file or directory, or of the directory we are in; with a revision, as it was then.
+async fn find(config: &Config, subject: Option<&str>, rev: Option<&str>, fresh: Fresh) -> Result<Found, Failure> {
+    let (located, app) = locate(config, subject)?;
+    let located = match located {
+        Located::File(file) if rev.is_some() => {
+            let word = app.as_ref().map_or_else(|| named(&file), AppName::to_string);
+            Located::Commit(Named::find(config, &word)?)
+        }
+        other => other,
+    };
+    let (file, text) = match located {
+        Located::File(file) => {
+            let text = read(&file)?;
+            (file, text)
+        }
+        Located::Commit(named) => named.text(rev, config, fresh).await?,
+    };
     let around = match app {
-        Some(app) => Some(Surroundings::of_app(&config, &app)),
+        Some(app) => Some(Surroundings::of_app(config, &app)),
         // Without a file of its own nobody said which hosts there are.
-        None => (!config.files.is_empty()).then(|| Surroundings::from(&config)),
+        None => (!config.files.is_empty()).then(|| Surroundings::from(config)),
     };
     Ok(Found { file, text, around })
 }
 
-/// The template of an app of the configuration, without a mistake.
+/// A path that cannot be taken for an app's name.
+fn named(file: &Path) -> String {
+    if file.is_absolute() { file.display().to_string() } else { format!("./{}", file.display()) }
+}
+
+fn configured(global: &Global) -> Result<Config, Failure> {
+    Layers::from_process(global.flags()).load().map_err(Failure::usage)
+}
+
+/// The template of an app of the configuration, without a mistake: that of a repository as its branch has it now.
 ///
 /// # Errors
 /// Every mistake of it.
-pub(super) fn registered_template(global: &Global, app: &str) -> Result<(Template, Surroundings), Failure> {
-    let found = find(global, Some(app))?;
+pub(super) async fn registered(config: &Config, app: &str, fresh: Fresh) -> Result<(Template, Surroundings), Failure> {
+    let found = find(config, Some(app), None, fresh).await?;
     let checked = found.checked();
     match (checked.template, found.around) {
         (Some(template), Some(around)) => Ok((template, around)),
@@ -76,20 +110,26 @@ pub(super) fn registered_template(global: &Global, app: &str) -> Result<(Templat
     }
 }
 
-fn locate(config: &Config, subject: Option<&str>) -> Result<(PathBuf, Option<AppName>), Failure> {
-    let Some(subject) = subject else { return Ok((PathBuf::from(FILE), None)) };
+fn locate(config: &Config, subject: Option<&str>) -> Result<(Located, Option<AppName>), Failure> {
+    let Some(subject) = subject else { return Ok((Located::File(PathBuf::from(FILE)), None)) };
     if let Some((name, app)) = config.delivery.apps.get_key_value(subject) {
-        let Some(source) = &app.template else {
-            return Err(Failure::usage(format!("[apps.{name}] has no template in the configuration: template = \"/path/{FILE}\"")));
+        let located = match &app.template {
+            Some(Source::Path(path)) if path.is_dir() => Located::File(path.join(FILE)),
+            Some(Source::Path(path)) => Located::File(path.clone()),
+            Some(Source::Git { .. }) => Located::Commit(Named::find(config, subject)?),
+            None => {
+                let remedy = format!("template = {{ git = \"ssh://…\" }}, or \"/path/{FILE}\"");
+                return Err(Failure::usage(format!("[apps.{name}] has no template in the configuration: {remedy}")));
+            }
         };
-        return Ok((registered(name, source)?, Some(name.clone())));
+        return Ok((located, Some(name.clone())));
     }
     let path = Path::new(subject);
     match fs::metadata(path) {
-        Ok(found) if found.is_dir() => Ok((path.join(FILE), None)),
-        Ok(_) => Ok((path.to_owned(), None)),
+        Ok(found) if found.is_dir() => Ok((Located::File(path.join(FILE)), None)),
+        Ok(_) => Ok((Located::File(path.to_owned()), None)),
         // What reads as a file is one: reading it says why it cannot be.
-        Err(_) if subject.contains(['/', '.']) => Ok((path.to_owned(), None)),
+        Err(_) if subject.contains(['/', '.']) => Ok((Located::File(path.to_owned()), None)),
         Err(_) => {
             let known: Vec<&str> = config.delivery.apps.keys().map(AppName::as_str).collect();
             let hint = match (nearest(subject, known.iter().copied()), known.is_empty()) {
@@ -98,19 +138,6 @@ fn locate(config: &Config, subject: Option<&str>) -> Result<(PathBuf, Option<App
                 (None, true) => "the configuration has no [apps.*]".to_owned(),
             };
             Err(Failure::usage(format!("{subject:?} is no app and no file: {hint}")))
-        }
-    }
-}
-
-/// The file of a registered template. One in a git repository must be checked out first.
-fn registered(app: &AppName, source: &Source) -> Result<PathBuf, Failure> {
-    match source {
-        Source::Path(path) if path.is_dir() => Ok(path.join(FILE)),
-        Source::Path(path) => Ok(path.clone()),
-        Source::Git { url, branch } => {
-            let branch = branch.as_ref().map_or(String::new(), |branch| format!(" -b {branch}"));
-            let remedy = format!("git clone{branch} {url} {app} && quarterdeck app check {app}/{FILE}");
-            Err(Failure::usage(format!("the template of {app} is in git, and a checkout is looked at: {remedy}")))
         }
     }
 }
@@ -128,8 +155,8 @@ fn read(file: &Path) -> Result<String, Failure> {
         .map_err(|error| Failure::usage(format!("{name}: is not UTF-8 text (byte {})", error.utf8_error().valid_up_to())))
 }
 
-fn check(global: &Global, subject: Option<&str>, output: Output) -> Result<Exit, Failure> {
-    let found = find(global, subject)?;
+fn check(global: &Global, subject: Option<&str>, rev: Option<&str>, output: Output) -> Result<Exit, Failure> {
+    let found = wait(find(&configured(global)?, subject, rev, Fresh::Now))?;
     let checked = found.checked();
     out::print(&match output.format {
         Format::Json => json::line(&Report::of(&found.file, &checked))?,

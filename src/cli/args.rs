@@ -309,7 +309,7 @@ pub enum Verb {
     },
     /// Who did what to which container, and what came of it
     #[command(
-        after_help = "Examples:\n  quarterdeck audit --since 1h\n  quarterdeck audit --verify\n  quarterdeck audit --verify --head 44:9f86d081884c7d65\n\n--verify reads every row and finds those that were changed, removed, moved or inserted, and rows\ncut off the end. It cannot find what somebody who may write the file did with care: all rows from\nsome point on written anew. Against that, note the head that it prints, elsewhere, and give it back\nwith --head: it must still be in the audit.\n\nT is 10m or 1h30m (so long ago), 14:02 (local) or 2026-11-21T14:02:00Z"
+        after_help = "Examples:\n  quarterdeck audit --since 1h\n  quarterdeck audit --verify\n  quarterdeck audit --verify --head 44:9f86d081884c7d65\n\n--verify reads every row and finds those that were changed, removed, moved or inserted, and rows\ncut off the end: what we start carries the audit's head of that moment as a label, and the hosts\nare asked for it. It cannot find what somebody who may write the file and the hosts did with care.\nAgainst that, note the head that it prints, elsewhere, and give it back with --head: it must still\nbe in the audit.\n\nT is 10m or 1h30m (so long ago), 14:02 (local) or 2026-11-21T14:02:00Z"
     )]
     Audit {
         /// Begin here
@@ -321,6 +321,9 @@ pub enum Verb {
         /// A head that was noted elsewhere; repeatable
         #[arg(long = "head", value_name = "N:HASH", requires = "verify")]
         heads: Vec<Head>,
+        /// Do not ask the hosts for the heads that stand on what was started
+        #[arg(long, requires = "verify")]
+        no_hosts: bool,
         /// How to print.
         #[command(flatten)]
         output: Output,
@@ -579,6 +582,47 @@ pub enum Verb {
     Run {
         /// Which
         id: String,
+    },
+    /// From the newest commit through every environment with `auto`, up to the first gate that needs a person
+    #[command(
+        after_help = "Examples:\n  quarterdeck pipeline shop\n  quarterdeck pipeline shop --watch --every 1m --format json\n\nThe commit is built where it was not built yet; its build is deployed into each environment that has\n`auto = true`, in the order of `after`, once it is good in the one before. Before an environment that a\nperson decides about it waits: the deployment's id is printed, and the end is exit code 0.\nA release is tried once in an environment. With --watch it looks again and again, goes on after errors,\nand ends on SIGTERM; newly pushed outside images are deployed as well.\n\nExit codes: 0 through or at a gate, 1 failed, 4 a pipeline of the app is under way, 5 refused"
+    )]
+    Pipeline {
+        /// An app of the configuration
+        app: String,
+        /// Go on looking for news
+        #[arg(long)]
+        watch: bool,
+        /// Between two looks: 30s, 5m; without it as `poll` of the app says, or 30s
+        #[arg(long, value_name = "T", requires = "watch", value_parser = between)]
+        every: Option<std::time::Duration>,
+        /// How to print: JSON is one object a line.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Take away images and kept containers of ours that no way back needs: by digest, nothing of others
+    #[command(
+        after_help = "Examples:\n  quarterdeck retention --dry-run\n  quarterdeck retention shop --yes\n\nWhat stays: what containers use, the last good releases of each environment (`keep` of the\nconfiguration, at least two), what waits to be deployed, the newest builds, versions that the app's\n`pinned` names, and everything of an app on a host where a deployment has its lock."
+    )]
+    Retention {
+        /// Only this app
+        #[arg(value_parser = app)]
+        app: Option<String>,
+        /// Show what would go, with its bytes, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// The records themselves
+    Ledger {
+        /// What to do with them.
+        #[command(subcommand)]
+        verb: LedgerVerb,
     },
     /// The themes, and where each comes from
     Themes(Output),
@@ -862,6 +906,23 @@ pub struct Standing {
     pub yes: bool,
 }
 
+/// What to do with the records.
+#[derive(Clone, Debug, Subcommand)]
+pub enum LedgerVerb {
+    /// Put releases and deployments back into the records from what the hosts tell, after a loss
+    #[command(
+        after_help = "Example:\n  quarterdeck ledger rebuild\n\nReleases come from the lock containers and labels on the hosts, and from the apps' templates; what runs\ncounts as good. What the records still have stays as it is."
+    )]
+    Rebuild {
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+        /// How to print.
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
 /// What to do with a template.
 #[derive(Clone, Debug, Subcommand)]
 pub enum AppVerb {
@@ -873,6 +934,9 @@ pub enum AppVerb {
         /// An app of the configuration, a file or its directory; without it, ./quarterdeck.toml
         #[arg(value_name = "APP|FILE")]
         subject: Option<String>,
+        /// As it is in this branch, tag or commit; without it, a file as it is, a repository's branch as it is now
+        #[arg(long, value_name = "REV")]
+        rev: Option<String>,
         /// How to print.
         #[command(flatten)]
         output: Output,
@@ -886,6 +950,9 @@ pub enum AppVerb {
         /// Only this environment
         #[arg(value_name = "ENV")]
         environment: Option<String>,
+        /// As it is in this branch, tag or commit; without it, a file as it is, a repository's branch as it is now
+        #[arg(long, value_name = "REV")]
+        rev: Option<String>,
         /// How to print.
         #[command(flatten)]
         output: Output,
@@ -1026,6 +1093,10 @@ fn patience(text: &str) -> Result<Patience, String> {
         "" => Ok(Patience::Endless),
         told => within(told).map(Patience::For),
     }
+}
+
+fn between(text: &str) -> Result<std::time::Duration, String> {
+    within(text).and_then(|time| if time.is_zero() { Err("a time such as 30s or 5m".to_owned()) } else { Ok(time) })
 }
 
 fn level(text: &str) -> Result<Level, String> {
@@ -1180,7 +1251,13 @@ mod tests {
             "doctor identity",
             "app check",
             "app check shop --format json",
+            "app check shop --rev v1.0",
             "app show shop production",
+            "pipeline shop --watch --every 1m --format json",
+            "retention --dry-run",
+            "retention shop --yes --format json",
+            "ledger rebuild --yes",
+            "audit --verify --no-hosts",
             "app import compose.yaml",
             "themes",
             "keys",

@@ -1,5 +1,7 @@
 //! `audit`: who did what to which container, and what came of it; `--verify` checks that nobody touched it since.
 
+mod noted;
+
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 use serde::Serialize;
 
@@ -7,9 +9,10 @@ use super::{
     TimeSpec,
     args::{Format, Global, Output},
     exit::{Exit, Failure},
-    fleet,
+    fleet::{self, Sources},
     gather::wait,
-    json, out,
+    json,
+    out::{self, complain},
     table::{Column, Table},
 };
 use crate::{
@@ -26,6 +29,8 @@ pub struct Request {
     pub since: Option<TimeSpec>,
     pub verify: bool,
     pub heads: Vec<Head>,
+    /// Whether the hosts are asked for the heads that stand on what was started.
+    pub hosts: bool,
     pub output: Output,
 }
 
@@ -36,12 +41,29 @@ pub fn run(global: &Global, request: &Request) -> Result<Exit, Failure> {
     let format = request.output.format;
     wait(async {
         if request.verify {
-            let check = audit.verify(request.heads.clone()).await.map_err(failure)?;
+            let own = audit.head().await.map_err(failure)?;
+            let on_hosts = match (request.hosts, &own) {
+                (true, Some(own)) => noted::of(&Sources::load(global)?, &own.audit).await?,
+                (true, None) | (false, _) => noted::Noted::default(),
+            };
+            let heads = request.heads.iter().chain(on_hosts.heads.keys()).cloned();
+            let check = audit.verify(heads.collect()).await.map_err(failure)?;
+            let stray = on_hosts.told(&check.faults);
             out::print(&match format {
-                Format::Json => json::line(&CheckRow { whole: check.is_whole(), check: &check })?,
-                Format::Table => report(&check),
+                Format::Json => json::line(&CheckRow {
+                    whole: check.is_whole(),
+                    heads_on_hosts: on_hosts.heads.len(),
+                    of_other_audits: on_hosts.others.len(),
+                    check: &check,
+                })?,
+                Format::Table => format!("{stray}{}", report(&check)),
             })?;
-            return Ok(if check.is_whole() { Exit::DONE } else { Exit::FAILED });
+            on_hosts.missing.iter().for_each(|line| complain(line));
+            return Ok(match (check.is_whole(), on_hosts.missing.is_empty()) {
+                (true, true) => Exit::DONE,
+                (true, false) => Exit::INCOMPLETE,
+                (false, _) => Exit::FAILED,
+            });
         }
         let since = request.since.map(|since| since.resolve(&Local::now()));
         let entries = match audit.rows(since).await {
@@ -65,6 +87,10 @@ fn failure(error: LedgerError) -> Failure {
 #[derive(Serialize)]
 struct CheckRow<'a> {
     whole: bool,
+    /// Different heads of this audit on what was started.
+    heads_on_hosts: usize,
+    /// Containers with heads of other audits.
+    of_other_audits: usize,
     #[serde(flatten)]
     check: &'a Check,
 }

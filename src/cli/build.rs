@@ -2,6 +2,7 @@
 
 mod commit;
 mod engine;
+mod record;
 mod said;
 
 use serde::Serialize;
@@ -24,12 +25,16 @@ use crate::{
     },
     config::{Layers, Source},
     engine::docker::EngineError,
-    ledger::audit::{Intent, Outcome, Target, Who},
+    ledger::{
+        AppBuild, Ledger,
+        audit::{Intent, Outcome, Target, Who},
+    },
     text,
 };
 
-pub(super) use commit::{Commit, Named};
+pub(super) use commit::{Commit, Fresh, Named};
 pub(super) use engine::Link;
+pub(super) use record::{last, outside, record};
 pub(super) use said::Said;
 
 /// The act's name in the audit.
@@ -56,7 +61,7 @@ pub fn run(global: &Global, request: &Request<'_>) -> Result<Exit, Failure> {
     let logins = Logins::of(Layers::from_process(global.flags()).docker_config_dir);
     let mut said = Said::new(request.output.format, request.logs);
     wait(async {
-        let commit = Named::find(&sources, request.app)?.fetch(request.rev, &sources).await?;
+        let commit = Named::find(&sources.config, request.app)?.fetch(request.rev, &sources.config).await?;
         let link = Link::open(&sources).await?;
         let stop = CancellationToken::new();
         let work = build(&sources, &commit, &link, &logins, request.push, &stop, &mut said);
@@ -142,11 +147,20 @@ pub(super) async fn build(
     let entry = audit.begin(intent).await.map_err(not_recorded)?;
     let built = build::build(&material, &bench, push, &mut |progress| said.take(&progress)).await;
     said.over();
+    let recorded = match &built {
+        Ok(built) if push => write_down(&ledger, commit, built, link, logins).await,
+        Ok(_) | Err(_) => Ok(None),
+    };
     let outcome = match &built {
         Ok(built) => Outcome::done(&built.version),
         Err(fault) => Outcome::failed(fault.to_string()),
     };
     audit.finish(entry, outcome).await.map_err(Failure::failed)?;
+    let recorded = recorded?;
+    let built = built.map(|built| match recorded {
+        Some(recorded) => Built { version: recorded.version.to_string(), ..built },
+        None => built,
+    });
     built.map_err(|fault| {
         fault.tail().iter().for_each(|line| complain(&format!("  {line}")));
         match fault {
@@ -155,6 +169,12 @@ pub(super) async fn build(
             fault => Failure::failed(fault),
         }
     })
+}
+
+async fn write_down(ledger: &Ledger, commit: &Commit, built: &Built, link: &Link, logins: &Logins) -> Result<Option<AppBuild>, Failure> {
+    let spec = &commit.template.spec;
+    let last = last(ledger, spec).await?;
+    record(ledger, commit, built, outside(spec, link, logins, last.as_ref()).await).await
 }
 
 #[derive(Serialize)]

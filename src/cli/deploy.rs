@@ -13,7 +13,10 @@ mod lines;
 mod planned;
 mod question;
 mod queue;
+pub(super) mod quiet;
+pub(super) mod rebuild;
 mod release;
+mod space;
 pub(super) mod stage;
 pub(super) mod standing;
 mod strategy;
@@ -25,6 +28,7 @@ use std::sync::Arc;
 
 use super::{
     args::{Applying, Deploying, Format, Global, Promoting, Running},
+    build::Fresh,
     exit::{Exit, Failure},
     fleet::Sources,
     gather::wait,
@@ -38,7 +42,7 @@ use crate::{
     },
     fleet::{EnvironmentId, HostId, ServiceName},
 };
-use aim::{Aim, is_same};
+use aim::{Aim, Given, is_same};
 use errand::{Errand, Work};
 use follow::{Attention, attend};
 use history::History;
@@ -118,7 +122,12 @@ pub fn run(global: &Global, asked: &Deploying, how: &Running, kind: &Kind) -> Re
             return Err(Failure::usage(format!("{}: a simulated fleet takes no deployments, and is gone with this process", kind.word())));
         }
     }
-    let aim = Aim::of(global, &asked.app, &asked.environment)?;
+    // A template's server that is down stops nobody from looking or from going back.
+    let fresh = match kind {
+        Kind::Plan | Kind::Rollback => Fresh::LastKnown,
+        Kind::Deploy | Kind::Promote { .. } | Kind::Apply => Fresh::Now,
+    };
+    let aim = wait(Aim::of(&sources.config, &asked.app, &asked.environment, fresh))?;
     let options = options(asked, kind, &aim)?;
     let history = History::of(&sources)?;
     wait(async {
@@ -171,6 +180,7 @@ impl Wish<'_> {
                 return self.nothing(&plan);
             }
             if !is_agreed {
+                space::suffices(self.stage, self.history, &plan).await?;
                 question::confirm(self.asked.yes, &plan)?;
             }
             if agreed.is_none() {
@@ -239,12 +249,13 @@ impl Wish<'_> {
                 Some(&*version)
             }
         };
-        release::find(self.stage, history, aim, observed, asked).await
+        release::find(self.sources, (self.stage, history), aim, observed, asked).await
     }
 
     async fn plan(&self, release: &Release, observed: &Observed, deployment: &DeploymentId) -> Result<Plan, Failure> {
-        let ports = self.sources.config.delivery.ports.clone();
-        let mut plan = self.aim.plan(release, observed, deployment, self.options, (ports, self.stage))?;
+        let (ports, audit) = (self.sources.config.delivery.ports.clone(), self.history.head().await?);
+        let given = Given { ports, stage: self.stage, audit: &audit };
+        let mut plan = self.aim.plan(release, observed, deployment, self.options, given)?;
         self.stage.note_balancers(&mut plan).await;
         plan.warnings.extend(endings::of_process(self.sources, &plan.hosts));
         Ok(plan)

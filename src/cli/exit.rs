@@ -70,6 +70,11 @@ impl Failure {
         Self { code: Exit::DONE, message: None }
     }
 
+    /// The code that it ends with.
+    pub fn exit(&self) -> Exit {
+        self.code
+    }
+
     /// What it says; nothing where there is nobody to tell.
     pub fn words(self) -> String {
         self.message.unwrap_or_default()

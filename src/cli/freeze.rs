@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use super::{
     app,
     args::Global,
+    build::Fresh,
     deed::{Deed, failure},
     deploy::stage::Stage,
     exit::{Exit, Failure},
@@ -47,7 +48,7 @@ pub fn run(global: &Global, wish: Wish, app: &str, environment: &str, reason: &s
     sources.may_act(if wish == Wish::Freeze { "freeze" } else { "thaw" })?;
     let ledger = sources.ledger()?;
     let (app, environment) = (AppName::new(app), EnvironmentId::new(environment));
-    let policy = policy(global, &sources, &app, &environment);
+    let policy = policy(&sources, &app, &environment);
     let stage = Stage::new(&sources, &app, &environment, false)?;
     let place = Place {
         app: &app,
@@ -66,9 +67,9 @@ pub fn run(global: &Global, wish: Wish, app: &str, environment: &str, reason: &s
 }
 
 /// Where the registered template puts it. A template that cannot be read must not keep anybody from freezing.
-fn policy(global: &Global, sources: &Sources, app: &AppName, environment: &EnvironmentId) -> Option<Policy> {
+fn policy(sources: &Sources, app: &AppName, environment: &EnvironmentId) -> Option<Policy> {
     sources.config.delivery.apps.get(app)?;
-    match app::registered_template(global, app.as_str()) {
+    match wait(app::registered(&sources.config, app.as_str(), Fresh::LastKnown)) {
         Ok((template, _)) => template.environments.get(environment).map(|said| said.policy.clone()),
         Err(fault) => {
             out::complain(&format!("only hosts that the configuration marks as {environment} are looked at: {}", fault.words()));

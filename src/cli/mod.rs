@@ -32,8 +32,10 @@ mod log;
 mod logs;
 mod out;
 pub(crate) mod pages;
+mod pipeline;
 mod ps;
 mod releases;
+mod retention;
 mod sim;
 mod stats;
 mod stock;
@@ -51,7 +53,7 @@ use crate::{act::Act, ledger::Answer, run::journal::Way};
 
 pub use exit::Exit;
 
-use args::{Cli, ConfigVerb, DeploymentVerb, Global, TrafficVerb, Verb};
+use args::{Cli, ConfigVerb, DeploymentVerb, Global, LedgerVerb, TrafficVerb, Verb};
 use exit::Failure;
 
 /// Runs what the command line asks for; the process should end with this code.
@@ -110,6 +112,13 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Config { verb: ConfigVerb::Apply(asked) } => deploy::apply(global, &asked),
         Verb::Unlock { app, environment, reason } => deploy::unlock::run(global, &app, &environment, &reason),
         Verb::Run { id } => deploy::carry::run(global, &id),
+        Verb::Retention { app, dry_run, yes, output } => {
+            retention::run(global, &retention::Request { app: app.as_deref(), dry_run, yes, output })
+        }
+        Verb::Ledger { verb: LedgerVerb::Rebuild { yes, output } } => deploy::rebuild::run(global, yes, output),
+        Verb::Pipeline { app, watch, every, output } => {
+            pipeline::run(global, &pipeline::Request { app: &app, watch, every, format: output.format })
+        }
         Verb::Check { filter, usage, output } => check::run(global, &filter, usage, output),
         Verb::Traffic { verb: TrafficVerb::Show { lb, output } } => traffic::show(global, &lb, output),
         Verb::Traffic { verb: TrafficVerb::Sync { lb, yes, output } } => traffic::sync(global, &lb, yes, output),
@@ -128,7 +137,9 @@ fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
         Verb::Build { app, rev, no_push, logs, output } => {
             build::run(global, &build::Request { app: &app, rev: rev.as_deref(), push: !no_push, logs, output })
         }
-        Verb::Audit { since, verify, heads, output } => audit::run(global, &audit::Request { since, verify, heads, output }),
+        Verb::Audit { since, verify, heads, no_hosts, output } => {
+            audit::run(global, &audit::Request { since, verify, heads, hosts: !no_hosts, output })
+        }
         Verb::Releases { app, output } => releases::run(global, &app, output),
         Verb::Deployments { app, environment, by, since, at, limit, output } => {
             deployments::run(global, &deployments::Request { app, environment, by, since, at, limit, output })

@@ -12,6 +12,9 @@ use crate::{
     written::{Entry, Origin, Reader, Said, Section, Value, choice, environment_ok, plain_ok},
 };
 
+/// How often an app's repository is asked for news when nobody says.
+const POLL: Duration = Duration::from_secs(30);
+
 /// Everything of the configuration that only delivery uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
@@ -74,6 +77,10 @@ pub struct AppConfig {
     pub template: Option<Source>,
     /// Whether commands of its repository may run on this machine.
     pub local_commands: bool,
+    /// How often `pipeline --watch` asks for news of it.
+    pub poll: Duration,
+    /// Versions whose images stay on hosts however old they are.
+    pub pinned: Vec<String>,
 }
 
 /// One `[lb.*]`.
@@ -218,8 +225,17 @@ fn apps(reader: &mut Reader<'_>, top: &mut Section) -> IndexMap<AppName, AppConf
         plain_name(reader, "apps", &name, &origin);
         let template = section.take("template").and_then(|entry| source(reader, &format!("apps.{name}.template"), entry));
         let local_commands = section.flag(reader, "local-commands").is_some_and(|said| said.value);
+        let poll = match section.text(reader, "poll").map(|said| (seconds(&said.value), said)) {
+            None => POLL,
+            Some((Some(poll), _)) if !poll.is_zero() => poll,
+            Some((_, said)) => {
+                reader.fault(&said.origin, format!("apps.{name}.poll: {:?} is no time to wait: \"30s\" or \"5m\"", said.value));
+                POLL
+            }
+        };
+        let pinned = section.texts(reader, "pinned").map(|said| said.value).unwrap_or_default();
         section.finish(reader);
-        apps.insert(AppName::new(&name), AppConfig { template, local_commands });
+        apps.insert(AppName::new(&name), AppConfig { template, local_commands, poll, pinned });
     }
     apps
 }

@@ -6,8 +6,10 @@
 //! [`Strategy`](strategies::Strategy) turns that into [`Step`](steps::Step)s.
 
 pub mod observed;
+pub mod packed;
 pub mod plan;
 pub mod release;
+pub mod retention;
 pub mod seal;
 pub mod spec;
 pub mod steps;

@@ -32,6 +32,8 @@ pub mod label {
     pub const AT: &str = "quarterdeck.at";
     /// The audit's head at that moment.
     pub const AUDIT: &str = "quarterdeck.audit";
+    /// The release in full, [packed](super::super::packed).
+    pub const BODY: &str = "quarterdeck.body";
     /// Which of the service's containers on its host, from 1.
     pub const N: &str = "quarterdeck.n";
     /// How many of the service the environment wants.

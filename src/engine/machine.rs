@@ -7,6 +7,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::docker::Client;
 use crate::{
+    config::Endpoint,
     fleet::EngineInfo,
     rights::{HOST_METRICS, Leaving, Rights},
     stats::{Disk, MachineReading, MachineSample},
@@ -32,6 +33,23 @@ pub(super) async fn read(client: Client, place: Place, rights: Rights, engine: O
         Place::There => read_there(&client, &rights, &engine).await,
     };
     read.map_or_else(|why| MachineReading::Engine(Arc::from(crate::text::clean_line(&why))), MachineReading::Host)
+}
+
+/// Bytes that may still be written to the disk that an engine's data is on; `None` where nobody can see it.
+pub async fn free_disk(client: Client, endpoint: &Endpoint, rights: &Rights) -> Option<u64> {
+    let place = match endpoint {
+        Endpoint::Unix { .. } => Place::Here,
+        Endpoint::Tcp { .. } | Endpoint::Tls { .. } | Endpoint::Ssh { .. } => Place::There,
+    };
+    let handshake = client.handshake().await.ok()?;
+    let engine = client.info(&handshake).await.ok()?;
+    match read(client, place, rights.clone(), Some(Arc::new(engine))).await {
+        MachineReading::Host(sample) => sample.disk.map(|disk| disk.available),
+        MachineReading::Engine(why) => {
+            tracing::debug!(%why, "the engine's disk cannot be seen");
+            None
+        }
+    }
 }
 
 async fn read_there(client: &Client, rights: &Rights, engine: &EngineInfo) -> Result<MachineSample, String> {

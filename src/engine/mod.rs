@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use documents::DocumentPort;
 pub use live::{Lifeline, LinkLost};
+pub use machine::free_disk;
 pub use report::{HostCommand, Question, Report};
 
 use crate::{config::Endpoint, fleet::HostSpec, rights::Rights};

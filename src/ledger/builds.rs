@@ -17,6 +17,7 @@ macro_rules! select {
 }
 const BY_KEY: &str = select!("WHERE key = $1 ORDER BY at DESC LIMIT 1");
 const BY_TAG: &str = select!("WHERE repository = $1 AND version = $2");
+const BY_DIGEST: &str = select!("WHERE repository = $1 AND digest = $2 ORDER BY at DESC LIMIT 1");
 const LAST: &str = select!("WHERE repository = $1 ORDER BY at DESC LIMIT 1");
 /// Whoever pushed a tag last is who a registry believes.
 const INSERT: &str = "INSERT INTO built_images (repository, version, key, digest, revision, size, layers, at)
@@ -38,6 +39,17 @@ impl BuildRecords {
     async fn find(&self, question: &'static str, values: Vec<String>) -> Result<Option<BuiltImage>, RecordsError> {
         let found = self.ledger.read(move |connection| async move { find(connection, question, values).await }.boxed()).await;
         found.map_err(|error| RecordsError(error.to_string()))
+    }
+}
+
+impl BuildRecords {
+    /// Bytes that an image takes unpacked, by its `repository@sha256:…`; `None` for one that was not built here.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub async fn size(&self, pinned: &str) -> Result<Option<u64>, RecordsError> {
+        let Some((repository, digest)) = pinned.split_once('@') else { return Ok(None) };
+        Ok(self.find(BY_DIGEST, vec![repository.to_owned(), digest.to_owned()]).await?.map(|image| image.size))
     }
 }
 
@@ -136,6 +148,10 @@ mod tests {
         // Pushed again by somebody who did not know: what the registry has now is what counts.
         records.record(built("1", "d", 40)).await.unwrap();
         assert_eq!(records.tagged("r:5000/shop/web", "1").await, Ok(Some(built("1", "d", 40))));
+
+        assert_eq!(records.size("r:5000/shop/web@sha256:2").await, Ok(Some(1 << 40)));
+        assert_eq!(records.size("r:5000/shop/web@sha256:9").await, Ok(None));
+        assert_eq!(records.size("postgres:15.4").await, Ok(None));
 
         let viewer = Ledger::lazy(dir, Access::Look).builds();
         assert_eq!(viewer.last("r:5000/shop/web").await, Ok(Some(built("1", "d", 40))));

@@ -5,6 +5,7 @@
 //! statements ([`audit`] is the first) and a step in each engine's folder of migrations. The statements are written once for every engine: `$1` placeholders and only BIGINT, TEXT, BLOB and
 //! DOUBLE; times are milliseconds since 1970, truth is 0 or 1.
 
+mod app_builds;
 mod approvals;
 pub mod audit;
 mod builds;
@@ -34,10 +35,11 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use sqlx::AnyConnection;
 use tokio::sync::Mutex;
 
+pub use app_builds::{AppBuild, AppBuilds};
 pub use approvals::{Answer, Approval, Approvals, START};
 pub use audit::Audit;
 pub use builds::BuildRecords;
-pub use deployments::{Asked, Deployment, DeploymentFilter, Deployments, Good, Proof, Standing};
+pub use deployments::{Asked, Deployment, DeploymentFilter, Deployments, Good, Proof, Rebuilt, Standing};
 pub use engine::{LedgerEngine, Place, Server};
 pub use error::LedgerError;
 pub use freezes::{Freeze, Freezes};
@@ -96,6 +98,11 @@ impl Ledger {
     /// Its table of images that were built.
     pub fn builds(&self) -> BuildRecords {
         BuildRecords::new(self.clone())
+    }
+
+    /// Its table of builds of whole apps.
+    pub fn app_builds(&self) -> AppBuilds {
+        AppBuilds::new(self.clone())
     }
 
     /// Its table of releases.

@@ -4,6 +4,7 @@
 mod app_templates;
 mod cli_verbs;
 mod fake_engine;
+mod git_templates;
 mod haproxy;
 mod lab;
 mod lab_acts;
@@ -14,6 +15,7 @@ mod lab_engines;
 mod lab_exec;
 mod lab_ledger;
 mod lab_logs;
+mod lab_pipeline;
 mod lab_promises;
 mod lab_rollback;
 mod lab_run_faults;

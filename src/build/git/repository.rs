@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::{Commit, Git, GitError, Snapshot};
@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const RETRY: Duration = Duration::from_millis(50);
 /// Where the source's own HEAD is kept.
 const HEAD: &str = "refs/quarterdeck/head";
+/// Written anew with every fetch: its age is that of what is known of the source.
+const FETCHED: &str = "quarterdeck-fetched";
 /// So long a digit string names a copy.
 const NAME_DIGITS: usize = 16;
 
@@ -133,7 +135,7 @@ impl Repository {
         match self.git.fetch(&words).await {
             // It leaves out what a shallow source cannot give, and calls that a success.
             Ok(warnings) if warnings.contains("shallow") => Err(GitError::Shallow { source_name: name }),
-            Ok(_) => Ok(()),
+            Ok(_) => std::fs::write(self.dir.join(FETCHED), ".").map_err(|error| cache(&self.dir, &error)),
             Err(GitError::Failed { reason, .. }) if reason.contains("shallow") => Err(GitError::Shallow { source_name: name }),
             Err(GitError::Failed { reason, .. }) if reason.contains("find remote ref HEAD") => {
                 Err(GitError::NoCommit { source_name: name })
@@ -141,6 +143,11 @@ impl Repository {
             Err(GitError::Failed { reason, .. }) => Err(GitError::Fetch { remedy: remedy(&reason), source_name: name, reason }),
             Err(other) => Err(other),
         }
+    }
+
+    /// When our copy was last brought up to date; `None`: it never was.
+    pub fn fetched(&self) -> Option<DateTime<Utc>> {
+        std::fs::metadata(self.dir.join(FETCHED)).and_then(|meta| meta.modified()).ok().map(DateTime::from)
     }
 
     /// The commit that a person's word names; `None`: the branch of the configuration, else the source's HEAD.

@@ -52,14 +52,17 @@ fn apps_files_and_directories_are_found() {
         "[apps.shop]\ntemplate = \"~/shop/quarterdeck.toml\"\n[apps.crm]\ntemplate = { git = \"ssh://git@git.internal/crm\", branch = \"main\" }\n[apps.bare]\n",
     );
     let root = dir.path().display().to_string();
-    let found = |subject: &str| locate(&config, Some(subject)).map(|(file, app)| (file, app.map(|app| app.to_string())));
+    let file = |located: Located| match located {
+        Located::File(file) => file,
+        Located::Commit(_) => PathBuf::from("in a commit"),
+    };
+    let found = |subject: &str| locate(&config, Some(subject)).map(|(located, app)| (file(located), app.map(|app| app.to_string())));
+    assert_eq!(found("crm").unwrap(), (PathBuf::from("in a commit"), Some("crm".to_owned())));
     assert_eq!(found("shop").unwrap(), (dir.path().join("shop/quarterdeck.toml"), Some("shop".to_owned())));
     assert_eq!(found(&root).unwrap(), (dir.path().join("quarterdeck.toml"), None));
     assert_eq!(found("src/none.toml").unwrap(), (PathBuf::from("src/none.toml"), None));
-    assert_eq!(locate(&config, None).unwrap(), (PathBuf::from("quarterdeck.toml"), None));
-    for (subject, hint) in
-        [("shpo", "did you mean \"shop\""), ("crm", "git clone -b main ssh://git@git.internal/crm crm"), ("bare", "no template")]
-    {
+    assert_eq!(file(locate(&config, None).unwrap().0), PathBuf::from("quarterdeck.toml"));
+    for (subject, hint) in [("shpo", "did you mean \"shop\""), ("bare", "no template")] {
         let words = found(subject).unwrap_err().words();
         assert!(words.contains(hint), "{subject}: {words}");
     }

@@ -2,19 +2,32 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::Utc;
+
 use crate::{
     build::{
         BuildFault, TreeFile,
-        git::{GitError, Place, Repository, Snapshot},
+        git::{self, GitError, Place, Repository, Snapshot},
         version,
     },
-    cli::{exit::Failure, fleet::Sources},
-    config::Source,
+    cli::{exit::Failure, out},
+    config::{Config, Source},
     delivery::template::{FILE, Template, VersionSource},
     fleet::AppName,
     ledger::StateDir,
-    text::nearest,
+    text::{nearest, since},
 };
+
+/// How new what is read must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fresh {
+    /// As its source has it now.
+    Now,
+    /// As its source had it when it was last reached, where it is not reached now; that is told.
+    LastKnown,
+    /// As our copy has it: it was brought up to date a moment ago.
+    AsFetched,
+}
 
 /// A template by where it is.
 pub struct Named {
@@ -49,9 +62,8 @@ impl Named {
     ///
     /// # Errors
     /// That there is none, with the nearest name.
-    pub fn find(sources: &Sources, word: &str) -> Result<Self, Failure> {
-        let apps = &sources.config.delivery.apps;
-        let state = &sources.config.state;
+    pub fn find(config: &Config, word: &str) -> Result<Self, Failure> {
+        let (apps, state) = (&config.delivery.apps, &config.state);
         let is_path = word.contains('/') || word.ends_with(".toml") || word == ".";
         let (source, app) = match apps.get(word) {
             Some(app) if !is_path => {
@@ -88,23 +100,14 @@ impl Named {
     ///
     /// # Errors
     /// What git says, and every mistake of the template.
-    pub async fn fetch(self, rev: Option<&str>, sources: &Sources) -> Result<Commit, Failure> {
-        StateDir::at(&sources.config.state).prepare().map_err(Failure::failed)?;
-        self.repository.fetch().await.map_err(git)?;
-        let mut snapshot = self.repository.snapshot(self.repository.resolve(rev).await.map_err(git)?).await.map_err(git)?;
+    pub async fn fetch(self, rev: Option<&str>, config: &Config) -> Result<Commit, Failure> {
+        self.refresh(config, Fresh::Now).await?;
+        let mut snapshot = self.repository.snapshot(self.repository.resolve(rev).await.map_err(fault)?).await.map_err(fault)?;
         if rev.is_none() {
-            snapshot = self.repository.with_changes(snapshot).await.map_err(git)?;
+            snapshot = self.repository.with_changes(snapshot).await.map_err(fault)?;
         }
-        let files = self.repository.files(&snapshot.tree).await.map_err(git)?;
-        let read = async |file: &str| {
-            let path = if self.home.is_empty() { file.to_owned() } else { format!("{}/{file}", self.home) };
-            match self.repository.read(&files, &path).await {
-                Ok(Some(bytes)) => Ok((path, String::from_utf8_lossy(&bytes).into_owned())),
-                Ok(None) => Err(Failure::usage(BuildFault::NoFile { file: path })),
-                Err(error) => Err(git(error)),
-            }
-        };
-        let (path, text) = read(&self.file).await?;
+        let files = self.repository.files(&snapshot.tree).await.map_err(fault)?;
+        let (path, text) = self.read(&files, &self.file).await?;
         let template = Template::parse(Path::new(&path), &text).map_err(Failure::usage)?;
         if let Some(app) = self.app.as_ref().filter(|app| **app != template.spec.app) {
             let other = &template.spec.app;
@@ -115,7 +118,7 @@ impl Named {
         let version = match &template.version {
             VersionSource::Literal(version) => version.to_string(),
             VersionSource::File { file, key } => {
-                let (path, text) = read(file).await?;
+                let (path, text) = self.read(&files, file).await?;
                 version::read(&path, &text, key).map_err(Failure::usage)?
             }
         };
@@ -123,8 +126,63 @@ impl Named {
     }
 }
 
+impl Named {
+    /// The newest commit of its branch. A work tree counts as it was committed.
+    ///
+    /// # Errors
+    /// What git says.
+    pub async fn newest(&self, config: &Config) -> Result<git::Commit, Failure> {
+        self.refresh(config, Fresh::Now).await?;
+        self.repository.resolve(self.committed()).await.map_err(fault)
+    }
+
+    /// The revision that names its newest commit: for a work tree its HEAD, without what was changed since.
+    pub fn committed(&self) -> Option<&'static str> {
+        match self.repository.place() {
+            Place::Tree(_) => Some("HEAD"),
+            Place::Remote { .. } => None,
+        }
+    }
+
+    /// The template's path and text at a revision; `None`: the newest of its branch. Nothing is checked out.
+    ///
+    /// # Errors
+    /// What git says, and that there is no such file.
+    pub async fn text(&self, rev: Option<&str>, config: &Config, fresh: Fresh) -> Result<(PathBuf, String), Failure> {
+        self.refresh(config, fresh).await?;
+        let commit = self.repository.resolve(rev.or_else(|| self.committed())).await.map_err(fault)?;
+        let files = self.repository.files(&commit.tree).await.map_err(fault)?;
+        self.read(&files, &self.file).await.map(|(path, text)| (PathBuf::from(path), text))
+    }
+
+    async fn read(&self, files: &[TreeFile], file: &str) -> Result<(String, String), Failure> {
+        let path = if self.home.is_empty() { file.to_owned() } else { format!("{}/{file}", self.home) };
+        match self.repository.read(files, &path).await {
+            Ok(Some(bytes)) => Ok((path, String::from_utf8_lossy(&bytes).into_owned())),
+            Ok(None) => Err(Failure::usage(BuildFault::NoFile { file: path })),
+            Err(error) => Err(fault(error)),
+        }
+    }
+
+    /// Brings our copy up to date, or says how old it is.
+    async fn refresh(&self, config: &Config, fresh: Fresh) -> Result<(), Failure> {
+        if fresh == Fresh::AsFetched {
+            return Ok(());
+        }
+        StateDir::at(&config.state).prepare().map_err(Failure::failed)?;
+        match (self.repository.fetch().await, fresh, self.repository.fetched()) {
+            (Ok(()), _, _) => Ok(()),
+            (Err(error @ GitError::Fetch { .. }), Fresh::LastKnown, Some(at)) => {
+                out::complain(&format!("{error}; what is read is {} old", since(at, Utc::now())));
+                Ok(())
+            }
+            (Err(error), Fresh::Now | Fresh::LastKnown | Fresh::AsFetched, _) => Err(fault(error)),
+        }
+    }
+}
+
 /// Usage, where the person can mend it by another word; a failure else.
-fn git(error: GitError) -> Failure {
+fn fault(error: GitError) -> Failure {
     match error {
         GitError::NoRepository { .. } | GitError::NoRevision { .. } => Failure::usage(error),
         GitError::Missing

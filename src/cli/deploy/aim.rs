@@ -6,7 +6,8 @@ use chrono::{SecondsFormat, Utc};
 
 use super::stage::Stage;
 use crate::{
-    cli::{app, args::Global, exit::Failure},
+    cli::{app, build::Fresh, exit::Failure},
+    config::Config,
     delivery::{
         observed::Observed,
         plan::{Options, Plan, PlanError, Request, plan},
@@ -14,11 +15,22 @@ use crate::{
         spec::{Policy, Revision},
         steps::Step,
         strategies::script,
-        template::{Template, render},
+        template::{Surroundings, Template, render},
     },
     fleet::{AppName, EnvironmentId},
     text::nearest,
 };
+
+/// What a plan is made with besides.
+#[derive(Clone)]
+pub(super) struct Given<'a> {
+    /// Where a port is chosen from.
+    pub(super) ports: RangeInclusive<u16>,
+    /// Who acts, and with which secrets.
+    pub(super) stage: &'a Stage,
+    /// The audit's head now.
+    pub(super) audit: &'a str,
+}
 
 /// What a deployment is for.
 pub(super) struct Aim {
@@ -38,8 +50,16 @@ impl Aim {
     ///
     /// # Errors
     /// Every mistake of the template; an environment that it does not have.
-    pub(super) fn of(global: &Global, app: &str, environment: &str) -> Result<Self, Failure> {
-        let (template, around) = app::registered_template(global, app)?;
+    pub(super) async fn of(config: &Config, app: &str, environment: &str, fresh: Fresh) -> Result<Self, Failure> {
+        let (template, around) = app::registered(config, app, fresh).await?;
+        Self::in_template(template, &around, environment)
+    }
+
+    /// The same out of a template that is there already.
+    ///
+    /// # Errors
+    /// An environment that it does not have.
+    pub(super) fn in_template(template: Template, around: &Surroundings, environment: &str) -> Result<Self, Failure> {
         let environment = find(&template, environment)?;
         let said = template.environments.get(&environment).ok_or_else(|| Failure::usage("the environment is gone"))?;
         Ok(Self {
@@ -62,13 +82,24 @@ impl Aim {
         observed: &Observed,
         deployment: &DeploymentId,
         options: &Options,
-        (ports, stage): (RangeInclusive<u16>, &Stage),
+        Given { ports, stage, audit }: Given<'_>,
     ) -> Result<Plan, Failure> {
         let rendered = render(&release.spec, &self.environment, &release.revision, &self.policy);
         let at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
         let (sealed, by) = (&stage.sealed, &stage.holder.who);
-        let request =
-            Request { release, rendered: &rendered, policy: &self.policy, observed, deployment, options, sealed, ports, by, at: &at };
+        let request = Request {
+            release,
+            rendered: &rendered,
+            policy: &self.policy,
+            observed,
+            deployment,
+            options,
+            sealed,
+            ports,
+            by,
+            at: &at,
+            audit,
+        };
         plan(&request).map_err(refusal)
     }
 }

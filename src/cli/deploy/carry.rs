@@ -120,7 +120,7 @@ async fn finish(run: &RealRun<'_>, plan: &Plan, was_good: bool) -> Result<Exit, 
 }
 
 /// Keeps the old ones warm for as long as the strategy says. The lock is free meanwhile: whoever comes next takes them over, and this ends.
-async fn cool(run: &RealRun<'_>, history: &History, plan: &Plan, script: &Script) -> Result<(), Failure> {
+pub(super) async fn cool(run: &RealRun<'_>, history: &History, plan: &Plan, script: &Script) -> Result<(), Failure> {
     if !Lines::has_warm(script) {
         return Ok(());
     }
@@ -143,15 +143,19 @@ async fn is_taken_over(history: &History, plan: &Plan, script: &Script) -> Resul
     Ok(script.cool.iter().all(|step| done.contains(&step.id)) || history.is_superseded(plan).await?)
 }
 
+/// Why a run did not begin.
+pub(super) fn failure_of(error: RunError) -> Failure {
+    match error {
+        RunError::Lock(LockError::Taken { .. }) | RunError::Alive { .. } => Failure::locked(error),
+        RunError::Changed { .. } => Failure::refused(error),
+        // Nobody has the lock: the host cannot give it.
+        RunError::Lock(LockError::NotGiven { .. }) | RunError::Records(_) | RunError::NoPlan(_) => Failure::failed(error),
+    }
+}
+
 /// How a run ended, in words and as an exit code.
 fn told(deployment: &DeploymentId, result: Result<Outcome, RunError>) -> Result<Exit, Failure> {
-    let outcome = result.map_err(|error| match error {
-        RunError::Lock(LockError::Taken { .. }) | RunError::Alive { .. } => Failure::locked(error),
-        // Nobody has it: the host cannot give it.
-        RunError::Lock(LockError::NotGiven { .. }) => Failure::failed(error),
-        RunError::Changed { .. } => Failure::refused(error),
-        RunError::Records(_) | RunError::NoPlan(_) => Failure::failed(error),
-    })?;
+    let outcome = result.map_err(failure_of)?;
     Ending { state: outcome.state, reason: outcome.reason.as_deref(), owed: outcome.owed.iter().collect() }.say(deployment)
 }
 

@@ -9,6 +9,7 @@ use super::{
     history::History,
 };
 use crate::{
+    build::version::is_dirty,
     cli::{exit::Failure, out},
     delivery::{
         observed::{Observed, Sight},
@@ -52,6 +53,10 @@ pub(super) async fn needed(
         },
         Some(frozen) => return Err(Failure::refused(format!("{frozen}; quarterdeck thaw, or --override REASON"))),
         None => {}
+    }
+    if is_dirty(&release.version) && !policy.auto {
+        let remedy = "commit, build, and deploy that; or --override REASON";
+        return Err(Failure::refused(format!("{} was built with changes that nobody committed: {remedy}", release.version)));
     }
     // It speaks of the build: one that is good here already only gets another configuration.
     if let Some(after) = &policy.after

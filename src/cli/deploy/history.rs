@@ -19,7 +19,7 @@ use crate::{
     },
     fleet::{AppName, EnvironmentId},
     ledger::{
-        Asked, Deployment, DeploymentFilter, Freeze, Ledger, LedgerError, RunRecords, StateDir,
+        AppBuild, Asked, Deployment, DeploymentFilter, Freeze, Ledger, LedgerError, RunRecords, StateDir,
         audit::{Intent, Outcome, Target, Who},
     },
     run::{
@@ -174,6 +174,11 @@ impl History {
         done
     }
 
+    /// The audit's head, as it is noted on what we start; empty where there is none yet.
+    pub(super) async fn head(&self) -> Result<String, Failure> {
+        Ok(or_nothing(self.ledger.audit().head().await)?.map(|head| head.to_string()).unwrap_or_default())
+    }
+
     /// Whether nothing may be deployed there now, by whose word.
     pub(super) async fn freeze(&self, app: &AppName, environment: &EnvironmentId) -> Result<Option<Freeze>, Failure> {
         or_nothing(self.ledger.freezes().of(app, environment).await)
@@ -210,9 +215,23 @@ impl History {
         or_nothing(self.ledger.releases().find(app, &id.to_string()).await)
     }
 
+    /// The build of a version, as it was recorded.
+    pub(super) async fn build(&self, app: &AppName, version: &str) -> Result<Option<AppBuild>, Failure> {
+        or_nothing(self.ledger.app_builds().find(app, version).await)
+    }
+
+    /// Bytes that an image takes unpacked, where it was built here.
+    pub(super) async fn size(&self, image: &str) -> Option<u64> {
+        // What is not known is not counted.
+        self.ledger.builds().size(image).await.ok().flatten()
+    }
+
     /// The version that was built last.
     pub(super) async fn newest(&self, template: &Template) -> Result<Option<Arc<str>>, Failure> {
         let spec = &template.spec;
+        if let Some(build) = or_nothing(self.ledger.app_builds().newest(&spec.app).await)?.into_iter().next() {
+            return Ok(Some(build.version));
+        }
         let Some(image) = spec.images.keys().next() else { return Ok(None) };
         let repository = format!("{}/{}/{image}", spec.registry, spec.app);
         let last = self.ledger.builds().last(&repository).await.map_err(|error| Failure::failed(error.to_string()))?;

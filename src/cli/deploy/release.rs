@@ -4,17 +4,26 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{aim::Aim, history::History, stage::Stage};
 use crate::{
-    cli::{exit::Failure, out},
+    build::version::commit,
+    cli::{
+        build::{Fresh, Named},
+        exit::Failure,
+        fleet::Sources,
+        out,
+    },
     delivery::{
+        Spec,
         observed::{Observed, Sight},
         release::{Release, ReleaseId},
+        template::Template,
     },
+    fleet::AppName,
 };
 
 /// A release that was kept, or the version's images out of the registry with today's configuration.
 pub(super) async fn find(
-    stage: &Stage,
-    history: &History,
+    sources: &Sources,
+    (stage, history): (&Stage, &History),
     aim: &Aim,
     observed: &Observed,
     asked: Option<&str>,
@@ -36,6 +45,10 @@ pub(super) async fn find(
         });
     }
     // What a version is made of was said when it was built, and stays; only its configuration is today's.
+    if let Some(build) = history.build(app, asked).await? {
+        let (version, revision, config) = (build.version, revision.clone(), revision.hash());
+        return Ok(Release { app: app.clone(), version, images: build.images, spec: build.spec, revision, config });
+    }
     if let Some(built) = history.version(app, asked).await? {
         let release = Release { revision: revision.clone(), config: revision.hash(), ..built };
         if release.spec != template.spec {
@@ -44,23 +57,17 @@ pub(super) async fn find(
         }
         return Ok(release);
     }
+    let spec = spec_of(sources, app, asked).await.unwrap_or_else(|| template.spec.clone());
     let seen = |host: &&crate::fleet::HostId| matches!(observed.hosts.get(*host), Some(Sight::Seen(_)));
     let host = policy.hosts.iter().find(seen).ok_or_else(|| Failure::incomplete("no host answers that could ask the registry"))?;
     let mut images: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
-    for name in template.spec.images.keys() {
-        let reference = format!("{}/{app}/{name}:{asked}", template.spec.registry);
+    for name in spec.images.keys() {
+        let reference = format!("{}/{app}/{name}:{asked}", spec.registry);
         let resolved = stage.port.resolved(host, &reference).await;
         let resolved = resolved.map_err(|error| Failure::failed(format!("host {host:?}: {reference}: {error}")))?;
         images.insert(Arc::clone(name), resolved);
     }
-    Ok(Release {
-        app: app.clone(),
-        version: asked.into(),
-        images,
-        spec: template.spec.clone(),
-        revision: revision.clone(),
-        config: revision.hash(),
-    })
+    Ok(Release { app: app.clone(), version: asked.into(), images, spec, revision: revision.clone(), config: revision.hash() })
 }
 
 /// The version that most of an environment's containers run.
@@ -73,4 +80,18 @@ pub(super) fn running(observed: &Observed) -> Option<Arc<str>> {
         }
     }
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(version, _)| Arc::clone(version))
+}
+
+/// What the template said at the commit of a version that was built elsewhere; `None` where the app is in no repository that has it.
+async fn spec_of(sources: &Sources, app: &AppName, version: &str) -> Option<Spec> {
+    let sha = commit(version)?;
+    let named = Named::find(&sources.config, app.as_str()).ok()?;
+    let (file, text) = named.text(Some(sha), &sources.config, Fresh::LastKnown).await.ok()?;
+    match Template::parse(&file, &text) {
+        Ok(template) => Some(template.spec),
+        Err(faults) => {
+            out::complain(&format!("{version}: the template of its commit has mistakes, today's is used: {faults}"));
+            None
+        }
+    }
 }

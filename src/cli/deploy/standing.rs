@@ -1,7 +1,7 @@
 //! `deployment resume`, `unwind`, `finish`, `park`: what a person says about a deployment that there is already.
 
 use super::{
-    aim::{Aim, is_same},
+    aim::{Aim, Given, is_same},
     errand::{Errand, Work},
     follow::{Attention, attend, is_idle},
     gates,
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     cli::{
         args::{Global, Standing},
+        build::Fresh,
         exit::{Exit, Failure},
         fleet::Sources,
         gather::wait,
@@ -142,7 +143,7 @@ async fn begin(global: &Global, sources: &Sources, history: &History, asked: &St
     let Some(old) = history.plan(id).await? else {
         return Err(Failure::failed(format!("deployment {id} has no plan in the ledger: ask for it anew")));
     };
-    let aim = Aim::of(global, found.app.as_str(), found.environment.as_str())?;
+    let aim = Aim::of(&sources.config, found.app.as_str(), found.environment.as_str(), Fresh::LastKnown).await?;
     let release = history.release(&found.app, &found.release).await?;
     let release = release.ok_or_else(|| Failure::failed(format!("release {} of {} is not in the ledger", found.release, found.app)))?;
     let stage = Stage::new(sources, &aim.app, &aim.environment, true)?;
@@ -157,8 +158,8 @@ async fn begin(global: &Global, sources: &Sources, history: &History, asked: &St
         Ok(observed)
     };
     let observed = Queue::Never.turn(&stage, &old.options, look).await?;
-    let ports = sources.config.delivery.ports.clone();
-    let plan = aim.plan(&release, &observed, id, &old.options, (ports, &stage))?;
+    let (ports, audit) = (sources.config.delivery.ports.clone(), history.head().await?);
+    let plan = aim.plan(&release, &observed, id, &old.options, Given { ports, stage: &stage, audit: &audit })?;
     out::print(&plan.to_string())?;
     if plan.is_nothing() {
         return Ok(Exit::DONE);

@@ -6,6 +6,7 @@ use super::{aim::Aim, history::History, stage::Stage};
 use crate::{
     cli::{
         args::Global,
+        build::Fresh,
         exit::{Exit, Failure},
         fleet::Sources,
         gather::wait,
@@ -23,7 +24,7 @@ use crate::{
 pub(in crate::cli) fn run(global: &Global, app: &str, environment: &str, reason: &str) -> Result<Exit, Failure> {
     let sources = Sources::load(global)?;
     sources.may_act("unlock")?;
-    let aim = Aim::of(global, app, environment)?;
+    let aim = wait(Aim::of(&sources.config, app, environment, Fresh::LastKnown))?;
     let history = History::of(&sources)?;
     wait(async {
         let stage = Stage::new(&sources, &aim.app, &aim.environment, false)?;

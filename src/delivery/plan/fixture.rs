@@ -191,6 +191,7 @@ impl Shop {
             ports: 20_000..=20_099,
             by: "alice@jump-01",
             at: "2026-11-21T14:02:00Z",
+            audit: "",
         })
     }
 

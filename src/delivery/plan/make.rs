@@ -12,6 +12,7 @@ use super::{
 use crate::{
     delivery::{
         observed::Observed,
+        packed::pack,
         release::{DeploymentId, Names, Release, ReleaseId, label},
         seal::{self, Seals},
         spec::{Deliver, ImageSource, JobSpec, Order, Policy, Rendered, RenderedService, Restart, SecretUse, ServiceSpec, Verify},
@@ -43,6 +44,8 @@ pub struct Request<'a> {
     pub by: &'a str,
     /// When, RFC 3339.
     pub at: &'a str,
+    /// The audit's head at that moment; empty: there is none.
+    pub audit: &'a str,
 }
 
 impl<'a> Request<'a> {
@@ -68,8 +71,10 @@ impl<'a> Request<'a> {
             (label::CONFIG, self.release.config.as_str().into()),
             (label::BY, text(&self.by)),
             (label::AT, text(&self.at)),
+            (label::AUDIT, text(&self.audit)),
         ]
         .into_iter()
+        .filter(|(_, value)| !value.is_empty())
         .map(|(key, value)| (Arc::from(key), value))
         .collect()
     }
@@ -111,6 +116,9 @@ impl<'a> Request<'a> {
         let mut labels = self.labels(service.as_str());
         let mut add = |key: &str, value: String| drop(labels.insert(key.into(), value.into()));
         add(label::N, n.to_string());
+        if let Some(body) = pack(self.release) {
+            add(label::BODY, body);
+        }
         add(label::WANTED, (rendered.hosts.len() * usize::from(spec.per_host)).to_string());
         add(label::RESTART, super::super::observed::restart_word(spec.restart).to_owned());
         if let Some(traffic) = &spec.traffic {

@@ -98,7 +98,7 @@ fn hash(fields: &[Option<String>], prev: &str) -> String {
 }
 
 /// The last row at some moment: its number and its hash. Written `44:9f86d0…`; a noted one may be cut to 8 digits or more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Head {
     /// Its number; 0 before the first.
     pub seq: i64,
@@ -126,6 +126,45 @@ impl FromStr for Head {
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+/// So many digits of a hash stand on what we start.
+const NOTED_DIGITS: usize = 16;
+/// So many digits of the first row's hash tell one audit from another.
+const AUDIT_DIGITS: usize = 8;
+
+/// A head as it is noted on what we start, with the audit that it is of: `44:9f86d081884c7d65@5feceb66`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotedHead {
+    /// The row.
+    pub head: Head,
+    /// The beginning of the hash of the audit's first row. Hosts hold what was started with other ledgers as well.
+    pub audit: String,
+}
+
+impl NotedHead {
+    /// What is noted of a head, in an audit whose first row has this hash.
+    pub fn new(head: &Head, first: &str) -> Self {
+        let cut = |hash: &str, digits: usize| hash.get(..digits).unwrap_or(hash).to_owned();
+        Self { head: Head { seq: head.seq, hash: cut(&head.hash, NOTED_DIGITS) }, audit: cut(first, AUDIT_DIGITS) }
+    }
+}
+
+impl FromStr for NotedHead {
+    type Err = NoHead;
+
+    fn from_str(text: &str) -> Result<Self, NoHead> {
+        let fault = || NoHead(crate::text::clean_line(text));
+        let (head, audit) = text.split_once('@').ok_or_else(fault)?;
+        let plain = audit.len() == AUDIT_DIGITS && audit.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if plain { Ok(Self { head: head.parse()?, audit: audit.to_owned() }) } else { Err(fault()) }
+    }
+}
+
+impl fmt::Display for NotedHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.head, self.audit)
     }
 }
 

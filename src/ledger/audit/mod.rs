@@ -10,7 +10,7 @@ mod who;
 
 use chrono::{DateTime, Utc};
 
-pub use chain::{ChainFault, Check, Head};
+pub use chain::{ChainFault, Check, Head, NotedHead};
 pub use entry::{Entry, EntryId, Intent, Outcome, Target, Verdict};
 pub use who::Who;
 
@@ -51,6 +51,14 @@ impl Audit {
     /// Every [`LedgerError`].
     pub async fn rows(&self, since: Option<DateTime<Utc>>) -> Result<Vec<Entry>, LedgerError> {
         self.ledger.run(move |store| Box::pin(async move { table::rows(store, since).await })).await
+    }
+
+    /// The last row, as it is noted on what we start; `None`: there is none yet.
+    ///
+    /// # Errors
+    /// Every [`LedgerError`].
+    pub async fn head(&self) -> Result<Option<NotedHead>, LedgerError> {
+        self.ledger.run(move |store| Box::pin(async move { table::noted(store).await })).await
     }
 
     /// Reads every row and checks the chain, against heads that were noted elsewhere too.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
 use super::{
-    Check, Entry, EntryId, Head, Intent, Outcome, Target, Verdict, Who,
+    Check, Entry, EntryId, Head, Intent, NotedHead, Outcome, Target, Verdict, Who,
     chain::{Chain, FIELDS, Row},
 };
 use crate::ledger::{LedgerError, Place, store::Store};
@@ -31,6 +31,7 @@ macro_rules! select {
 const PAGE: &str = select!("WHERE audit.seq > $1 ORDER BY audit.seq LIMIT 1000");
 const SINCE: &str = select!("WHERE entry IN (SELECT seq FROM audit WHERE kind = 'intent' AND at >= $1) ORDER BY audit.seq");
 const HEAD: &str = "SELECT seq, hash FROM audit_head WHERE id = 1";
+const FIRST: &str = "SELECT hash FROM audit WHERE seq = 1";
 const MOVE_HEAD: &str = "UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1";
 const ROWS_OF: &str = "SELECT count(*) FROM audit WHERE entry = $1";
 
@@ -123,6 +124,21 @@ pub(super) async fn verify(store: &mut Store, noted: Vec<Head>) -> Result<Check,
     let connection = store.begin_read().await?;
     let checked = walk(connection, &place, Chain::new(noted)).await;
     store.end(checked).await
+}
+
+pub(super) async fn noted(store: &mut Store) -> Result<Option<NotedHead>, LedgerError> {
+    let place = store.place().clone();
+    let connection = store.begin_read().await?;
+    let found = note(connection, &place).await;
+    store.end(found).await
+}
+
+async fn note(connection: &mut AnyConnection, place: &Place) -> Result<Option<NotedHead>, LedgerError> {
+    let first = sqlx::query(FIRST).fetch_optional(&mut *connection).await;
+    let first = first.and_then(|row| row.map(|row| row.try_get::<String, _>(0)).transpose());
+    let first = first.map_err(|error| LedgerError::database(place, &error))?;
+    let head = find_head(connection, place).await?;
+    Ok(first.zip(head).map(|(first, head)| NotedHead::new(&head, &first)))
 }
 
 async fn walk(connection: &mut AnyConnection, place: &Place, mut chain: Chain) -> Result<Check, LedgerError> {

@@ -31,6 +31,27 @@ pub struct Asked {
     pub needed: u32,
 }
 
+/// A deployment put together from what the hosts tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Its id.
+    pub id: DeploymentId,
+    /// The product.
+    pub app: AppName,
+    /// Where.
+    pub environment: EnvironmentId,
+    /// What was put there.
+    pub release: ReleaseId,
+    /// Who asked for it.
+    pub by: String,
+    /// When.
+    pub asked: DateTime<Utc>,
+    /// Since when it counts as good.
+    pub good: DateTime<Utc>,
+    /// Where something of it is.
+    pub hosts: Vec<HostId>,
+}
+
 /// A deployment as it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Deployment {
@@ -187,6 +208,14 @@ impl Deployments {
     /// Every [`LedgerError`]; `Unfit` when it does not wait.
     pub async fn replan(&self, plan: Plan) -> Result<(), LedgerError> {
         self.ledger.write(move |connection| async move { table::replan(connection, &plan).await }.boxed()).await
+    }
+
+    /// Puts one back that was good and is lost; what is there stays as it is. Whether it was lost.
+    ///
+    /// # Errors
+    /// Every [`LedgerError`].
+    pub async fn rebuild(&self, rebuilt: Rebuilt) -> Result<bool, LedgerError> {
+        self.ledger.write(move |connection| async move { table::rebuild(connection, &rebuilt).await }.boxed()).await
     }
 
     /// One by its id, or by its number where only one has it.

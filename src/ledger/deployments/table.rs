@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
-use super::{Asked, Deployment, DeploymentFilter, Good, Proof, Standing};
+use super::{Asked, Deployment, DeploymentFilter, Good, Proof, Rebuilt, Standing};
 use crate::{
     delivery::{plan::Plan, release::DeploymentId},
     fleet::{AppName, EnvironmentId, HostId},
@@ -44,6 +44,12 @@ const STARTED: &str = "SELECT id, app, environment, release, state, finished FRO
 const INSERT: &str = "INSERT INTO deployments (id, number, app, environment, release, version, from_release, rollback, override_reason,
         state, asker, needed, approved_by, asked, hosts, owed, plan)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '[]', $13, $14, '[]', $15)";
+/// What of a rebuilt one nobody knows is as of one that was asked for and good at once.
+const REBUILD: &str =
+    "INSERT INTO deployments (id, number, app, environment, release, version, rollback, state, asker, needed, approved_by, asked,
+        started, finished, hosts, owed, reason)
+    VALUES ($1, $2, $3, $4, $5, $6, 0, 'good', $7, 0, '[]', $8, $8, $9, $10, '[]', $11)
+    ON CONFLICT (id) DO NOTHING";
 const REPLAN: &str = "UPDATE deployments SET plan = $1, hosts = $2, from_release = $3, approved_by = '[]' WHERE id = $4";
 const VOID: &str = "UPDATE approvals SET void = 1 WHERE deployment = $1";
 const BEGIN: &str = "UPDATE deployments SET state = 'running', started = $1, finished = NULL, plan = $2, hosts = $3 WHERE id = $4";
@@ -53,6 +59,8 @@ const GOOD_NOW: &str = "UPDATE deployments SET state = 'good', finished = $1, re
 const END: &str = "UPDATE deployments SET state = $1, finished = COALESCE(finished, $2), reason = $3, owed = $4 WHERE id = $5";
 const PARK: &str = "UPDATE deployments SET state = $1, finished = NULL, reason = $2, owed = $3 WHERE id = $4";
 const MEASURE: &str = "UPDATE deployments SET requests = $1, failed = $2, p99_ms = $3 WHERE id = $4";
+/// Stands where a person looks for why.
+const REBUILT: &str = "rebuilt from the labels on the hosts";
 const GIVEN: &str = "SELECT number FROM deployment_number WHERE id = 1";
 /// Deployments that were put together from labels never took a number from the counter.
 const HIGHEST: &str = "SELECT COALESCE(max(number), 0) FROM deployments";
@@ -124,6 +132,22 @@ async fn insert(connection: &mut AnyConnection, plan: &Plan, by: &str, needed: u
         .bind(to_json(plan)?);
     insert.execute(connection).await?;
     Ok(())
+}
+
+pub(super) async fn rebuild(connection: &mut AnyConnection, rebuilt: &Rebuilt) -> Result<bool, Trouble> {
+    let insert = sqlx::query(REBUILD)
+        .bind(rebuilt.id.to_string())
+        .bind(column(rebuilt.id.number))
+        .bind(rebuilt.app.to_string())
+        .bind(rebuilt.environment.to_string())
+        .bind(rebuilt.release.to_string())
+        .bind(rebuilt.release.version.to_string())
+        .bind(crate::text::clean_line(&rebuilt.by))
+        .bind(rebuilt.asked.timestamp_millis())
+        .bind(rebuilt.good.timestamp_millis())
+        .bind(to_json(&rebuilt.hosts)?)
+        .bind(REBUILT);
+    Ok(insert.execute(connection).await?.rows_affected() > 0)
 }
 
 pub(super) async fn replan(connection: &mut AnyConnection, plan: &Plan) -> Result<(), Trouble> {

@@ -2,12 +2,20 @@
 //! not. Step N leads to schema N. A step is never changed once it was released: a new table is a new step.
 
 /// For SQLite.
-pub(super) const SQLITE: [&str; 3] =
-    [include_str!("sqlite/1_audit.sql"), include_str!("sqlite/2_builds.sql"), include_str!("sqlite/3_delivery.sql")];
+pub(super) const SQLITE: [&str; 4] = [
+    include_str!("sqlite/1_audit.sql"),
+    include_str!("sqlite/2_builds.sql"),
+    include_str!("sqlite/3_delivery.sql"),
+    include_str!("sqlite/4_app_builds.sql"),
+];
 
 /// For PostgreSQL.
-pub(super) const POSTGRES: [&str; 3] =
-    [include_str!("postgres/1_audit.sql"), include_str!("postgres/2_builds.sql"), include_str!("postgres/3_delivery.sql")];
+pub(super) const POSTGRES: [&str; 4] = [
+    include_str!("postgres/1_audit.sql"),
+    include_str!("postgres/2_builds.sql"),
+    include_str!("postgres/3_delivery.sql"),
+    include_str!("postgres/4_app_builds.sql"),
+];
 
 /// The schema of today.
 pub(super) const KNOWN: i64 = SQLITE.len() as i64;

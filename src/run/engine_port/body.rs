@@ -120,6 +120,7 @@ mod tests {
     use super::*;
     use crate::delivery::{
         plan::{Incoming, fixture::Shop},
+        release::label,
         spec::{LogLimits, SecretUse},
     };
 
@@ -136,7 +137,10 @@ mod tests {
             SecretUse { name: "KEY".into(), deliver: Deliver::File },
         ];
         let plan = shop.plan(1).unwrap();
-        let Some(Incoming::New { blueprint, .. }) = &plan.services[0].changes[0].incoming else { panic!("it is new") };
+        let Some(Incoming::New { mut blueprint, .. }) = plan.services[0].changes[0].incoming.clone() else { panic!("it is new") };
+        let body = blueprint.labels.remove(label::BODY).unwrap();
+        assert_eq!(crate::delivery::packed::unpack(&body).map(|release| release.id()), Some(plan.release));
+        let blueprint = &blueprint;
         assert!(of(blueprint, &BTreeMap::new()).unwrap_err().contains("DB_PASSWORD has no value"));
         let secrets = [("DB_PASSWORD", "s3cret"), ("KEY", "k")].map(|(key, value)| (Arc::from(key), Arc::from(value)));
         insta::assert_json_snapshot!(of(blueprint, &secrets.into_iter().collect()).unwrap());

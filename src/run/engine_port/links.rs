@@ -10,6 +10,7 @@ use crate::{
     config::Endpoint,
     engine::{
         docker::{Client, Meter},
+        free_disk,
         transport::{ConnectError, Link, Transports},
     },
     fleet::{HostId, LinkCause},
@@ -99,6 +100,12 @@ impl RunLinks {
         client.handshake().await.map_err(away)?;
         held.client = Some(client.clone());
         Ok(client)
+    }
+
+    /// Bytes that may still be written to the disk that a host's images are on; `None` where nobody can see it.
+    pub(super) async fn free_disk(&self, host: &HostId) -> Option<u64> {
+        let client = self.client(host).await.ok()?;
+        free_disk(client, &self.host(host).ok()?.run.endpoint, &self.rights).await
     }
 
     /// The link broke: whoever asks next makes it anew.

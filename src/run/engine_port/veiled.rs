@@ -72,6 +72,11 @@ impl<B: Balancer> EnginePort<B> {
         self.veiled(self.wire.resolved(host, reference).await)
     }
 
+    /// Bytes that may still be written to the disk that a host's images are on; `None` where nobody can see it.
+    pub async fn free_disk(&self, host: &HostId) -> Option<u64> {
+        self.wire.links.free_disk(host).await
+    }
+
     fn veiled<T>(&self, answer: Result<T, PortError>) -> Result<T, PortError> {
         let text = |text: String| helped(self.veil.text(&text).into_owned());
         answer.map_err(|error| match error {

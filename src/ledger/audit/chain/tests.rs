@@ -185,3 +185,14 @@ fn heads_read_back() {
         assert!(text.parse::<Head>().is_err(), "{text}");
     }
 }
+
+#[test]
+fn a_noted_head_names_its_audit() {
+    let head = Head { seq: 44, hash: "9f86d081884c7d659a2feaa0c55ad015".to_owned() };
+    let noted = NotedHead::new(&head, "5feceb66ffc86f38d952786c6d696c79");
+    assert_eq!(noted.to_string(), "44:9f86d081884c7d65@5feceb66");
+    assert_eq!(noted.to_string().parse(), Ok(noted));
+    for text in ["", "44:9f86d081884c7d65", "44:9f86d081884c7d65@5feceb6", "44:9f86d081884c7d65@5FECEB66", "x@5feceb66"] {
+        assert!(text.parse::<NotedHead>().is_err(), "{text}");
+    }
+}
