@@ -220,7 +220,11 @@ mod tests {
     /// Ten builds, of which the newest nine were good in testing and 3 and 2 in production.
     fn past() -> Past {
         Past {
-            good: [("testing".into(), (1..10).rev().map(release).collect()), ("production".into(), vec![release(3), release(2), release(3)])].into(),
+            good: [
+                ("testing".into(), (1..10).rev().map(release).collect()),
+                ("production".into(), vec![release(3), release(2), release(3)]),
+            ]
+            .into(),
             pending: BTreeSet::new(),
             built: (1..=10).rev().map(version).collect(),
             pinned: BTreeSet::new(),
@@ -239,11 +243,8 @@ mod tests {
     }
 
     fn container(name: &str, n: u32, state: ContainerState, kind: Option<&str>) -> Found {
-        let labels = [
-            (label::APP, "shop".to_owned()),
-            (label::ENVIRONMENT, "production".to_owned()),
-            (label::RELEASE, release(n).to_string()),
-        ];
+        let labels =
+            [(label::APP, "shop".to_owned()), (label::ENVIRONMENT, "production".to_owned()), (label::RELEASE, release(n).to_string())];
         let labels = labels.into_iter().chain(kind.map(|kind| (label::KIND, kind.to_owned())));
         Found {
             id: ContainerId::new(name),

@@ -244,7 +244,8 @@ struct Watch {
 
 impl Watch {
     fn start(stage: &Stage) -> Self {
-        let mut child = stage.command(&["pipeline", "shop", "--watch", "--every", "1s", "--format", "json"]).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            stage.command(&["pipeline", "shop", "--watch", "--every", "1s", "--format", "json"]).stderr(Stdio::null()).spawn().unwrap();
         let (tx, lines) = mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         // Ends with the child.
@@ -296,7 +297,10 @@ fn from_a_commit_to_production_and_back() {
     a_cut_tail(&stage);
     no_room(&stage);
     lost_records(&stage, &one, &two);
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("pipeline: the whole way in {:.1} s\n", begun.elapsed().as_secs_f64()).as_bytes());
+    let _ = std::io::Write::write_all(
+        &mut std::io::stderr(),
+        format!("pipeline: the whole way in {:.1} s\n", begun.elapsed().as_secs_f64()).as_bytes(),
+    );
 }
 
 fn by_the_verbs(stage: &Stage) -> String {
@@ -375,7 +379,8 @@ fn records_agree(stage: &Stage, two: &str) {
     let rows = stage.done(&["deployments", "shop", "--format", "json"]).rows();
     let good = |environment: &str| rows.iter().filter(|row| row["environment"] == environment && row["state"] == "good").count();
     assert_eq!((good("testing"), good("staging"), good("production")), (2, 2, 3), "{rows:#?}");
-    let approved: Vec<&Value> = rows.iter().filter(|row| row["environment"] == "production" && row["rollback"] != true && row["state"] == "good").collect();
+    let approved: Vec<&Value> =
+        rows.iter().filter(|row| row["environment"] == "production" && row["rollback"] != true && row["state"] == "good").collect();
     assert!(approved.iter().all(|row| row["approved_by"].as_array().is_some_and(|by| by.len() <= 1)), "{approved:#?}");
     let acts = stage.done(&["audit", "--format", "json"]).rows();
     let of = |action: &str, outcome: &str| acts.iter().filter(|row| row["action"] == action && row["outcome"] == outcome).count();
@@ -412,12 +417,18 @@ fn what_stays(stage: &Stage) {
     let waiting = stage.done(&["deployments", "shop", "production", "--format", "json"]).rows();
     let waiting: Vec<&Value> = waiting.iter().filter(|row| row["state"] == "waiting").collect();
     assert_eq!(waiting.len(), 1, "the newest takes the place of the older ones: {waiting:#?}");
-    let has = |host: &str| stage.lab.docker(host, &["images", "--digests", "--format", "{{.Repository}}@{{.Digest}}"]).lines().any(|line| line == third);
+    let has = |host: &str| {
+        stage.lab.docker(host, &["images", "--digests", "--format", "{{.Repository}}@{{.Digest}}"]).lines().any(|line| line == third)
+    };
     assert!(has("app-01") && has("app-02"));
     stage.lab.docker("app-01", &["tag", "base:latest", &format!("{}/shop/web:not-ours", stage.registry)]);
 
     let planned = stage.done(&["retention", "--dry-run", "--format", "json"]).rows();
-    let images: Vec<(&str, &str)> = planned.iter().filter(|row| row["kind"] == "image").map(|row| (row["host"].as_str().unwrap(), row["name"].as_str().unwrap())).collect();
+    let images: Vec<(&str, &str)> = planned
+        .iter()
+        .filter(|row| row["kind"] == "image")
+        .map(|row| (row["host"].as_str().unwrap(), row["name"].as_str().unwrap()))
+        .collect();
     assert_eq!(images.iter().map(|(host, _)| *host).collect::<Vec<_>>(), ["app-01", "app-02"], "{planned:#?}");
     assert!(has("app-01"), "a dry run takes nothing");
     assert_eq!(stage.run(&["retention", "--yes", "--read-only"]).code, Some(5));
@@ -446,7 +457,10 @@ fn a_cut_tail(stage: &Stage) {
     fs::set_permissions(&ledger, fs::Permissions::from_mode(0o660)).unwrap();
     assert_eq!(stage.run(&["audit", "--verify", "--no-hosts"]).code, Some(0));
     let cut = stage.run(&["audit", "--verify"]);
-    assert!(cut.code == Some(1) && cut.out.contains("stands on shop-testing-web-1-") && cut.out.contains("is not in this audit"), "{cut:?}");
+    assert!(
+        cut.code == Some(1) && cut.out.contains("stands on shop-testing-web-1-") && cut.out.contains("is not in this audit"),
+        "{cut:?}"
+    );
     fs::rename(&newer, &ledger).unwrap();
     stage.done(&["audit", "--verify"]);
 }
@@ -499,5 +513,6 @@ fn lost_records(stage: &Stage, one: &str, two: &str) {
     stage.is_on("production", two, &second, &HOSTS);
     let verified = stage.done(&["audit", "--verify", "--format", "json"]).json();
     assert!(verified["of_other_audits"].as_u64() > Some(0), "{verified}");
-    stage.until("the last lock's end", || !stage.lab.docker("app-01", &["ps", "-a", "--format", "{{.Names}}"]).contains("quarterdeck-lock"));
+    stage
+        .until("the last lock's end", || !stage.lab.docker("app-01", &["ps", "-a", "--format", "{{.Names}}"]).contains("quarterdeck-lock"));
 }

@@ -81,7 +81,8 @@ pub async fn record(ledger: &Ledger, commit: &Commit, built: &Built, outside: Ou
         by: Who::of_process().short(),
     };
     let recorded = ledger.app_builds().record(build).await;
-    let recorded = recorded.map_err(|error| Failure::failed(format!("the images are pushed, but the build could not be recorded: {error}")))?;
+    let recorded =
+        recorded.map_err(|error| Failure::failed(format!("the images are pushed, but the build could not be recorded: {error}")))?;
     if *recorded.version != *built.version {
         out::complain(&format!("{} is known as {}: that is the version to deploy", built.version, recorded.version));
     }

@@ -58,7 +58,8 @@ struct Sight {
 impl Sight {
     fn take(&mut self, container: &Container) {
         let label = |key: &str| container.labels.get(key).map(|value| &**value);
-        let (Some(app), Some(environment)) = (label(label::APP).map(AppName::new), label(label::ENVIRONMENT).map(EnvironmentId::new)) else {
+        let (Some(app), Some(environment)) = (label(label::APP).map(AppName::new), label(label::ENVIRONMENT).map(EnvironmentId::new))
+        else {
             return;
         };
         let host = container.key.host.clone();

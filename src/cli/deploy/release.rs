@@ -69,14 +69,7 @@ pub(super) async fn find(
         let resolved = resolved.map_err(|error| Failure::failed(format!("host {host:?}: {reference}: {error}")))?;
         images.insert(Arc::clone(name), resolved);
     }
-    Ok(Release {
-        app: app.clone(),
-        version: asked.into(),
-        images,
-        spec,
-        revision: revision.clone(),
-        config: revision.hash(),
-    })
+    Ok(Release { app: app.clone(), version: asked.into(), images, spec, revision: revision.clone(), config: revision.hash() })
 }
 
 /// What the template said at the commit of a version that was built elsewhere; `None` where the app is in no repository that has it.

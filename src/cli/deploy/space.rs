@@ -38,7 +38,12 @@ pub(super) async fn suffices(stage: &Stage, history: &History, plan: &Plan) -> R
         .into_iter()
         .filter_map(|(free, host, needed)| {
             let free = free.filter(|free| *free < needed)?;
-            Some(format!("host {:?}: {} free on the disk of its engine, {} needed for the images", host.as_str(), bytes(free), bytes(needed)))
+            Some(format!(
+                "host {:?}: {} free on the disk of its engine, {} needed for the images",
+                host.as_str(),
+                bytes(free),
+                bytes(needed)
+            ))
         })
         .collect();
     match short.is_empty() {

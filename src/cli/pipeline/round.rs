@@ -90,7 +90,15 @@ impl Round<'_> {
         let commit = source.newest(config).await?;
         *newest = Some(commit.sha.clone());
         let (template, around) = app::registered(config, self.app.as_str(), Fresh::AsFetched).await?;
-        let mut look = Look { round: self, template: &template, around: &around, ledger: self.sources.ledger()?, said, acted: false, warm: Vec::new() };
+        let mut look = Look {
+            round: self,
+            template: &template,
+            around: &around,
+            ledger: self.sources.ledger()?,
+            said,
+            acted: false,
+            warm: Vec::new(),
+        };
         let way = look.way();
         if way.is_empty() {
             let what = "no environment has `auto = true` and no `after`: there is nowhere to begin";
@@ -118,7 +126,11 @@ impl Round<'_> {
             let good: Vec<&str> = through.iter().map(EnvironmentId::as_str).collect();
             let good = if good.is_empty() { String::new() } else { format!("; good in {}", good.join(", ")) };
             let waits = if gates.is_empty() { String::new() } else { format!("; waits for {}", gates.join(", ")) };
-            look.said.tell(What::NothingNew, About { version: Some(version), ..About::default() }, &format!("{version} is the newest{good}{waits}"))?;
+            look.said.tell(
+                What::NothingNew,
+                About { version: Some(version), ..About::default() },
+                &format!("{version} is the newest{good}{waits}"),
+            )?;
         }
         Ok(Done { exit, warm: look.warm })
     }
@@ -299,7 +311,10 @@ impl Look<'_> {
     fn tell_gate(&mut self, stage: &Stage, about: About<'_>, id: &DeploymentId) -> Result<(), Failure> {
         let first = match stage.approve {
             0 => String::new(),
-            count => format!(" for {}: quarterdeck approve {id} --reason …; then", counted(usize::try_from(count).unwrap_or(usize::MAX), "approval")),
+            count => format!(
+                " for {}: quarterdeck approve {id} --reason …; then",
+                counted(usize::try_from(count).unwrap_or(usize::MAX), "approval")
+            ),
         };
         let text = format!("deployment {id} waits{first}: quarterdeck deployment resume {id}");
         self.said.tell(What::Waits, About { deployment: Some(id), ..about }, &text)
@@ -342,10 +357,12 @@ impl Look<'_> {
 
     /// Takes back what a pipeline asked for there before: nobody should approve an older build by mistake. What a person asked for stays.
     async fn supersede(&mut self, environment: &EnvironmentId, by: &DeploymentId) -> Result<(), Failure> {
-        let waiting: Vec<Deployment> = self.list(environment, Some(State::Waiting)).await?.into_iter().filter(|other| other.id != *by).collect();
+        let waiting: Vec<Deployment> =
+            self.list(environment, Some(State::Waiting)).await?.into_iter().filter(|other| other.id != *by).collect();
         let Some(since) = waiting.iter().map(|other| other.asked).min() else { return Ok(()) };
         let acts = self.ledger.audit().rows(Some(since - chrono::TimeDelta::seconds(60))).await.map_err(fault)?;
-        let asked = |other: &Deployment| acts.iter().any(|act: &Entry| act.action == "pipeline.ask" && act.target.id == other.id.to_string());
+        let asked =
+            |other: &Deployment| acts.iter().any(|act: &Entry| act.action == "pipeline.ask" && act.target.id == other.id.to_string());
         for other in waiting.iter().filter(|other| asked(other)) {
             let reason = format!("a newer build waits: deployment {by}");
             let answered = self.ledger.approvals().answer(&other.id, Answer::No, &Who::of_process().short(), &reason).await;

@@ -40,13 +40,16 @@ impl Turn {
                 // Without a name it is locked all the same.
                 let read = (&mut file).take(NAME_LIMIT).read_to_string(&mut holder);
                 let holder = if read.is_ok() && !holder.is_empty() { clean_line(&holder) } else { "somebody".to_owned() };
-                return Err(Failure::locked(format!("a pipeline of {app} is under way already, by {holder}: it takes up what is new by itself")));
+                return Err(Failure::locked(format!(
+                    "a pipeline of {app} is under way already, by {holder}: it takes up what is new by itself"
+                )));
             }
             Err(error) => return Err(unusable(&error)),
         }
         let who = Who::of_process();
         let machine = who.machine.as_deref().map(|machine| format!("@{machine}")).unwrap_or_default();
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}{machine} (pid {})", who.short(), who.pid));
+        let written =
+            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}{machine} (pid {})", who.short(), who.pid));
         if let Err(error) = written {
             tracing::debug!(%error, "the pipeline's lock has no name in it");
         }

@@ -104,7 +104,9 @@ pub fn next(stage: &Stage, release: &ReleaseId, service: Option<&ServiceName>, p
         State::Running => stopped(format!("deployment {} is under way", ours.id)),
         State::Parked => stopped(format!("deployment {} is parked{why}; resume or unwind it", ours.id)),
         State::Good => match past.iter().find(|past| past.state == State::Good) {
-            Some(last) if last.release != *release => stopped(format!("it was good, and {} was put there since, by deployment {}", last.release, last.id)),
+            Some(last) if last.release != *release => {
+                stopped(format!("it was good, and {} was put there since, by deployment {}", last.release, last.id))
+            }
             Some(_) | None => Next::Passed,
         },
         State::Unwound if !ours.stepped => stopped(format!("deployment {} was turned down{why}", ours.id)),
@@ -118,7 +120,8 @@ type Images = BTreeMap<Arc<str>, Arc<str>>;
 /// The services that have to be named for a build to change them: its outside images are other ones than those of an older build of the
 /// same spec. Empty: the whole of it is to be deployed.
 pub fn named(spec: &Spec, images: &Images, older: &Images) -> Vec<ServiceName> {
-    let differing: BTreeSet<&Arc<str>> = images.iter().filter(|(name, digest)| older.get(*name) != Some(*digest)).map(|(name, _)| name).collect();
+    let differing: BTreeSet<&Arc<str>> =
+        images.iter().filter(|(name, digest)| older.get(*name) != Some(*digest)).map(|(name, _)| name).collect();
     if differing.iter().any(|name| spec.images.contains_key(*name)) {
         return Vec::new();
     }

@@ -45,7 +45,8 @@ const INSERT: &str = "INSERT INTO deployments (id, number, app, environment, rel
         state, asker, needed, approved_by, asked, hosts, owed, plan)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '[]', $13, $14, '[]', $15)";
 /// What of a rebuilt one nobody knows is as of one that was asked for and good at once.
-const REBUILD: &str = "INSERT INTO deployments (id, number, app, environment, release, version, rollback, state, asker, needed, approved_by, asked,
+const REBUILD: &str =
+    "INSERT INTO deployments (id, number, app, environment, release, version, rollback, state, asker, needed, approved_by, asked,
         started, finished, hosts, owed, reason)
     VALUES ($1, $2, $3, $4, $5, $6, 0, 'good', $7, 0, '[]', $8, $8, $9, $10, '[]', $11)
     ON CONFLICT (id) DO NOTHING";
