@@ -101,16 +101,19 @@ impl Search {
     }
 }
 
+/// What was seen, and where.
+type Seen = BTreeSet<(String, Vec<u8>)>;
+
 /// Looks at all processes' arguments and at our own ones' environment, again and again.
 struct Peek {
     stop: Arc<AtomicBool>,
-    seen: Arc<Mutex<BTreeSet<(String, Vec<u8>)>>>,
+    seen: Arc<Mutex<Seen>>,
     thread: std::thread::JoinHandle<()>,
 }
 
 impl Peek {
     fn start() -> Self {
-        let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(BTreeSet::new())));
+        let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Seen::new())));
         let thread = std::thread::spawn({
             let (stop, seen) = (Arc::clone(&stop), Arc::clone(&seen));
             move || {
@@ -125,14 +128,14 @@ impl Peek {
                         }
                         seen.insert(("cmdline".to_owned(), line));
                     }
-                    std::thread::sleep(Duration::from_millis(15));
+                    std::thread::sleep(Duration::from_millis(60));
                 }
             }
         });
         Self { stop, seen, thread }
     }
 
-    fn end(self) -> BTreeSet<(String, Vec<u8>)> {
+    fn end(self) -> Seen {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap();
         Arc::try_unwrap(self.seen).unwrap().into_inner().unwrap()

@@ -167,11 +167,8 @@ impl<'a> Unit<'a> {
         }
         let revive = old.running.then(|| old.gate.clone());
         after = vec![self.push(draft, &after, Act::SetRestart { container: old.subject(), to: Restart::No, was: old.restart, revive })];
-        if old.running {
-            let act = Act::Stop { container: old.subject(), grace: self.service.stop };
-            after = vec![self.push(draft, &after, act)];
-        }
-        after
+        // Whether it runs now or not: one that ends again and again may stand still when the plan is made, and run a moment later.
+        vec![self.push(draft, &after, Act::Stop { container: old.subject(), grace: self.service.stop })]
     }
 
     /// The old one has the name of a kept one.

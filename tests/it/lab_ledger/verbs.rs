@@ -80,6 +80,6 @@ async fn verbs_that_only_need_the_ledger() {
             ("environment.thaw", "done"),
         ];
         assert_eq!(acts, expected);
-        assert_eq!(run(&["audit", "--verify"]).code, Some(0));
+        assert_eq!(run(&["audit", "--verify", "--no-hosts"]).code, Some(0));
     }
 }
