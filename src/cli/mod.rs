@@ -44,6 +44,8 @@ mod traffic;
 mod unpack;
 mod versions;
 
+use std::{panic, thread};
+
 use clap::Parser;
 
 pub use crate::text::{TimeSpec, TimeSpecError};
@@ -56,7 +58,7 @@ use exit::Failure;
 
 /// Runs what the command line asks for; the process should end with this code.
 pub fn run() -> Exit {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers, not errors; clap knows which stream each belongs to.
@@ -72,6 +74,15 @@ pub fn run() -> Exit {
         Some(verb) => perform(&cli.global, verb),
     });
     outcome.unwrap_or_else(Failure::report)
+}
+
+/// Reads the command line on a thread of its own: describing every verb takes a large stack for a moment, and what the main thread's stack
+/// once took stays resident.
+fn parse() -> Result<Cli, clap::Error> {
+    match thread::Builder::new().spawn(Cli::try_parse) {
+        Ok(thread) => thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked)),
+        Err(_) => Cli::try_parse(),
+    }
 }
 
 fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
