@@ -23,6 +23,8 @@ fn main() {
         && links(&layout)
     {
         println!("cargo:rustc-link-arg-bins=-Wl,-T,{}", layout.display());
+        // The same for texts: merged, they would lie in the order of their hashes.
+        println!("cargo:rustc-link-arg-bins=-Wl,-O0");
     }
 }
 
