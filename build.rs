@@ -3,7 +3,7 @@
 use std::{
     env,
     io::Write as _,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -18,10 +18,8 @@ fn main() {
     println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     // The kernel maps 64 KB of the program around each page that is touched: what every console runs lies side by side, or nearly the whole
     // program is resident.
-    if env::var("PROFILE").is_ok_and(|profile| profile == "release")
-        && let Some(layout) = layout()
-        && links(&layout)
-    {
+    let layout = Path::new(&env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join(LAYOUT);
+    if env::var("PROFILE").is_ok_and(|profile| profile == "release") && links(&layout) {
         println!("cargo:rustc-link-arg-bins=-Wl,-T,{}", layout.display());
         // The same for texts: merged, they would lie in the order of their hashes.
         println!("cargo:rustc-link-arg-bins=-Wl,-O0");
@@ -31,13 +29,8 @@ fn main() {
 /// Written by `make layout`.
 const LAYOUT: &str = "layout.ld";
 
-fn layout() -> Option<PathBuf> {
-    let path = Path::new(&env::var_os("CARGO_MANIFEST_DIR")?).join(LAYOUT);
-    path.exists().then_some(path)
-}
-
-/// Whether the linker that is in use here takes the script: not all know `INSERT`. Without it the program is larger in memory, else the
-/// same.
+/// Whether the linker that is in use here takes the script: not every one knows `INSERT`. Without it more of the program is resident, and
+/// nothing else changes.
 fn links(layout: &Path) -> bool {
     let (Some(rustc), Some(out), Ok(target)) = (env::var_os("RUSTC"), env::var_os("OUT_DIR"), env::var("TARGET")) else { return false };
     let mut probe = Command::new(rustc);
