@@ -7,6 +7,9 @@
 //! come first by their full names. What a script no longer matches lies where the linker puts it: that costs memory and nothing else.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code)]
+#[path = "../bench/lab.rs"]
+mod lab;
 #[path = "pty.rs"]
 mod pty;
 
@@ -19,7 +22,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lab::Lab;
 use pty::Console;
+
+/// As many as the figures of the README are for.
+const CONTAINERS: usize = 60;
 
 /// Far more than a start takes under valgrind.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -37,8 +44,7 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [program, map, script] = words.as_slice() else { panic!("layout PROGRAM MAP SCRIPT") };
     let program = fs::canonicalize(program).expect("a program").to_str().expect("a plain path").to_owned();
-    // With all colours, and where they are reduced to what the terminal has.
-    let ran: BTreeSet<String> = ["COLORTERM=truecolor", "COLORTERM="].into_iter().flat_map(|colours| ran(&program, colours)).collect();
+    let ran = everything(&program);
     let (mut code, mut tables) = (Names::default(), BTreeSet::new());
     for (section, size) in sections(&fs::read_to_string(map).expect("the linker's map")) {
         let (head, name) = split(&section);
@@ -64,21 +70,34 @@ fn main() {
     println!("{} of {} bytes of code run; {} are laid in front, {} behind them", code.ran, code.all, order.sizes.0, order.sizes.1);
 }
 
-/// The functions of `program` that run while a console over 60 containers starts and then idles.
-fn ran(program: &str, colours: &str) -> BTreeSet<String> {
+/// The functions of `program` that run over a simulated engine and, where the lab can run, over a real one, which answers in other forms;
+/// with all colours, and where they are reduced to what the terminal has.
+fn everything(program: &str) -> BTreeSet<String> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut serve = Command::new(program);
+    serve.args(["sim", "serve", "scale", "--hosts", "1", "--events-per-second", "0", "--containers", &CONTAINERS.to_string(), "--dir"]);
+    let _fleet = Fleet(serve.arg(dir.path()).stdout(Stdio::null()).spawn().expect("the simulated host"));
+    let simulated = socket(dir.path());
+    let mut names = ran(program, &simulated, "COLORTERM=truecolor");
+    names.extend(ran(program, &simulated, "COLORTERM="));
+    if let Some(lab) = Lab::up(CONTAINERS) {
+        names.extend(ran(program, &lab.socket, "COLORTERM=truecolor"));
+    }
+    names
+}
+
+/// The functions of `program` that run while a console over one engine starts, idles, and is left.
+fn ran(program: &str, socket: &str, colours: &str) -> BTreeSet<String> {
     let dir = tempfile::tempdir().expect("a directory");
     let path = |name: &str| dir.path().join(name).to_str().expect("a plain path").to_owned();
-    let mut serve = Command::new(program);
-    serve.args(["sim", "serve", "scale", "--dir", &path("sim"), "--hosts", "1", "--containers", "60", "--events-per-second", "0"]);
-    let _fleet = Fleet(serve.stdout(Stdio::null()).spawn().expect("the simulated host"));
-    let host = format!("app-01=unix://{}", socket(Path::new(&path("sim"))));
+    let host = format!("app-01=unix://{socket}");
     let trace = path("trace");
     let out = format!("--callgrind-out-file={trace}");
     let valgrind = ["env", colours, "valgrind", "-q", "--tool=callgrind", "--demangle=no", "--compress-strings=no", &out];
     let own = [program, "-H", &host, "--state", &path("state")];
     let mut console = Console::start(&[&valgrind[..], &own[..]].concat(), 160, 50, "xterm-256color");
-    let since = console.started;
-    let shown = console.until(|screen| screen.contents().contains("60 containers"), since, LIMIT);
+    let ready = format!("{CONTAINERS} containers");
+    let shown = console.until(|screen| screen.contents().contains(&ready), console.started, LIMIT);
     assert!(shown.is_some(), "no containers on the screen:\n{}", console.text());
     console.run(IDLE);
     console.send(b"q");
