@@ -7,7 +7,7 @@ SUDO  := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 STATIC := x86_64-unknown-linux-musl
 BUILD_PACKAGES := gcc make pkg-config libssl-dev
 
-.PHONY: peers static run test prove bench screenshots setup-build setup-test lint
+.PHONY: peers static run test prove bench screenshots layout setup-build setup-test lint
 
 ## Build in release mode and open the console: on the engines that answer, else on the simulated fleet.
 run: $(BIN)
@@ -66,6 +66,13 @@ screenshots: setup-build
 	cargo run --locked --example screenshots -- $(BIN)
 	@if command -v rsvg-convert >/dev/null; then for f in screenshots/*.svg; do rsvg-convert -o "$${f%.svg}.png" "$$f"; done; \
 	else echo "no rsvg-convert (package librsvg2-bin): no .png"; fi
+
+## layout.ld: which functions the console needs from its start to its idle screen, to be laid side by side (see build.rs). Worth it after
+## large changes or with a new compiler: make layout && git commit layout.ld
+layout: setup-build
+	@command -v valgrind >/dev/null || { $(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends valgrind >/dev/null; }
+	cargo rustc --release --locked --bin quarterdeck -- -C strip=none -C link-arg=-Wl,-Map=target/layout.map
+	cargo run --locked --example layout -- $(BIN) target/layout.map layout.ld
 
 lint:
 	cargo clippy --locked --all-targets -- -D warnings
