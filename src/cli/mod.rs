@@ -60,11 +60,7 @@ use exit::Failure;
 
 /// Runs what the command line asks for; the process should end with this code.
 pub fn run() -> Exit {
-<<<<<<< HEAD
-    let mut cli = match Cli::try_parse() {
-=======
-    let cli = match parse() {
->>>>>>> memory
+    let mut cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers, not errors; clap knows which stream each belongs to.
@@ -84,12 +80,12 @@ pub fn run() -> Exit {
     outcome.unwrap_or_else(Failure::report)
 }
 
-<<<<<<< HEAD
 /// Whether a word of the command line is `--host` in one of its forms.
 fn is_host_flag(word: &std::ffi::OsStr) -> bool {
     let word = word.as_encoded_bytes();
     word == b"--host" || word.starts_with(b"--host=") || word.starts_with(b"-H")
-=======
+}
+
 /// Reads the command line on a thread of its own: describing every verb takes a large stack for a moment, and what the main thread's stack
 /// once took stays resident.
 fn parse() -> Result<Cli, clap::Error> {
@@ -97,7 +93,6 @@ fn parse() -> Result<Cli, clap::Error> {
         Ok(thread) => thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked)),
         Err(_) => Cli::try_parse(),
     }
->>>>>>> memory
 }
 
 fn perform(global: &Global, verb: Verb) -> Result<Exit, Failure> {
