@@ -7,6 +7,7 @@ use crate::{
         release::kept_name,
         seal,
         spec::*,
+        steps::{Act, Step},
         strategies::{capacity, script},
     },
     fleet::ContainerState,
@@ -276,6 +277,16 @@ fn a_container_that_stands_still_is_started() {
     let plan = shop.plan(1).unwrap();
     assert!(matches!(change(&plan, "web", "app-01").incoming, Some(Incoming::Back(_))));
     assert!(!plan.is_nothing());
+}
+
+#[test]
+fn what_ends_again_and_again_is_stopped_all_the_same() {
+    let mut shop = Shop::of_web(1).running(1);
+    shop.view("app-01").instances[0].state = ContainerState::Restarting;
+    let plan = shop.plan(2).unwrap();
+    let old = change(&plan, "web", "app-01").outgoing.as_ref().unwrap().subject();
+    let stops = |step: &Step| matches!(&step.act, Act::Stop { container, .. } if *container == old);
+    assert!(script(&plan).steps.iter().any(stops));
 }
 
 #[test]
