@@ -2,7 +2,6 @@
 //! files, runs its commands; asks the rights before each.
 
 use std::{
-    collections::HashMap,
     net::{IpAddr, SocketAddr},
     path::Path,
     sync::Arc,
@@ -12,16 +11,14 @@ use std::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::{
     net::{TcpStream, UnixStream},
-    sync::Mutex,
     time::timeout,
 };
 
 use super::Trouble;
 use crate::{
-    config::Endpoint,
     engine::{
         exec::ExecPort,
-        transport::{CommandEnd, ConnectError, IoStream, Link, Transports, explain_socket, run_here},
+        transport::{CommandEnd, ConnectError, IoStream, Link, explain_socket, run_here},
     },
     fleet::{HostId, LinkCause},
     rights::{Leaving, Rights},
@@ -45,39 +42,6 @@ pub trait Ground: Send + Sync {
 impl Ground for ExecPort {
     fn link<'a>(&'a self, host: &'a HostId) -> BoxFuture<'a, Result<Arc<dyn Link>, ConnectError>> {
         std::future::ready(ExecPort::link(self, host)).boxed()
-    }
-}
-
-/// Links of one's own, made when they are first wanted and again when they broke: for a process that keeps no others to these hosts.
-pub struct OwnLinks {
-    transports: Transports,
-    endpoints: HashMap<HostId, Endpoint>,
-    /// A lock, as several callers must wait for one login.
-    links: Mutex<HashMap<HostId, Arc<dyn Link>>>,
-}
-
-impl OwnLinks {
-    /// To these hosts.
-    pub fn new(endpoints: HashMap<HostId, Endpoint>, rights: &Rights) -> Self {
-        Self { transports: Transports::from_environment(rights), endpoints, links: Mutex::default() }
-    }
-}
-
-impl Ground for OwnLinks {
-    fn link<'a>(&'a self, host: &'a HostId) -> BoxFuture<'a, Result<Arc<dyn Link>, ConnectError>> {
-        async move {
-            let mut links = self.links.lock().await;
-            if let Some(link) = links.get(host).filter(|link| link.closed().now_or_never().is_none()) {
-                return Ok(Arc::clone(link));
-            }
-            let endpoint = self.endpoints.get(host);
-            let endpoint = endpoint
-                .ok_or_else(|| ConnectError::new(LinkCause::Configuration, format!("host {host:?} is not in the configuration")))?;
-            let link = self.transports.for_endpoint(endpoint).connect(endpoint).await?;
-            links.insert(host.clone(), Arc::clone(&link));
-            Ok(link)
-        }
-        .boxed()
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) mod slot;
 pub use admit::{Admission, admit, empty};
 pub use balancer::{Balancer, Standing};
 pub use fault::Trouble;
-pub use ground::{Ground, OwnLinks, Way};
+pub use ground::{Ground, Way};
 pub use haproxy::Haproxy;
 pub use registry::Balancers;
 pub use run_port::RunTraffic;

@@ -1,13 +1,16 @@
 //! A real HAProxy before containers on two hosts, switched under load that never asks twice: not one request may fail.
 
-use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 use quarterdeck::{
     config::{BalancerConfig, BalancerKind, Endpoint},
     rights::Rights,
-    run::{SlotChange, SlotState, engine_port::Balancer as _},
-    traffic::{Balancers, Ground, OwnLinks, RunTraffic, probe::Probe, proof::Span},
+    run::{
+        SlotChange, SlotState,
+        engine_port::{Balancer as _, RunLinks},
+    },
+    traffic::{Balancers, Ground, RunTraffic, probe::Probe, proof::Span},
 };
 use serde_json::Value;
 
@@ -163,7 +166,7 @@ fn a_switch_under_load_fails_no_request() {
 fn traffic(socket: &Path) -> RunTraffic {
     let admin = Some(Endpoint::Unix { path: socket.to_owned() });
     let config = BalancerConfig { kind: BalancerKind::Haproxy, host: None, admin, persist: None, probe: None };
-    let ground: Arc<dyn Ground> = Arc::new(OwnLinks::new(HashMap::new(), &Rights::Act));
+    let ground: Arc<dyn Ground> = Arc::new(RunLinks::new(Vec::new(), Rights::Act));
     RunTraffic::new(Balancers::of(&IndexMap::from([("edge".to_owned(), config)]), &ground, &Rights::Act))
 }
 
