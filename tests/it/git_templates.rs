@@ -181,7 +181,7 @@ fn nothing_of_a_repository_runs_here() {
         ("plan shop testing", 2, "nothing of shop was built yet"),
         ("deploy shop testing --yes", 2, "nothing of shop was built yet"),
         ("deploy shop tesing --yes", 2, "did you mean \"testing\"?"),
-        ("rollback shop testing --yes", 2, "was not good in testing"),
+        ("rollback shop testing --yes", 2, "was good in testing"),
         ("build shop", 3, "host \"gone\""),
         ("build shop --rev HEAD~1", 3, "host \"gone\""),
         ("pipeline shop", 3, "host \"gone\""),
@@ -230,7 +230,7 @@ fn the_branch_as_it_is_now_and_as_it_was() {
     let ended = shown("app show shop testing");
     assert!(ended.out.contains("three") && ended.err.contains("cannot be fetched") && ended.err.contains(" old"), "{ended:?}");
     let back = shop.run("rollback shop testing --yes");
-    assert!(back.code == Some(2) && back.err.contains("was not good in testing"), "{back:?}");
+    assert!(back.code == Some(2) && back.err.contains("was good in testing"), "{back:?}");
     let deploy = shop.run("deploy shop testing --yes");
     assert!(deploy.code == Some(1) && deploy.err.contains("cannot be fetched"), "{deploy:?}");
 }

@@ -153,6 +153,17 @@ impl Lab {
         self.hosts().into_iter().find(|host| host["name"] == name).unwrap()
     }
 
+    /// Whether a host's engine knows a container by its name.
+    pub fn knows(&self, host: &str, container: &str) -> bool {
+        let socket = format!("unix://{}", self.host(host)["unix"].as_str().unwrap());
+        let output =
+            Command::new("docker").env("DOCKER_HOST", socket).args(["inspect", "-f", "{{.State.Status}}", container]).output().unwrap();
+        if !output.status.success() {
+            println!("{host} lists {container} and says: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        output.status.success()
+    }
+
     /// What Docker's own client says of a host.
     pub fn docker(&self, host: &str, args: &[&str]) -> String {
         let socket = format!("unix://{}", self.host(host)["unix"].as_str().unwrap());

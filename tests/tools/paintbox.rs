@@ -29,6 +29,10 @@ async fn main() {
             let text = format!("paintbox ready · last {last} · {note}");
             let drawn = screen.draw(|frame| {
                 let area = frame.area();
+                if area.is_empty() {
+                    // The terminal goes away, or has not said its size.
+                    return;
+                }
                 frame.buffer_mut().set_stringn(0, 0, &text, usize::from(area.width), Style::new().fg(Color::Rgb(1, 2, 3)));
                 for y in 1..if stream > 0 { area.height } else { 1 } {
                     frame.buffer_mut().set_stringn(
