@@ -53,7 +53,8 @@ prove: setup-test
 bench: setup-test peers
 	@$(MAKE) --no-print-directory static || echo "no static build can be had here: its figures are left out"
 	cargo build --release --locked
-	cargo test --release --locked --test bench --test bench_logs --test bench_stats
+	@mkdir -p target/measured && cp $(BIN) target/measured/quarterdeck
+	QD_PROGRAM=$(CURDIR)/target/measured/quarterdeck cargo test --release --locked --test bench --test bench_logs --test bench_stats
 
 peers:
 ifdef PEERS

@@ -23,7 +23,8 @@ const IDLE: Duration = Duration::from_secs(20);
 const REACTIONS: usize = 15;
 
 fn main() {
-    let console = env!("CARGO_BIN_EXE_quarterdeck");
+    // What `cargo test` builds beside the tests has other crates' features, and with them another layout than what is installed.
+    let console = option_env!("QD_PROGRAM").unwrap_or(env!("CARGO_BIN_EXE_quarterdeck"));
     let Some(lab) = Lab::up(CONTAINERS) else { return };
     println!("one engine (20.10 of the lab), {CONTAINERS} containers, 160x50, medians; load average {}", load());
     let engine = format!("unix://{}", lab.socket);
