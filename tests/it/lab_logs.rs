@@ -240,7 +240,8 @@ fn a_log_that_is_rotated_under_its_follower_goes_on() {
     let rows = follow.rows.lock().unwrap();
     for name in WRITERS {
         let told = told(&rows, name, "stdout");
-        let wrong = told.windows(2).find(|pair| pair[0].0 >= pair[1].0);
+        // An equal line of one moment may be the engine's repeat or a second one, where clocks are coarse: it is told.
+        let wrong = told.windows(2).find(|pair| pair[0].0 > pair[1].0);
         let around = rows
             .iter()
             .filter(|row| row["container"] == name)
