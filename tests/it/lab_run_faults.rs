@@ -304,22 +304,28 @@ fn a_cable_is_pulled_for_a_while(stand: &Stand, _old: &str, n: u32) -> String {
     new
 }
 
+/// What comes of a deed in whose middle the registry goes away: for a moment, or, at full length, until it is over.
+fn through_a_cut(tap: &Tap, deed: impl FnOnce() -> Ended + Send) -> Ended {
+    let ended = std::thread::scope(|scope| {
+        let deed = scope.spawn(deed);
+        wait_for("the cut", || !tap.is_open());
+        if !is_full() {
+            std::thread::sleep(Duration::from_secs(2));
+            tap.reopen();
+        }
+        deed.join().unwrap()
+    });
+    tap.reopen();
+    ended
+}
+
 /// In the middle of the pulls: for a moment, or, at full length, for longer than the engines try.
 fn the_registry_goes_away(stand: &Stand, tap: &Tap, old: &str, n: u32) -> String {
     let new = stand.push_noise(n, WELL, 3);
     let promised = stand.promised(&new);
     tap.shut_after(600 << 10);
     let watch = stand.watch();
-    let ended = std::thread::scope(|scope| {
-        let run = scope.spawn(|| stand.deploy(&new));
-        wait_for("the cut", || !tap.is_open());
-        if !is_full() {
-            std::thread::sleep(Duration::from_secs(2));
-            tap.reopen();
-        }
-        run.join().unwrap()
-    });
-    tap.reopen();
+    let ended = through_a_cut(tap, || stand.deploy(&new));
     let (fewest, looks) = watch.fewest(&[]);
     println!("the registry gone in mid-pull: {}; at least {fewest} served, {promised} promised, looked {looks} times", how(&ended));
     assert!(fewest >= promised, "{ended:?}");
@@ -401,16 +407,7 @@ fn a_push_is_cut(stand: &Stand, tap: &Tap) {
     stand.configure("state", "[build]\nhost = \"app-01\"\n");
     let build = ["build", "shop", "--format", "json"];
     tap.shut_after(600 << 10);
-    let ended = std::thread::scope(|scope| {
-        let run = scope.spawn(|| stand.verb(&build));
-        wait_for("the cut", || !tap.is_open());
-        if !is_full() {
-            std::thread::sleep(Duration::from_secs(2));
-            tap.reopen();
-        }
-        run.join().unwrap()
-    });
-    tap.reopen();
+    let ended = through_a_cut(tap, || stand.verb(&build));
     println!("the registry gone in mid-push: exit {:?}", ended.code);
     let ended = match is_full() {
         true => {
