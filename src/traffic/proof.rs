@@ -98,6 +98,11 @@ impl Span {
         self.probe.as_ref()?.p99_ms.map(|ms| ms as f64)
     }
 
+    /// [`Span::totals`], where anybody counted: that nobody did is no count of nothing.
+    pub fn counted(&self) -> Option<(u64, u64)> {
+        (!self.served.is_empty()).then(|| self.totals())
+    }
+
     /// All requests and failures that were counted.
     pub fn totals(&self) -> (u64, u64) {
         self.served.iter().fold((0, 0), |(requests, failed), served| (requests + served.requests, failed + served.failed))

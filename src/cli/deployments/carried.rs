@@ -50,8 +50,8 @@ pub(in crate::cli) fn of_journal(entries: &[Entry]) -> Option<(Deployment, Plan)
                 };
             }
             Word::Measured { proof } => {
-                let (requests, failed) = proof.during.totals();
-                (found.requests, found.failed, found.p99_ms) = (Some(requests), Some(failed), proof.during.p99_ms());
+                (found.requests, found.failed) = proof.during.counted().unzip();
+                found.p99_ms = proof.during.p99_ms();
             }
             Word::Begun { .. }
             | Word::Counted { .. }

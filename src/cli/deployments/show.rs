@@ -186,8 +186,8 @@ impl<'a> Page<'a> {
             let p99 = one.p99_ms.map(|ms| format!(", p99 {ms:.0} ms")).unwrap_or_default();
             facts.push(("requests", format!("{requests}, {failed} failed{p99}")));
         }
-        if let Some(before) = self.proof.as_ref().map(|proof| &proof.before).filter(|before| !before.served.is_empty()) {
-            let (requests, failed) = before.totals();
+        let before = self.proof.as_ref().map(|proof| &proof.before);
+        if let Some((before, (requests, failed))) = before.and_then(|before| Some((before, before.counted()?))) {
             let p99 = before.p99_ms().map(|ms| format!(", p99 {ms:.0} ms")).unwrap_or_default();
             facts.push(("before it", format!("{requests}, {failed} failed{p99}")));
         }

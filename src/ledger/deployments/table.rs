@@ -195,14 +195,8 @@ pub(in crate::ledger) async fn follow(
             }
         }
         Word::Measured { proof } => {
-            let (requests, failed) = proof.during.totals();
-            // Nobody counted: that is no count of nothing.
-            let counted = !proof.during.served.is_empty();
-            sqlx::query(MEASURE)
-                .bind(counted.then(|| column(requests)))
-                .bind(counted.then(|| column(failed)))
-                .bind(proof.during.p99_ms())
-                .bind(id)
+            let (requests, failed) = proof.during.counted().unzip();
+            sqlx::query(MEASURE).bind(requests.map(column)).bind(failed.map(column)).bind(proof.during.p99_ms()).bind(id)
         }
         Word::Counted { .. }
         | Word::Intent { .. }
