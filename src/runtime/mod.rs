@@ -11,6 +11,7 @@ mod kept;
 mod log_desk;
 mod probes;
 pub mod runner;
+pub(crate) mod session;
 mod state;
 pub mod terminal;
 pub mod visit;

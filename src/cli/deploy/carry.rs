@@ -33,6 +33,7 @@ use crate::{
         engine_port::EnginePort,
         journal::{Progress, State, Way, beginning},
     },
+    runtime::session::Kin,
     traffic::RunTraffic,
 };
 
@@ -67,9 +68,8 @@ fn leave_the_terminal() -> Result<(), Failure> {
     let fail = |error: &dyn std::fmt::Display| Failure::failed(format!("the run cannot leave the terminal: {error}"));
     // Heard, and nothing more: some supervisors send it to whole control groups.
     signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::new(AtomicBool::new(false))).map_err(|error| fail(&error))?;
-    let own = rustix::process::getpid();
-    match rustix::process::getsid(None) {
-        Ok(session) if session == own => Ok(()),
+    match Kin::own() {
+        Some(own) if own.leads_its_session() => Ok(()),
         _ => rustix::process::setsid().map(drop).map_err(|error| fail(&error)),
     }
 }
