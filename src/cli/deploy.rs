@@ -7,7 +7,7 @@ mod endings;
 mod errand;
 pub(super) mod follow;
 mod gates;
-mod history;
+pub(super) mod history;
 mod hosts;
 mod lines;
 mod planned;

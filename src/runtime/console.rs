@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Effect, State,
+    delivery_desk::DeliveryDesk,
     handoff::Handoff,
     log_desk::LogDesk,
     probes::Probes,
@@ -28,6 +29,7 @@ use crate::{
     act::{Act, Plan, Run},
     action::{Action, Command},
     alerts::Probe,
+    board::{Order, Watch},
     bundle::{self, Material},
     engine::{Engine, HostCommand, Question, Report, exec::ExecOrder, logs::LogReport},
     fleet::{ContainerKey, ContainerState, Delta, Host, HostId},
@@ -75,6 +77,8 @@ pub struct Opening {
     pub ledger: Ledger,
     /// What carries plans out.
     pub runner: Runner,
+    /// What reads and does deliveries; it starts when it is needed.
+    pub delivery: DeliveryDesk,
     /// Whether the mouse is ours from the start.
     pub mouse: bool,
     /// One line for the foot until the first key: what was wrong with theme or keymap.
@@ -109,6 +113,9 @@ pub struct Console {
     opening: Option<Preparing>,
     runner: Runner,
     desk: LogDesk,
+    delivery: DeliveryDesk,
+    /// What the delivery desk was told to keep up to date.
+    watched: Watch,
     terminal: Terminal,
     canvas: Canvas<Writer>,
     dirty: bool,
@@ -145,7 +152,7 @@ impl Console {
     /// # Errors
     /// When standard input or output is no terminal, or it cannot be set up.
     pub fn run(opening: Opening) -> Result<i32, TerminalError> {
-        let Opening { state, engine, reports, ledger, runner, mouse, note, theme_dir, state_dir } = opening;
+        let Opening { state, engine, reports, ledger, runner, delivery, mouse, note, theme_dir, state_dir } = opening;
         let (terminal, events) = terminal::open(terminal::Modes { mouse, kitty_keys: false })?;
         let size = terminal::window_size().map_err(|source| TerminalError::Setup { what: "reading its size", source })?;
         let canvas = Canvas::new(size, terminal.writer().clone());
@@ -162,6 +169,8 @@ impl Console {
             opening: None,
             runner,
             desk,
+            delivery,
+            watched: Watch::Nothing,
             terminal,
             canvas,
             dirty: true,
@@ -220,6 +229,13 @@ impl Console {
                     if let Some(code) = self.enter(prepared, &mut events).await? {
                         return Ok(code);
                     }
+                    None
+                }
+                news = self.delivery.news() => {
+                    if let Some(note) = self.state.learn_delivery(news) {
+                        self.screen.say(note);
+                    }
+                    self.dirty = true;
                     None
                 }
                 turn = self.runner.turn() => {
@@ -381,6 +397,7 @@ impl Console {
         self.dirty = true;
         self.urgent = true;
         match effect {
+            Effect::Deliver(order) => self.deliver(order),
             Effect::Engine(command) => self.ask(command),
             Effect::Act(plan) => self.begin(*plan),
             Effect::CancelActs(run) => {
@@ -548,6 +565,21 @@ impl Console {
         self.canvas.repaint();
     }
 
+    fn deliver(&mut self, order: Order) {
+        if let Err(why) = self.delivery.order(order) {
+            self.screen.say(why);
+        }
+    }
+
+    /// Tells the delivery desk what is looked at, where that is something else than before.
+    fn watch(&mut self) {
+        let watch = self.screen.watches(&self.state.view());
+        if watch != self.watched {
+            self.watched = watch.clone();
+            self.deliver(Order::Watch(watch));
+        }
+    }
+
     /// Hands a command to the host it concerns. A full queue says so: nothing is done in secret, and nothing twice.
     fn ask(&mut self, command: Command) {
         let (host, command) = match command {
@@ -633,6 +665,7 @@ impl Console {
         self.ask_for_evidence();
         let wanted = self.screen.wanted(&self.state.view());
         self.demand(&wanted);
+        self.watch();
     }
 
     /// What the screen would say more about is asked for, and as long as somebody looks at it, again.

@@ -6,7 +6,9 @@ use super::{layers::LogLayer, screen::Request, view::View};
 use crate::{
     action::{Action, Command, Context, Selected},
     alerts::Probe,
-    fleet::{Change, ContainerKey, HostId, ServiceKey, matrix::Column},
+    board::Watch,
+    delivery::release::DeploymentId,
+    fleet::{AppName, Change, ContainerKey, EnvironmentId, HostId, ServiceKey, matrix::Column},
     stats::Wanted,
     stock::StockKey,
 };
@@ -24,6 +26,10 @@ pub enum PanelId {
     Logs,
     /// What everything uses.
     Resources,
+    /// The way of versions from commit to production.
+    Delivery,
+    /// What was deployed.
+    History,
     /// What the engines report.
     Events,
     /// What is bad now.
@@ -41,6 +47,8 @@ impl PanelId {
             Self::Hosts => Context::Hosts,
             Self::Logs => Context::Logs,
             Self::Resources => Context::Resources,
+            Self::Delivery => Context::Delivery,
+            Self::History => Context::History,
             Self::Events => Context::Events,
             Self::Triage => Context::Triage,
             Self::Stock => Context::Stock,
@@ -55,6 +63,8 @@ impl PanelId {
             Self::Hosts => "Hosts",
             Self::Logs => "Logs",
             Self::Resources => "Resources",
+            Self::Delivery => "Delivery",
+            Self::History => "History",
             Self::Events => "Events",
             Self::Triage => "Triage",
             Self::Stock => "Stock",
@@ -69,6 +79,8 @@ impl PanelId {
             Self::Hosts => Action::PanelHosts,
             Self::Logs => Action::PanelLogs,
             Self::Resources => Action::PanelResources,
+            Self::Delivery => Action::PanelDelivery,
+            Self::History => Action::PanelHistory,
             Self::Events => Action::PanelEvents,
             Self::Triage => Action::PanelTriage,
             Self::Stock => Action::PanelStock,
@@ -96,6 +108,15 @@ pub enum Selection {
     Host(HostId),
     /// An event about this container (or object) of a host.
     Event(ContainerKey),
+    /// A lane of an app; without an environment: its commits and builds.
+    Lane {
+        /// The app.
+        app: AppName,
+        /// Where.
+        environment: Option<EnvironmentId>,
+    },
+    /// A deployment.
+    Deployment(DeploymentId),
     /// A line of a log.
     Line,
 }
@@ -110,6 +131,8 @@ impl Selection {
             Self::Container(_) => Selected::Container,
             Self::Host(_) => Selected::Host,
             Self::Event(_) => Selected::Event,
+            Self::Lane { .. } => Selected::Lane,
+            Self::Deployment(_) => Selected::Deployment,
             Self::Line => Selected::Entry,
         }
     }
@@ -117,7 +140,7 @@ impl Selection {
     /// The host it is about, where it is about one.
     pub fn host(&self) -> Option<&HostId> {
         match self {
-            Self::Nothing | Self::Group | Self::Line => None,
+            Self::Nothing | Self::Group | Self::Line | Self::Lane { .. } | Self::Deployment(_) => None,
             Self::Service { column, .. } => match column {
                 Some(Column::Host(host)) => Some(host),
                 Some(Column::Environment(_)) | None => None,
@@ -241,6 +264,11 @@ pub trait Panel {
     /// What it wants measured while it is in front, by what the last frame showed; most want nothing.
     fn wanted(&self, _view: &View<'_>) -> Wanted {
         Wanted::default()
+    }
+
+    /// What the delivery desk is to keep up to date while it is in front.
+    fn watches(&self, _view: &View<'_>) -> Watch {
+        Watch::Nothing
     }
 
     /// Something was measured, at most once a second: the moment to work out what is shown of it.

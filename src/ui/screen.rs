@@ -35,6 +35,7 @@ use crate::{
     act::{Act, Plan, RunId},
     action::{Action, Answer, Availability, Command, Context, Selected, availability},
     alerts::Probe,
+    board::{Order, Watch},
     fleet::ContainerKey,
     logs::LogWish,
     rights::Rights,
@@ -44,6 +45,8 @@ use crate::{
 /// What the screen asks of the runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
+    /// Something for the delivery desk.
+    Deliver(Order),
     /// Something for the engine side.
     Ask(Command),
     /// Filter by this text from now on.
@@ -174,6 +177,12 @@ impl Screen {
     pub fn wanted(&self, view: &View<'_>) -> Wanted {
         let covered = self.layers.last().is_some_and(|layer| layer.is_full());
         if covered { Wanted::default() } else { self.panel().wanted(view) }
+    }
+
+    /// What the delivery desk is to keep up to date: what is in front decides.
+    pub fn watches(&self, view: &View<'_>) -> Watch {
+        let above = self.layers.iter().rev().find_map(|layer| layer.watches());
+        above.unwrap_or_else(|| self.panel().watches(view))
     }
 
     /// Something was measured.
@@ -324,6 +333,8 @@ impl Screen {
             | Action::PanelHosts
             | Action::PanelLogs
             | Action::PanelResources
+            | Action::PanelDelivery
+            | Action::PanelHistory
             | Action::PanelEvents
             | Action::PanelStock
             | Action::PanelTriage
@@ -386,9 +397,20 @@ impl Screen {
             Action::PanelHosts => return self.go(PanelId::Hosts, view),
             Action::PanelLogs => return self.go(PanelId::Logs, view),
             Action::PanelResources => return self.go(PanelId::Resources, view),
+            Action::PanelDelivery => return self.go(PanelId::Delivery, view),
+            Action::PanelHistory => return self.go(PanelId::History, view),
             Action::PanelEvents => return self.go(PanelId::Events, view),
             Action::PanelStock => return self.go(PanelId::Stock, view),
             Action::PanelTriage => return self.go(PanelId::Triage, view),
+            Action::DeliveryDeploy | Action::DeliveryPromote | Action::DeliveryRollBack | Action::DeliveryApplyConfig => {
+                return self.open_sheet(action, &selection, view);
+            }
+            Action::DeliveryBuild | Action::DeliveryFreeze | Action::DeliveryApprove | Action::DeliveryReject | Action::DeliveryCompare => {
+                return self.at_lane(action, &selection, view);
+            }
+            Action::RunOpen => return self.open_run(&selection, view),
+            Action::ChangesShow => return self.open_changes(&selection, view),
+            Action::TemplateOpen => return self.open_template(&selection, view),
             Action::PaneNext => return self.go_beside(1, view),
             Action::PanePrevious => return self.go_beside(-1, view),
             Action::ContainerExec => {
@@ -653,5 +675,10 @@ impl Screen {
 }
 
 mod act_targets;
+mod changes;
+mod lane;
+mod run;
+mod sheet;
+mod template;
 #[cfg(test)]
 mod tests;

@@ -32,7 +32,7 @@ use crate::{
 const LOOKED_THROUGH: u32 = 20;
 
 /// The ledger, as deployments need it.
-pub(super) struct History {
+pub(in crate::cli) struct History {
     ledger: Ledger,
     records: RunRecords,
 }
@@ -52,7 +52,7 @@ fn or_nothing<T: Default>(result: Result<T, LedgerError>) -> Result<T, Failure> 
 
 impl History {
     /// The one that the configuration names.
-    pub(super) fn of(sources: &Sources) -> Result<Self, Failure> {
+    pub(in crate::cli) fn of(sources: &Sources) -> Result<Self, Failure> {
         let ledger = sources.ledger()?;
         let records = ledger.records(StateDir::at(&sources.config.state));
         Ok(Self { ledger, records })

@@ -6,6 +6,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use crate::{
     act::{Act, RunId},
     action::{Action, Answer, Context},
+    board::Watch,
     fleet::{ContainerKey, HostId, ServiceKey},
     ui::{screen::Request, view::View},
 };
@@ -74,6 +75,11 @@ pub trait Layer {
 
     /// The run whose results it shows.
     fn run(&self) -> Option<RunId> {
+        None
+    }
+
+    /// What the delivery desk is to keep up to date while it is open; `None`: what lies beneath decides.
+    fn watches(&self) -> Option<Watch> {
         None
     }
 

@@ -1,0 +1,12 @@
+//! Which deployment is looked at.
+
+use super::Screen;
+use crate::ui::{panel::Selection, screen::Request, view::View};
+
+impl Screen {
+    pub(super) fn open_run(&mut self, selection: &Selection, view: &View<'_>) -> Vec<Request> {
+        let _ = (selection, view);
+        self.say("not yet");
+        Vec::new()
+    }
+}
