@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::{
     FutureExt as _, StreamExt as _,
-    future::{Either, select},
+    future::{Either, join, join_all, select},
     stream::FuturesUnordered,
 };
 use thiserror::Error;
@@ -111,7 +111,8 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
         // Before the locks: whoever finds one must be able to read what it is for.
         let word = Word::Begun { by: Arc::clone(&self.holder.who), plan: Box::new(plan.clone()), script: Box::new(script.clone()) };
         let entries = vec![Entry { seq: 0, at: self.port.now(), word }];
-        self.records.append(deployment, &entries).await?;
+        let (written, ()) = join(self.records.append(deployment, &entries), self.call(&plan.hosts)).await;
+        written?;
         let held = match self.claim(plan).acquire(self.port, &plan.hosts, false).await {
             Ok(held) => held,
             Err(error) => return self.not_begun(deployment, error.into()).await,
@@ -125,6 +126,12 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
         self.carry(plan, script, &entries, held, Way::Forward).await
     }
 
+    /// Calls all hosts at once, so that those who are then asked one after the other answer without another handshake.
+    async fn call(&self, hosts: &[HostId]) {
+        // One that is away says so when something is asked of it.
+        join_all(hosts.iter().map(|host| self.port.containers(host))).await;
+    }
+
     async fn not_begun(&self, deployment: &DeploymentId, error: RunError) -> Result<Outcome, RunError> {
         let reason = Some(Arc::from(error.to_string()));
         let word = Word::Ended { state: State::Failed, reason, owed: BTreeSet::new() };
@@ -136,9 +143,10 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
     /// to be all of a service is not.
     async fn unplanned(&self, plan: &Plan) -> Option<(HostId, Arc<str>)> {
         let names = self.claim(plan).names;
-        for host in &plan.hosts {
+        let looks = join_all(plan.hosts.iter().map(async |host| (host, self.port.containers(host).await))).await;
+        for (host, all) in looks {
             // A host that is away for a moment is waited for by its first step.
-            let Ok(all) = self.port.containers(host).await else { continue };
+            let Ok(all) = all else { continue };
             let view = HostView::read(names, None, &all, &[]);
             let is_planned = |found: &Instance| {
                 // What writes to a volume may be left running on purpose, and is never one of several.

@@ -45,6 +45,13 @@ impl Balancers {
     }
 }
 
+/// By name.
+impl FromIterator<(Arc<str>, Arc<dyn Balancer>)> for Balancers {
+    fn from_iter<I: IntoIterator<Item = (Arc<str>, Arc<dyn Balancer>)>>(all: I) -> Self {
+        Self { all: all.into_iter().collect() }
+    }
+}
+
 fn balancer(config: &BalancerConfig, way: Way) -> Arc<dyn Balancer> {
     match &config.kind {
         BalancerKind::None => Arc::new(NoBalancer),

@@ -174,52 +174,21 @@ impl RunTraffic {
         });
         let named: Vec<(&Slot, SlotChange)> = named.collect::<Result<_, _>>()?;
         let balancer = self.balancers.get(lb).map_err(told(lb))?;
-        let changed = self.carry_out(balancer, lb, backend, &named).await;
-        let unwritten = balancer.persist().await.err().map(|error| error.to_string());
-        if let Some(why) = &unwritten {
-            tracing::warn!(lb, why, "a restart of the balancer would undo this change");
-        }
+        let mut done = Vec::new();
+        let changed = carry_out(balancer, (lb, backend), &named, &mut done).await;
+        let unwritten = match balancer.persist().await.map_err(|error| (error.to_string(), told(lb)(error))) {
+            Ok(_) => None,
+            // Whoever went away between the change and its record may come back without it: that is for the next try to see.
+            Err((_, away @ PortError::Away(_))) => return changed.and(Err(away)),
+            Err((why, _)) => {
+                tracing::warn!(lb, why, "a restart of the balancer would undo this change");
+                Some(why)
+            }
+        };
+        done.into_iter().for_each(|(slot, change)| self.remember(lb, backend, slot, change));
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.entry(lb.into()).or_default().unwritten = unwritten;
         changed
-    }
-
-    async fn carry_out(
-        &self,
-        balancer: &Arc<dyn Balancer>,
-        lb: &str,
-        backend: &str,
-        changes: &[(&Slot, SlotChange)],
-    ) -> Result<(), PortError> {
-        let mut left = changes;
-        while let Some(((slot, change), rest)) = left.split_first() {
-            // Several that were in use or waited are told in one word: nobody sees half of a switch.
-            let state = |(slot, change): &(&Slot, SlotChange)| match change {
-                SlotChange::State(state) if slot.state != SlotState::Maint => Some((Arc::clone(&slot.name), *state)),
-                SlotChange::State(_) | SlotChange::Address(..) | SlotChange::Weight(_) => None,
-            };
-            let together: Vec<_> = left.iter().map_while(state).collect();
-            if together.len() > 1 {
-                let (done, rest) = left.split_at(together.len());
-                balancer.set_states(backend, &together).await.map_err(told(lb))?;
-                done.iter().for_each(|(slot, change)| self.remember(lb, backend, slot, *change));
-                left = rest;
-                continue;
-            }
-            let name = &*slot.name;
-            let changed = match *change {
-                // It drains from then on: what checks it could not be trusted otherwise.
-                SlotChange::Address(ip, port) => balancer.add(backend, name, SocketAddr::new(ip, port)).await,
-                SlotChange::State(SlotState::Ready) => balancer.ready(backend, name).await,
-                SlotChange::State(SlotState::Drain) => balancer.drain(backend, name).await,
-                SlotChange::State(SlotState::Maint) => balancer.remove(backend, name).await,
-                SlotChange::Weight(share) => balancer.set_weight(backend, name, share).await,
-            };
-            changed.map_err(told(lb))?;
-            self.remember(lb, backend, slot, *change);
-            left = rest;
-        }
-        Ok(())
     }
 
     fn watched(&self) -> std::sync::MutexGuard<'_, Watch> {
@@ -234,6 +203,44 @@ impl RunTraffic {
         });
         join_all(counts).await.into_iter().flatten().collect()
     }
+}
+
+/// Tells the balancer, change by change; `made` is what it took.
+async fn carry_out<'a>(
+    balancer: &Arc<dyn Balancer>,
+    (lb, backend): (&str, &str),
+    changes: &[(&'a Slot, SlotChange)],
+    made: &mut Vec<(&'a Slot, SlotChange)>,
+) -> Result<(), PortError> {
+    let mut left = changes;
+    while let Some(((slot, change), rest)) = left.split_first() {
+        // Several that were in use or waited are told in one word: nobody sees half of a switch.
+        let state = |(slot, change): &(&Slot, SlotChange)| match change {
+            SlotChange::State(state) if slot.state != SlotState::Maint => Some((Arc::clone(&slot.name), *state)),
+            SlotChange::State(_) | SlotChange::Address(..) | SlotChange::Weight(_) => None,
+        };
+        let together: Vec<_> = left.iter().map_while(state).collect();
+        if together.len() > 1 {
+            let (done, rest) = left.split_at(together.len());
+            balancer.set_states(backend, &together).await.map_err(told(lb))?;
+            made.extend_from_slice(done);
+            left = rest;
+            continue;
+        }
+        let name = &*slot.name;
+        let changed = match *change {
+            // It drains from then on: what checks it could not be trusted otherwise.
+            SlotChange::Address(ip, port) => balancer.add(backend, name, SocketAddr::new(ip, port)).await,
+            SlotChange::State(SlotState::Ready) => balancer.ready(backend, name).await,
+            SlotChange::State(SlotState::Drain) => balancer.drain(backend, name).await,
+            SlotChange::State(SlotState::Maint) => balancer.remove(backend, name).await,
+            SlotChange::Weight(share) => balancer.set_weight(backend, name, share).await,
+        };
+        changed.map_err(told(lb))?;
+        made.push((*slot, *change));
+        left = rest;
+    }
+    Ok(())
 }
 
 impl engine_port::Balancer for RunTraffic {
@@ -286,3 +293,6 @@ fn told(lb: &str) -> impl Fn(Trouble) -> PortError + '_ {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 //! Prints figures; nothing here fails for being slow.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../tools/built.rs"]
+mod built;
 #[path = "one_engine.rs"]
 mod one_engine;
 #[path = "../tools/pty.rs"]
@@ -134,7 +136,7 @@ fn by_reader(lab: &OneEngine) -> f64 {
 /// The console on its containers, with the logs of `name` open.
 fn console(lab: &OneEngine, name: &str) -> Console {
     let host = format!("app-01=unix://{}", lab.socket);
-    let mut console = Console::start(&[env!("CARGO_BIN_EXE_quarterdeck"), "-H", &host], 160, 50, "xterm-256color");
+    let mut console = Console::start(&[&built::program(), "-H", &host], 160, 50, "xterm-256color");
     console.expect("1 container");
     console.send(b"2");
     console.send(format!("/name:{name}\r").as_bytes());

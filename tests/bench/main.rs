@@ -4,6 +4,8 @@
 //! looked for in `$PATH` and in `target/peers/bin` (`make bench PEERS=1` puts oxker and dtop there).
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../tools/built.rs"]
+mod built;
 mod lab;
 #[path = "../tools/pty.rs"]
 #[allow(dead_code)]
@@ -23,8 +25,7 @@ const IDLE: Duration = Duration::from_secs(20);
 const REACTIONS: usize = 15;
 
 fn main() {
-    // What `cargo test` builds beside the tests has other crates' features, and with them another layout than what is installed.
-    let console = option_env!("QD_PROGRAM").unwrap_or(env!("CARGO_BIN_EXE_quarterdeck"));
+    let console = built::program();
     let Some(lab) = Lab::up(CONTAINERS) else { return };
     println!("one engine (20.10 of the lab), {CONTAINERS} containers, 160x50, medians; load average {}", load());
     let engine = format!("unix://{}", lab.socket);
@@ -33,7 +34,7 @@ fn main() {
     // What `make static` built, where it did: the form that is handed out.
     let fixed = PathBuf::from("target/x86_64-unknown-linux-musl/release/quarterdeck");
     let contenders = [
-        Some(ours("quarterdeck", console.into())),
+        Some(ours("quarterdeck", PathBuf::from(&console))),
         fixed.exists().then(|| ours("static", fixed)),
         peer("oxker", vec!["--host".into(), lab.socket.clone()]),
         peer("dtop", vec!["--host".into(), engine.clone()]),
@@ -45,7 +46,7 @@ fn main() {
         rows.push(measure(&contender, &lab));
     }
     table(&rows);
-    event_to_screen(console, &own, &lab);
+    event_to_screen(&console, &own, &lab);
 }
 
 struct Contender {

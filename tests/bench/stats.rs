@@ -4,6 +4,8 @@
 //! five simulated hosts, which run in a process of their own.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../tools/built.rs"]
+mod built;
 #[allow(dead_code)]
 mod lab;
 #[path = "../tools/pty.rs"]
@@ -21,7 +23,6 @@ use pty::{Console, usage};
 
 const CONTAINERS: usize = 60;
 const SPAN: Duration = Duration::from_secs(20);
-const CONSOLE: &str = env!("CARGO_BIN_EXE_quarterdeck");
 
 fn main() {
     println!("load average {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
@@ -49,7 +50,7 @@ fn real() {
     let engine = format!("unix://{}", lab.socket);
     let ours = |name, keys: &'static str| Contender {
         name,
-        program: CONSOLE.into(),
+        program: built::program().into(),
         args: vec!["-H".into(), format!("app-01={engine}")],
         keys,
         ready: format!("{CONTAINERS} containers"),
@@ -124,7 +125,7 @@ impl Drop for Fleet {
 fn simulated() {
     let dir = tempfile::tempdir().unwrap();
     let sizes = ["--hosts", "5", "--containers", "100", "--events-per-second", "0"];
-    let mut serve = Command::new(CONSOLE);
+    let mut serve = Command::new(built::program());
     serve.args(["sim", "serve", "scale", "--dir"]).arg(dir.path()).args(sizes).stdout(Stdio::null()).stderr(Stdio::null());
     let _fleet = Fleet(serve.spawn().unwrap());
     let sockets = || -> Vec<PathBuf> {
@@ -140,7 +141,7 @@ fn simulated() {
     let args: Vec<String> = sockets().iter().flat_map(|path| ["-H".to_owned(), name(path)]).collect();
     println!("500 containers on five simulated hosts, 160x50, {} s", SPAN.as_secs());
     for (what, keys) in [("Versions", "1"), ("Resources", "5"), ("Resources by host", "5v")] {
-        let mut console = start(CONSOLE.as_ref(), &args);
+        let mut console = start(built::program().as_ref(), &args);
         console.expect("500 containers");
         console.send(keys.as_bytes());
         console.run(Duration::from_secs(8));

@@ -66,7 +66,7 @@ impl Stage {
     /// On a terminal of 100 × 30.
     fn console(&self, args: &[&str]) -> Console {
         let home = format!("HOME={}", Path::new(&self.config).parent().unwrap().display());
-        let program = env!("CARGO_BIN_EXE_quarterdeck");
+        let program = crate::built::program();
         let words = [
             "/usr/bin/env",
             "-i",
@@ -74,7 +74,7 @@ impl Stage {
             "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
             "TERM=xterm-256color",
             "TZ=UTC",
-            program,
+            &program,
             "-c",
             &self.config,
         ];

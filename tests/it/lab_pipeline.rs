@@ -46,7 +46,7 @@ impl Stage {
         let stage = Self { lab, program, registry, public };
         stage.configure(5);
         assert_eq!(stage.run(&["init", "--shared", "nogroup"]).code, Some(0));
-        fs::copy(env!("CARGO_BIN_EXE_quarterdeck"), stage.public.path().join("quarterdeck")).unwrap();
+        fs::copy(crate::built::program(), stage.public.path().join("quarterdeck")).unwrap();
         stage.git(&["init", "--quiet", "--initial-branch=main"]);
         let bare = stage.work().with_file_name("shop.git");
         stage.git(&["init", "--quiet", "--bare", "--initial-branch=main", bare.to_str().unwrap()]);

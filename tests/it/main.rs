@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod app_templates;
+#[path = "../tools/built.rs"]
+mod built;
 mod cli_verbs;
 mod fake_engine;
 mod git_templates;

@@ -25,7 +25,7 @@ impl Program {
 
     /// The command, not yet started.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_quarterdeck"));
+        let mut command = Command::new(crate::built::program());
         command.args(args).env_clear().env("HOME", self.home.path()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("TZ", "UTC");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -34,8 +34,8 @@ impl Program {
     /// The same through `env`, for who starts it by words alone: on a terminal, say.
     pub fn words(&self, args: &[&str]) -> Vec<String> {
         let home = format!("HOME={}", self.home.path().display());
-        let own =
-            ["/usr/bin/env", "-i", &home, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC", "TERM=xterm", env!("CARGO_BIN_EXE_quarterdeck")];
+        let program = crate::built::program();
+        let own = ["/usr/bin/env", "-i", &home, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC", "TERM=xterm", &program];
         own.iter().chain(args).map(|word| (*word).to_owned()).collect()
     }
 

@@ -1,6 +1,8 @@
 //! `make prove`: every point at full length, with its figures. Names as arguments run only those.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../tools/built.rs"]
+mod built;
 mod points;
 mod stage;
 

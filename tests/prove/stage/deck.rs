@@ -7,8 +7,6 @@ use std::{
 
 use super::{lab::Lab, pty::Console};
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_quarterdeck");
-
 /// How the console is opened.
 pub struct Opening<'a> {
     home: &'a Path,
@@ -64,7 +62,7 @@ impl<'a> Opening<'a> {
                 .map(str::to_owned),
         );
         words.extend(self.variables.iter().cloned());
-        words.push(BINARY.to_owned());
+        words.push(crate::built::program());
         words.extend(self.arguments.iter().cloned());
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         Console::start(&words, self.columns, self.rows, "xterm-256color")

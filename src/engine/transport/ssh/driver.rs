@@ -162,6 +162,9 @@ impl Driver {
     fn serve(&mut self, state: &mut State) -> Result<(), ConnectError> {
         loop {
             let ready = self.wait(state)?;
+            if ready.contains(PollFlags::IN) {
+                acknowledge(&self.socket);
+            }
             self.take_requests(state);
             if state.inbox_closed {
                 return Ok(());
@@ -309,6 +312,16 @@ impl Driver {
         }
         Ok(())
     }
+}
+
+/// Tells the server at once that its bytes are here. sshd sends an answer in several small packets, each of which waits for the word that the one
+/// before it has come (RFC 896), and the kernel keeps that word back for up to 40 ms (RFC 1122, 4.2.3.2): every question would take so long.
+fn acknowledge(socket: &OwnedFd) {
+    // The kernel forgets it again by itself. What is no TCP socket (the end of a bastion's channel) has no such word.
+    #[cfg(target_os = "linux")]
+    let _none_to_keep_back = rustix::net::sockopt::set_tcp_quickack(socket, true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
 }
 
 /// Moves the head of the queue; libssh2 keeps one state for all openings, so only the head is ever tried. `progressed`: the last pass moved
