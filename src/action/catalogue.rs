@@ -105,7 +105,7 @@ catalogue! {
     ListMoveLast             "list.move-last"           Global         Never   View  once  []                                      "Go to the last row.";
     FilterEdit               "filter.edit"              Global         Never   View  once  []                                      "Filter the rows, or search the text.";
     FilterClear              "filter.clear"             Global         Never   View  once  []                                      "Show all rows again.";
-    SelectionOpen            "selection.open"           Global         Never   View  once  [Group Service Container Host Event Entry] "Open what the cursor is on.";
+    SelectionOpen            "selection.open"           Global         Never   View  once  [Group Service Container Host Event Lane Deployment Entry] "Open what the cursor is on.";
     SelectionInspect         "selection.inspect"        Global         Never   View  once  [Container Host Event]                  "Show all that the engine knows about it.";
     SelectionProcesses       "selection.processes"      Global         Never   View  once  [Container]                             "Show its processes.";
     SelectionCopyName        "selection.copy-name"      Global         Never   View  once  [Service Container Host Event]          "Copy its name.";

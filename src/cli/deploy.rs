@@ -14,6 +14,7 @@ mod planned;
 mod question;
 mod queue;
 pub(super) mod quiet;
+pub(super) mod readiness;
 pub(super) mod rebuild;
 mod release;
 mod space;

@@ -183,6 +183,14 @@ impl Repository {
         self.commits(&[to.sha.as_str(), &format!("^{}", from.sha)], limit).await
     }
 
+    /// The last commits up to this one, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`GitError::Failed`].
+    pub async fn until(&self, to: &Commit, limit: usize) -> Result<Vec<Commit>, GitError> {
+        self.commits(&[to.sha.as_str()], limit).await
+    }
+
     async fn commits(&self, which: &[&str], limit: usize) -> Result<Vec<Commit>, GitError> {
         let count = format!("--max-count={limit}");
         let mut words = vec!["log", "-z", "--no-color", "--format=%H%x1f%T%x1f%ct%x1f%an%x1f%s", &count];

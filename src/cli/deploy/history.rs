@@ -58,6 +58,11 @@ impl History {
         Ok(Self { ledger, records })
     }
 
+    /// The ledger itself, for what only reads it.
+    pub(in crate::cli) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     pub(super) fn records(&self) -> &RunRecords {
         &self.records
     }

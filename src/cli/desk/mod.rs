@@ -29,6 +29,8 @@ struct Desk {
     news: mpsc::Sender<News>,
     /// What is kept up to date now; a new watch ends it.
     watch: RefCell<Option<JoinHandle<()>>>,
+    /// What repositories and hosts told last of the lanes.
+    lanes: lanes::Known,
 }
 
 impl Desk {
@@ -51,7 +53,8 @@ impl Desk {
     /// Keeps something else up to date from now on.
     fn keep(self: &Rc<Self>, watch: Watch) {
         let next = match watch {
-            Watch::Nothing | Watch::Lanes | Watch::Run(_) | Watch::Past(_) => None,
+            Watch::Lanes => Some(tokio::task::spawn_local(lanes::keep(Rc::clone(self)))),
+            Watch::Nothing | Watch::Run(_) | Watch::Past(_) => None,
         };
         if let Some(before) = std::mem::replace(&mut *self.watch.borrow_mut(), next) {
             before.abort();
@@ -65,7 +68,7 @@ impl Desk {
 /// A ledger or configuration that cannot be used, in one line.
 pub(super) fn start(global: &Global) -> Result<(mpsc::Sender<Order>, mpsc::Receiver<News>), String> {
     if global.sim.is_some() {
-        return Err("a simulated fleet takes no deployments, and is gone with this process".to_owned());
+        return Err(crate::board::lanes::SIMULATED.to_owned());
     }
     let (orders, mut inbox) = mpsc::channel::<Order>(ORDERS);
     let (news, outbox) = mpsc::channel(NEWS);
@@ -85,7 +88,7 @@ pub(super) fn start(global: &Global) -> Result<(mpsc::Sender<Order>, mpsc::Recei
                     return;
                 }
             };
-            let desk = Rc::new(Desk { global, sources, history, news, watch: RefCell::default() });
+            let desk = Rc::new(Desk { global, sources, history, news, watch: RefCell::default(), lanes: lanes::Known::default() });
             // Orders end with the console; what one has begun on hosts is a process of its own.
             while let Some(order) = inbox.recv().await {
                 tokio::task::spawn_local(Rc::clone(&desk).obey(order));

@@ -4,8 +4,10 @@
 pub mod act_argument;
 pub mod act_menu;
 pub mod act_results;
+pub mod build_run;
 pub mod column_chooser;
 pub mod command_line;
+pub mod compare;
 pub mod confirm;
 pub mod filter_line;
 pub mod frame;
@@ -17,6 +19,7 @@ mod outcome;
 pub mod palette;
 mod plan_lines;
 pub mod processes;
+pub mod reason;
 #[cfg(test)]
 mod tests;
 pub mod theme_picker;
