@@ -15,10 +15,11 @@ use tokio::{
     task::{JoinHandle, LocalSet},
 };
 
-use super::{args::Global, deploy::history::History, exit::Failure, fleet::Sources};
+use super::{args::Global, deploy::history::History, exit::Failure, fleet::Sources, out};
 use crate::{
     board::{News, Order, Watch},
     runtime::delivery_desk::{NEWS, ORDERS},
+    text::clean_line,
 };
 
 /// What every order is done with.
@@ -29,6 +30,8 @@ struct Desk {
     news: mpsc::Sender<News>,
     /// What is kept up to date now; a new watch ends it.
     watch: RefCell<Option<JoinHandle<()>>>,
+    /// The plan that was shown last.
+    sheet: sheet::Memory,
 }
 
 impl Desk {
@@ -77,6 +80,9 @@ pub(super) fn start(global: &Global) -> Result<(mpsc::Sender<Order>, mpsc::Recei
         };
         let local = LocalSet::new();
         local.block_on(&runtime, async {
+            // What the verbs' code says aside goes to the foot: a screen stands on the terminal.
+            let foot = news.clone();
+            out::divert(move |line| drop(foot.try_send(News::Said(clean_line(line)))));
             let opened = Sources::load(&global).and_then(|sources| History::of(&sources).map(|history| (sources, history)));
             let (sources, history) = match opened {
                 Ok(opened) => opened,
@@ -85,7 +91,7 @@ pub(super) fn start(global: &Global) -> Result<(mpsc::Sender<Order>, mpsc::Recei
                     return;
                 }
             };
-            let desk = Rc::new(Desk { global, sources, history, news, watch: RefCell::default() });
+            let desk = Rc::new(Desk { global, sources, history, news, watch: RefCell::default(), sheet: sheet::Memory::default() });
             // Orders end with the console; what one has begun on hosts is a process of its own.
             while let Some(order) = inbox.recv().await {
                 tokio::task::spawn_local(Rc::clone(&desk).obey(order));
