@@ -73,6 +73,20 @@ impl Wish {
     pub fn new(kind: Kind, about: About) -> Self {
         Self { kind, about, environment: None, without: BTreeSet::new(), reason: None, override_reason: None }
     }
+
+    /// What is wanted, before anything is known.
+    pub fn title(&self) -> String {
+        let word = self.kind.word();
+        match (&self.about, self.kind, &self.environment) {
+            (About::Deployment(id), ..) => format!("{word} as in deployment {id}"),
+            (About::Place { app, .. }, Kind::Promote, Some(to)) => format!("{word} {app} to {to}"),
+            (About::Place { app, environment: Some(from) }, Kind::Promote, None) => format!("{word} {app} from {from}"),
+            (About::Place { app, .. }, _, Some(at)) | (About::Place { app, environment: Some(at) }, _, None) => {
+                format!("{word} {app} in {at}")
+            }
+            (About::Place { app, environment: None }, _, None) => format!("{word} {app}"),
+        }
+    }
 }
 
 /// Which order about which sheet.
@@ -338,6 +352,8 @@ pub fn span(time: Duration) -> String {
 #[derive(Debug, Default)]
 pub struct Page {
     told: Option<News>,
+    /// What was shown last, and of which sheet: it stays in sight while it is looked at anew.
+    shown: Option<(u64, Box<Sheet>)>,
 }
 
 impl Page {
@@ -349,6 +365,9 @@ impl Page {
             Stand::Asking { .. } | Stand::Choose { .. } | Stand::Shown { .. } | Stand::Refused(_) => None,
         };
         if self.told.as_ref().is_none_or(|told| told.ticket <= news.ticket) {
+            if let Stand::Shown { sheet, .. } = &news.stand {
+                self.shown = Some((news.ticket.sheet, sheet.clone()));
+            }
             self.told = Some(news);
         }
         line
@@ -357,6 +376,11 @@ impl Page {
     /// What was told last of a sheet, and in answer to which of its orders.
     pub fn of(&self, sheet: u64) -> Option<(u32, &Stand)> {
         self.told.as_ref().filter(|told| told.ticket.sheet == sheet).map(|told| (told.ticket.turn, &told.stand))
+    }
+
+    /// What was shown last of a sheet.
+    pub fn shown(&self, sheet: u64) -> Option<&Sheet> {
+        self.shown.as_ref().filter(|(of, _)| *of == sheet).map(|(_, shown)| &**shown)
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) async fn obey(desk: Rc<Desk>, order: Order) {
         Order::Plan { ticket, wish } => (ticket, wish, false),
         Order::Start { ticket, wish } => (ticket, wish, true),
     };
-    let title = place::title(&wish);
+    let title = wish.title();
     let stand = match answer(&desk, ticket, &wish, starts).await {
         Ok(stand) => stand,
         Err(failure) => refused(title, failure, Vec::new()),
@@ -73,7 +73,7 @@ async fn answer(desk: &Desk, ticket: Ticket, wish: &Wish, starts: bool) -> Resul
     desk.sources.may_act("a deployment")?;
     let place = match Place::of(desk, wish).await? {
         Whither::There(place) => place,
-        Whither::Choose(environments) => return Ok(Stand::Choose { title: place::title(wish), environments }),
+        Whither::Choose(environments) => return Ok(Stand::Choose { title: wish.title(), environments }),
     };
     let made = deploy::Wish::of(&desk.sources, &desk.history, &place.asked, &place.kind).await?;
     let hosts = made.stage.hosts(Some(&made.aim.policy)).into_iter().cloned().collect();

@@ -27,19 +27,6 @@ pub(super) enum Whither {
     Choose(Vec<EnvironmentId>),
 }
 
-/// What is wanted, before anything is known.
-pub(super) fn title(wish: &Wish) -> String {
-    let word = wish.kind.word();
-    match &wish.about {
-        About::Place { app, environment: Some(environment) } if wish.kind == Kind::Promote => format!("{word} {app} from {environment}"),
-        About::Place { app, environment } => match wish.environment.as_ref().or(environment.as_ref()) {
-            Some(environment) => format!("{word} {app} in {environment}"),
-            None => format!("{word} {app}"),
-        },
-        About::Deployment(id) => format!("{word} as in deployment {id}"),
-    }
-}
-
 impl Place {
     /// Finds it in ledger and template.
     ///
