@@ -25,7 +25,7 @@ mod wish;
 
 pub(super) use aim::{Aim, is_same};
 pub(super) use follow::begins;
-pub(super) use gates::{Gate, Opens, waits};
+pub(super) use gates::{Gate, Opens};
 pub(super) use hosts::{Sought, seek};
 pub(super) use question::word;
 pub(super) use stage::Stage;

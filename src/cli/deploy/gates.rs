@@ -144,7 +144,7 @@ async fn frozen(history: &History, observed: &Observed, Aim { app, environment, 
 }
 
 /// What is told of a deployment that waits for others.
-pub(in crate::cli) fn waits(id: &DeploymentId, needed: u32) -> String {
+pub(super) fn waits(id: &DeploymentId, needed: u32) -> String {
     format!("deployment {id} waits for {needed} to approve it: quarterdeck approve {id} --reason …")
 }
 

@@ -15,7 +15,7 @@ use crate::{
         sheet::{News, Order, Refusal, Silent, Stand, Ticket, Wish},
     },
     cli::{
-        deploy::{self, Gate, begins, is_same, waits},
+        deploy::{self, Gate, begins, is_same},
         exit::Failure,
     },
     delivery::{
@@ -23,7 +23,8 @@ use crate::{
         plan::{Options, Plan},
         release::{DeploymentId, Release},
     },
-    text::clean_line,
+    ledger::audit::Who,
+    text::{clean_line, counted},
 };
 use place::{Place, Whither};
 
@@ -144,7 +145,8 @@ async fn start(desk: &Desk, ticket: Ticket, made: &deploy::Wish<'_>, draft: &Dra
     let plan = made.plan(&draft.release, &draft.observed, &deployment).await?;
     desk.history.ask(&plan, &draft.release, needed).await?;
     if needed > 0 {
-        let line = waits(&deployment, needed);
+        let (approvals, asker) = (counted(needed as usize, "approval"), Who::of_process().short());
+        let line = format!("deployment {deployment} waits for {approvals} by somebody other than {asker}");
         return Ok(Begin::Begun { deployment, line });
     }
     let mut run = made.begin(&desk.global, plan).await?;

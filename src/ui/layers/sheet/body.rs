@@ -158,7 +158,7 @@ fn in_the_way(page: &mut Page<'_>, sheet: &Sheet, silent: &[Silent]) {
     }
     if sheet.approvals > 0 && !sheet.is_nothing {
         let others = counted(sheet.approvals as usize, "approval");
-        page.sign(Symbol::Odd, &format!("waits for {others} by somebody other than {}, then begins", sheet.asker), Role::StateAttention);
+        page.sign(Symbol::Odd, &format!("needs {others} by somebody other than {} before it begins", sheet.asker), Role::StateAttention);
     }
     hosts_that_are_silent(page, silent);
     let others = sheet.out.iter().filter(|(host, _)| silent.iter().all(|one| one.host != *host));
