@@ -29,7 +29,7 @@ use crate::{
     act::{Act, Plan, Run},
     action::{Action, Command},
     alerts::Probe,
-    board::{Order, Watch},
+    board::{News, Order, Watch},
     bundle::{self, Material},
     engine::{Engine, HostCommand, Question, Report, exec::ExecOrder, logs::LogReport},
     fleet::{ContainerKey, ContainerState, Delta, Host, HostId},
@@ -41,7 +41,7 @@ use crate::{
         layers::{act_results::ActResults, command_line::CommandLine, theme_picker::ThemePicker},
         osc52,
         panel::{PanelId, Refresh},
-        screen::Screen,
+        screen::{Request, Screen},
         svg::{self, SvgOptions},
         theme,
     },
@@ -232,10 +232,9 @@ impl Console {
                     None
                 }
                 news = self.delivery.news() => {
-                    if let Some(note) = self.state.learn_delivery(news) {
-                        self.screen.say(note);
+                    if let Some(code) = self.learn(news)? {
+                        return Ok(code);
                     }
-                    self.dirty = true;
                     None
                 }
                 turn = self.runner.turn() => {
@@ -383,6 +382,21 @@ impl Console {
         };
         self.dirty = true;
         self.urgent = true;
+        self.fulfil(requests)
+    }
+
+    /// The delivery desk told something.
+    fn learn(&mut self, news: News) -> Result<Option<i32>, TerminalError> {
+        let note = self.state.learn_delivery(news);
+        let requests = self.screen.told(&self.state.view());
+        if let Some(note) = note {
+            self.screen.say(note);
+        }
+        self.dirty = true;
+        self.fulfil(requests)
+    }
+
+    fn fulfil(&mut self, requests: Vec<Request>) -> Result<Option<i32>, TerminalError> {
         for request in requests {
             for effect in self.state.update(request) {
                 if let Some(code) = self.perform(effect)? {

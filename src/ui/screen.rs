@@ -212,6 +212,13 @@ impl Screen {
         }
     }
 
+    /// The delivery desk told something, which stands on the board by now.
+    pub fn told(&mut self, view: &View<'_>) -> Vec<Request> {
+        let Some(layer) = self.layers.last_mut() else { return Vec::new() };
+        let outcome = layer.told(view);
+        self.follow(outcome, view)
+    }
+
     /// A key.
     pub fn key(&mut self, key: KeyEvent, view: &View<'_>) -> Vec<Request> {
         self.note = None;
@@ -607,6 +614,10 @@ impl Screen {
                 self.layers.pop();
                 self.panels[self.current].choose_columns(&shown);
                 vec![Request::KeepColumns(shown)]
+            }
+            LayerOutcome::OpenRun(deployment) => {
+                self.layers.pop();
+                self.open_run(&Selection::Deployment(deployment), view)
             }
             LayerOutcome::Go(destination) => {
                 self.layers.clear();

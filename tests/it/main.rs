@@ -22,6 +22,7 @@ mod lab_promises;
 mod lab_rollback;
 mod lab_run_faults;
 mod lab_runs;
+mod lab_screen;
 mod lab_secrets;
 mod lab_ssh_doctor;
 mod lab_stats;

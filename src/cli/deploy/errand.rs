@@ -57,9 +57,9 @@ pub(super) enum Work {
 }
 
 /// A run that was started.
-pub(super) struct Started {
+pub(in crate::cli) struct Started {
     pub(super) deployment: DeploymentId,
-    pub(super) child: Child,
+    pub(in crate::cli) child: Child,
     /// What it has to say.
     pub(super) log: PathBuf,
     /// So much of that was said by others before.

@@ -58,7 +58,7 @@ impl History {
         Ok(Self { ledger, records })
     }
 
-    /// The ledger itself, for what only reads it.
+    /// The ledger itself.
     pub(in crate::cli) fn ledger(&self) -> &Ledger {
         &self.ledger
     }
@@ -68,7 +68,7 @@ impl History {
     }
 
     /// A deployment by its id or number; `None`: the ledger does not know it.
-    pub(super) async fn find(&self, text: &str) -> Result<Option<Deployment>, Failure> {
+    pub(in crate::cli) async fn find(&self, text: &str) -> Result<Option<Deployment>, Failure> {
         match self.ledger.deployments().find(text).await {
             Ok(found) => Ok(Some(found)),
             Err(LedgerError::NoDeployment(_) | LedgerError::Absent { .. }) => Ok(None),
@@ -128,12 +128,12 @@ impl History {
         Ok(good.first().is_some_and(|newest| newest.deployment != plan.deployment))
     }
 
-    pub(super) async fn reserve(&self) -> Result<DeploymentId, Failure> {
+    pub(in crate::cli) async fn reserve(&self) -> Result<DeploymentId, Failure> {
         self.ledger.deployments().next_id().await.map_err(fault)
     }
 
     /// Records the release, and that somebody asks for this plan.
-    pub(super) async fn ask(&self, plan: &Plan, release: &Release, needed: u32) -> Result<(), Failure> {
+    pub(in crate::cli) async fn ask(&self, plan: &Plan, release: &Release, needed: u32) -> Result<(), Failure> {
         let by = Who::of_process().short();
         self.ledger.releases().record(release.clone(), &by).await.map_err(fault)?;
         self.ledger.deployments().open(Asked { plan: plan.clone(), by, needed }).await.map_err(fault)
@@ -190,7 +190,7 @@ impl History {
     }
 
     /// A deployment as it stands.
-    pub(super) async fn deployment(&self, id: &DeploymentId) -> Result<Deployment, Failure> {
+    pub(in crate::cli) async fn deployment(&self, id: &DeploymentId) -> Result<Deployment, Failure> {
         self.ledger.deployments().find(&id.to_string()).await.map_err(fault)
     }
 
@@ -216,7 +216,7 @@ impl History {
     }
 
     /// A release of an app that was recorded.
-    pub(super) async fn release(&self, app: &AppName, id: &ReleaseId) -> Result<Option<Release>, Failure> {
+    pub(in crate::cli) async fn release(&self, app: &AppName, id: &ReleaseId) -> Result<Option<Release>, Failure> {
         or_nothing(self.ledger.releases().find(app, &id.to_string()).await)
     }
 
@@ -265,7 +265,7 @@ impl History {
     }
 
     /// The last deployment that was begun there: one that never was did nothing, and tells nothing of any host.
-    pub(super) async fn last_begun(&self, app: &AppName, environment: &EnvironmentId) -> Result<Option<Deployment>, Failure> {
+    pub(in crate::cli) async fn last_begun(&self, app: &AppName, environment: &EnvironmentId) -> Result<Option<Deployment>, Failure> {
         let filter = DeploymentFilter {
             app: Some(app.clone()),
             environment: Some(environment.clone()),

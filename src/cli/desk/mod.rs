@@ -15,10 +15,11 @@ use tokio::{
     task::{JoinHandle, LocalSet},
 };
 
-use super::{args::Global, deploy::history::History, exit::Failure, fleet::Sources};
+use super::{args::Global, deploy::history::History, exit::Failure, fleet::Sources, out};
 use crate::{
     board::{News, Order, Watch},
     runtime::delivery_desk::{NEWS, ORDERS},
+    text::clean_line,
 };
 
 /// What every order is done with.
@@ -31,6 +32,8 @@ struct Desk {
     watch: RefCell<Option<JoinHandle<()>>>,
     /// What repositories and hosts told last of the lanes.
     lanes: lanes::Known,
+    /// The plan that was shown last.
+    sheet: sheet::Memory,
 }
 
 impl Desk {
@@ -80,6 +83,9 @@ pub(super) fn start(global: &Global) -> Result<(mpsc::Sender<Order>, mpsc::Recei
         };
         let local = LocalSet::new();
         local.block_on(&runtime, async {
+            // What the verbs' code says aside goes to the foot: a screen stands on the terminal.
+            let foot = news.clone();
+            out::divert(move |line| drop(foot.try_send(News::Said(clean_line(line)))));
             let opened = Sources::load(&global).and_then(|sources| History::of(&sources).map(|history| (sources, history)));
             let (sources, history) = match opened {
                 Ok(opened) => opened,
@@ -88,7 +94,8 @@ pub(super) fn start(global: &Global) -> Result<(mpsc::Sender<Order>, mpsc::Recei
                     return;
                 }
             };
-            let desk = Rc::new(Desk { global, sources, history, news, watch: RefCell::default(), lanes: lanes::Known::default() });
+            let (lanes, sheet) = (lanes::Known::default(), sheet::Memory::default());
+            let desk = Rc::new(Desk { global, sources, history, news, watch: RefCell::default(), lanes, sheet });
             // Orders end with the console; what one has begun on hosts is a process of its own.
             while let Some(order) = inbox.recv().await {
                 tokio::task::spawn_local(Rc::clone(&desk).obey(order));

@@ -7,6 +7,7 @@ use crate::{
     act::{Act, RunId},
     action::{Action, Answer, Context},
     board::Watch,
+    delivery::release::DeploymentId,
     fleet::{ContainerKey, HostId, ServiceKey},
     ui::{screen::Request, view::View},
 };
@@ -41,6 +42,8 @@ pub enum LayerOutcome {
     Jump(u64),
     /// It is done; the panel in front shows these columns from now on.
     Columns(Vec<&'static str>),
+    /// It is done; show this deployment as it goes.
+    OpenRun(DeploymentId),
 }
 
 /// A place in the fleet that the palette can lead to.
@@ -86,6 +89,11 @@ pub trait Layer {
     /// Whether it shows secrets that a person let show: such a screen is not handed on.
     fn is_private(&self) -> bool {
         false
+    }
+
+    /// The delivery desk told something, which stands on the board by now.
+    fn told(&mut self, _view: &View<'_>) -> LayerOutcome {
+        LayerOutcome::Stay
     }
 
     /// An answer arrived that it may have asked for.
