@@ -17,6 +17,7 @@ mod log;
 mod pace;
 mod perform;
 mod port;
+mod pulse;
 mod records;
 pub mod secrets;
 #[cfg(test)]
@@ -28,5 +29,6 @@ pub use failure::{Failure, FailureKind};
 pub use freeze::{Barrier, freeze, lift};
 pub use halt::Halt;
 pub use lock::{FoundLock, Held, Holder, LockError, STALE, Sign, find_locks, read_journal};
+pub use pulse::{Pulse, Wait};
 pub use port::{Life, MarkOrder, Place, Port, PortError, Question, SlotChange, SlotState};
 pub use records::{Order, Records, RecordsError};
