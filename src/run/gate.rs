@@ -18,6 +18,8 @@ use crate::{
     fleet::{ContainerId, ContainerState, ContainerSummary, Health, HostId},
 };
 
+/// What is told of a container that can only be watched.
+pub const NOTHING_TO_ASK: &str = "there is nothing to ask: it must go on running";
 /// So many bad answers in a row while it bakes are no accident.
 const BAKE_FALLS: u32 = 3;
 /// Nobody hears a halt later than so.
@@ -182,7 +184,7 @@ async fn healthcheck<P: Port>(
 /// Nothing to ask: it must stay as it is for a while.
 async fn settle<P: Port>(port: &P, vigil: &Vigil<'_>, host: &HostId, id: &ContainerId, first: &Life) -> Result<(), Failure> {
     let mut left = SETTLED;
-    vigil.waits_for("there is nothing to ask: it must go on running");
+    vigil.waits_for(NOTHING_TO_ASK);
     while !left.is_zero() {
         wait(port, vigil, NAP).await?;
         left = left.saturating_sub(NAP);

@@ -27,6 +27,7 @@ mod unwind;
 pub use executor::{Outcome, Run, RunError};
 pub use failure::{Failure, FailureKind};
 pub use freeze::{Barrier, freeze, lift};
+pub use gate::NOTHING_TO_ASK;
 pub use halt::Halt;
 pub use lock::{FoundLock, Held, Holder, LockError, STALE, Sign, find_locks, read_journal};
 pub use pulse::{Pulse, Wait};

@@ -18,6 +18,7 @@ use tokio::{
 use super::{args::Global, deploy::history::History, exit::Failure, fleet::Sources};
 use crate::{
     board::{News, Order, Watch},
+    delivery::release::DeploymentId,
     runtime::delivery_desk::{NEWS, ORDERS},
 };
 
@@ -29,6 +30,10 @@ struct Desk {
     news: mpsc::Sender<News>,
     /// What is kept up to date now; a new watch ends it.
     watch: RefCell<Option<JoinHandle<()>>>,
+    /// The deployment that is looked at.
+    watched: RefCell<Option<DeploymentId>>,
+    /// Which runs may be dead.
+    doubts: run::Doubts,
 }
 
 impl Desk {
@@ -50,8 +55,10 @@ impl Desk {
 
     /// Keeps something else up to date from now on.
     fn keep(self: &Rc<Self>, watch: Watch) {
+        *self.watched.borrow_mut() = if let Watch::Run(id) = &watch { Some(id.clone()) } else { None };
         let next = match watch {
-            Watch::Nothing | Watch::Lanes | Watch::Run(_) | Watch::Past(_) => None,
+            Watch::Run(id) => Some(tokio::task::spawn_local(run::follow(Rc::clone(self), id))),
+            Watch::Nothing | Watch::Lanes | Watch::Past(_) => None,
         };
         if let Some(before) = std::mem::replace(&mut *self.watch.borrow_mut(), next) {
             before.abort();
@@ -85,7 +92,17 @@ pub(super) fn start(global: &Global) -> Result<(mpsc::Sender<Order>, mpsc::Recei
                     return;
                 }
             };
-            let desk = Rc::new(Desk { global, sources, history, news, watch: RefCell::default() });
+            let desk = Rc::new(Desk {
+                global,
+                sources,
+                history,
+                news,
+                watch: RefCell::default(),
+                watched: RefCell::default(),
+                doubts: run::Doubts::default(),
+            });
+            // Ends with the desk's own loop.
+            tokio::task::spawn_local(run::herald(Rc::clone(&desk)));
             // Orders end with the console; what one has begun on hosts is a process of its own.
             while let Some(order) = inbox.recv().await {
                 tokio::task::spawn_local(Rc::clone(&desk).obey(order));
