@@ -43,10 +43,9 @@ struct Tale {
 impl Tale {
     fn new(edit: &dyn Fn(&mut Shop)) -> Self {
         let mut shop = Shop::of_web(3).with_traffic();
-        let first = shop.plan(1).unwrap();
-        shop.carry_out(&first);
-        shop.number = 44;
         edit(&mut shop);
+        let mut shop = shop.running(1);
+        shop.number = 44;
         let plan = shop.plan(2).unwrap();
         let began = fixture::now() - TimeDelta::seconds(23);
         let row = Deployment {
@@ -147,7 +146,7 @@ impl Tale {
                     all.push(made);
                 }
             }
-            scene.apply([Delta::List { host: host.clone(), containers: all, at: scene.now }]);
+            scene.apply([Delta::List { host: host.clone(), containers: all, asked: scene.now, at: scene.now }]);
         }
         let story = self.story();
         if let Some(container) = story.rows.get(story.focus()).and_then(|row| RunLayer::logged(row, &scene.view())) {
@@ -302,7 +301,7 @@ fn every_kind_of_waiting() {
 
 #[test]
 fn many_hosts_scroll_and_keep_their_places() {
-    let mut tale = Tale::new(&|shop| *shop = { let mut wide = Shop::of_web(30).with_traffic(); wide.number = 44; wide });
+    let mut tale = Tale::new(&|shop| *shop = Shop::of_web(30).with_traffic());
     tale = tale.begin().up_to(&gate_of("app-17"));
     let tale = tale.waits(&gate_of("app-17"), 2, "GET /healthz: 503 Service Unavailable");
     tale.shows("run-many-hosts");
