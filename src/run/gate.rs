@@ -60,7 +60,13 @@ pub(super) fn published(found: &ContainerSummary, inside: u16) -> Option<u16> {
 }
 
 /// Waits until a container serves.
-pub(super) async fn pass<P: Port>(port: &P, vigil: &Vigil<'_>, host: &HostId, found: &ContainerSummary, gate: &Gate) -> Result<(), Failure> {
+pub(super) async fn pass<P: Port>(
+    port: &P,
+    vigil: &Vigil<'_>,
+    host: &HostId,
+    found: &ContainerSummary,
+    gate: &Gate,
+) -> Result<(), Failure> {
     let clock = (gate.interval, gate.rise, gate.timeout);
     let inside = match &gate.probe {
         GateProbe::Image { port: inside } => {

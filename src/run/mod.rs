@@ -30,6 +30,6 @@ pub use freeze::{Barrier, freeze, lift};
 pub use gate::NOTHING_TO_ASK;
 pub use halt::Halt;
 pub use lock::{FoundLock, Held, Holder, LockError, STALE, Sign, find_locks, read_journal};
-pub use pulse::{Pulse, Wait};
 pub use port::{Life, MarkOrder, Place, Port, PortError, Question, SlotChange, SlotState};
+pub use pulse::{Pulse, Wait};
 pub use records::{Order, Records, RecordsError};

@@ -73,9 +73,7 @@ impl<P: Port, R: Records> Scene<'_, P, R> {
             (Act::Bake { time, watch }, _) => gate::bake(self.port, vigil, *time, watch).await,
             (Act::Approve { question }, _) => self.approve(vigil, question).await,
             (Act::Compare { route, new, time, limits }, _) => balance::compare(self.port, vigil, route, new, (*time, limits)).await,
-            (Act::Switch { route, to, from }, _) => {
-                balance::switch((self.port, vigil, &self.filling, self.hosts), route, to, from).await
-            }
+            (Act::Switch { route, to, from }, _) => balance::switch((self.port, vigil, &self.filling, self.hosts), route, to, from).await,
             (act, Some(host)) => self.on_host(vigil, host, act).await,
             (act, None) => Err(Failure::new(FailureKind::Refused, format!("{act}: on no host"))),
         }

@@ -177,3 +177,46 @@ pub(super) fn said(before: Option<&[Brief]>, now: &[Brief], ended: &[Ended], wat
     news.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
     (!news.is_empty()).then(|| news.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("; "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn brief(number: u64, stand: Stand) -> Brief {
+        Brief {
+            id: DeploymentId::new(number, 7),
+            app: AppName::new("shop"),
+            environment: EnvironmentId::new("production"),
+            version: "1.0.1-24".into(),
+            by: "ana".to_owned(),
+            stand,
+        }
+    }
+
+    #[test]
+    fn what_changes_is_said_once_and_the_worst_first() {
+        let (running, parked) = (brief(44, Stand::Running), brief(44, Stand::Parked));
+        let waiting = brief(45, Stand::Waiting { given: Vec::new(), needed: 1 });
+        let silent = brief(43, Stand::Silent { since: DateTime::UNIX_EPOCH, holder: Some("bo@jump-02 (pid 7)".into()) });
+        let begins = "ana brings shop 1.0.1-24 → production (deployment 44)";
+        assert_eq!(said(None, &[running.clone()], &[], None).as_deref(), Some(begins), "also to a console that has just begun to look");
+        assert_eq!(said(Some(&[]), &[running.clone()], &[], None).as_deref(), Some(begins));
+        assert_eq!(said(Some(&[running.clone()]), &[running.clone()], &[], None), None);
+        assert_eq!(said(Some(&[]), &[running.clone()], &[], Some(&running.id)), None, "who looks at it sees it");
+        let both = said(Some(&[running.clone()]), &[parked.clone(), waiting, silent], &[], None).unwrap();
+        assert!(both.starts_with("deployment 43 gives no sign of life, its run was bo@jump-02 (pid 7)"), "{both}");
+        assert!(
+            both.contains("deployment 44 of ana stands still") && both.contains("deployment 45 of ana waits for 1 to approve it"),
+            "{both}"
+        );
+        let ended = Ended { brief: brief(44, Stand::Unwound), reason: Some("not healthy".to_owned()) };
+        let end = said(Some(&[running]), &[], &[ended], None).unwrap();
+        assert_eq!(end, "deployment 44 of ana is taken back: shop 1.0.1-24 → production: not healthy");
+    }
+
+    #[test]
+    fn another_yes_is_no_news() {
+        let waits = |given: &[&str]| brief(45, Stand::Waiting { given: given.iter().map(|name| (*name).to_owned()).collect(), needed: 2 });
+        assert_eq!(said(Some(&[waits(&[])]), &[waits(&["bo"])], &[], None), None);
+    }
+}

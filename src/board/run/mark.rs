@@ -41,23 +41,23 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// Once it is reached, and shorter for narrow screens.
-    pub const fn words(self) -> (&'static str, &'static str) {
+    /// Once it is reached: in full, and shorter and shorter for narrow screens.
+    pub const fn words(self) -> [&'static str; 3] {
         match self {
-            Self::Pulled => ("pulled", "pull"),
-            Self::Job => ("job done", "job"),
-            Self::Started => ("started", "start"),
-            Self::Healthy => ("healthy", "well"),
-            Self::InTraffic => ("in traffic", "traffic"),
-            Self::OldDrained => ("old drained", "drain"),
-            Self::OldStopped => ("old stopped", "stop"),
-            Self::Switched => ("switched", "switch"),
-            Self::Approved => ("approved", "yes"),
-            Self::Compared => ("compared", "compare"),
-            Self::Paused => ("paused", "pause"),
-            Self::Baked => ("baked", "bake"),
-            Self::Verified => ("verified", "verify"),
-            Self::Tidied => ("tidied", "tidy"),
+            Self::Pulled => ["pulled", "pulled", "pull"],
+            Self::Job => ["job done", "job", "job"],
+            Self::Started => ["started", "started", "start"],
+            Self::Healthy => ["healthy", "healthy", "well"],
+            Self::InTraffic => ["in traffic", "traffic", "traffic"],
+            Self::OldDrained => ["old drained", "drained", "drain"],
+            Self::OldStopped => ["old stopped", "stopped", "stop"],
+            Self::Switched => ["switched", "switched", "switch"],
+            Self::Approved => ["approved", "approved", "yes"],
+            Self::Compared => ["compared", "compared", "compare"],
+            Self::Paused => ["paused", "paused", "pause"],
+            Self::Baked => ["baked", "baked", "bake"],
+            Self::Verified => ["verified", "verified", "verify"],
+            Self::Tidied => ["tidied", "tidied", "tidy"],
         }
     }
 

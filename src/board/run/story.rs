@@ -277,7 +277,9 @@ impl Story {
         of_host(&|row| has(row, Sign::Failed))
             .or_else(|| of_host(&|row| row.why.is_some() && row.log.is_some()))
             .or_else(|| of_host(&|row| row.why.is_some()))
-            .or_else(|| self.rows.iter().rposition(|row| row.host.is_some() && row.cells.iter().flatten().any(|cell| cell.sign != Sign::Blank)))
+            .or_else(|| {
+                self.rows.iter().rposition(|row| row.host.is_some() && row.cells.iter().flatten().any(|cell| cell.sign != Sign::Blank))
+            })
             .unwrap_or(0)
     }
 }
@@ -337,7 +339,8 @@ fn row(
     let of_work = || work.iter().filter_map(|step| courses.get(&step.id));
     let took = of_work().map(|course| course.begun).min().zip(of_work().map(|course| course.last).max());
     let took = took.filter(|_| is_over && host.is_some()).and_then(|(from, to)| (to - from).to_std().ok());
-    let changes: Vec<_> = asker.plan.services.iter().flat_map(|service| &service.changes).filter(|change| Some(&change.host) == host).collect();
+    let changes: Vec<_> =
+        asker.plan.services.iter().flat_map(|service| &service.changes).filter(|change| Some(&change.host) == host).collect();
     let incoming: BTreeSet<Subject> = changes.iter().filter_map(|change| Some(change.incoming.as_ref()?.subject())).collect();
     let outgoing = changes.iter().filter_map(|change| Some(change.outgoing.as_ref()?.subject()));
     let containers = changes.iter().filter_map(|change| change.incoming.as_ref().map(Incoming::subject)).chain(outgoing).collect();
@@ -353,7 +356,15 @@ fn row(
     let waiting = waits.and_then(|(step, ..)| about(step).filter(|_| is_running(&step)));
     let newest = work.iter().filter(|step| is_running(step)).max_by_key(|step| courses.get(&step.id).map(|course| course.begun));
     let log = waiting.or(failed).or_else(|| newest.and_then(|step| about(step)));
-    Row { host: host.cloned(), cells, why, took, log, containers, lines: own.iter().map(|(step, _)| line(step, courses.get(&step.id))).collect() }
+    Row {
+        host: host.cloned(),
+        cells,
+        why,
+        took,
+        log,
+        containers,
+        lines: own.iter().map(|(step, _)| line(step, courses.get(&step.id))).collect(),
+    }
 }
 
 fn cell(mark: Mark, steps: &[&Step], courses: &BTreeMap<StepId, Course>) -> Cell {
@@ -375,7 +386,9 @@ fn cell(mark: Mark, steps: &[&Step], courses: &BTreeMap<StepId, Course>) -> Cell
 }
 
 fn line(step: &Step, course: Option<&Course>) -> Line {
-    let took = course.filter(|course| !matches!(course.sign, Sign::Now | Sign::Back)).and_then(|course| (course.last - course.begun).to_std().ok());
+    let took = course
+        .filter(|course| !matches!(course.sign, Sign::Now | Sign::Back))
+        .and_then(|course| (course.last - course.begun).to_std().ok());
     Line {
         sign: course.map_or(Sign::Blank, |course| course.sign),
         text: step.act.to_string(),

@@ -107,7 +107,7 @@ impl Asker<'_> {
             Act::Remove { container } => (format!("removing {}", container.name), None, None),
             Act::Job { blueprint, timeout, .. } => (format!("job {} runs", blueprint.service), Some(*timeout), fails),
             Act::Admit { route, .. } => (format!("a check of {}/{}", route.lb, route.backend), None, None),
-            Act::Drain { within, .. } => (format!("the old {} drains", self.of(step)), Some(*within), Some("what is left is cut")),
+            Act::Drain { within, .. } => (format!("the old {} drains", self.of(step)), Some(*within), Some("they are cut")),
             Act::Withdraw { route, .. } => (format!("freeing its slot of {}/{}", route.lb, route.backend), None, None),
             Act::Weigh { to, .. } => (format!("a share of {to} %"), None, None),
             Act::Switch { route, .. } => (format!("switching {}/{}", route.lb, route.backend), None, None),
@@ -156,7 +156,8 @@ impl Asker<'_> {
         if step.phase == Phase::Clean {
             return "it is left behind";
         }
-        let given_up = self.script.steps.iter().filter(|step| self.progress.given_up.contains(&step.id)).filter_map(|step| step.host.as_ref());
+        let given_up =
+            self.script.steps.iter().filter(|step| self.progress.given_up.contains(&step.id)).filter_map(|step| step.host.as_ref());
         let given_up = given_up.collect::<std::collections::BTreeSet<_>>().len();
         let allowed = usize::try_from(self.plan.strategy.max_failures).unwrap_or(usize::MAX);
         let is_unit = step.phase == Phase::Change && step.service.is_some() && step.host.is_some();
@@ -167,7 +168,7 @@ impl Asker<'_> {
         match self.plan.strategy.on_failure {
             OnFailure::Park => "it parks",
             OnFailure::Deployment | OnFailure::Batch | OnFailure::Host if self.script.steps.iter().any(|step| one_way(&step)) => {
-                "it parks: a job that cannot be undone has run"
+                "it parks, as a job cannot be undone"
             }
             OnFailure::Deployment => "all go back",
             OnFailure::Batch => "its batch goes back",
@@ -187,7 +188,11 @@ fn short_image(image: &str) -> String {
 /// The question stands before it already.
 fn shortened(said: &str) -> &str {
     match said.strip_prefix("GET ").and_then(|rest| rest.split_once(": ")) {
-        Some((path, answer)) if path.starts_with('/') => answer,
+        // Of `503 Service Unavailable` the number says it all.
+        Some((path, answer)) if path.starts_with('/') => match answer.split_once(' ') {
+            Some((code, _)) if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()) => code,
+            Some(_) | None => answer,
+        },
         Some(_) | None => said,
     }
 }

@@ -140,10 +140,7 @@ async fn catch_up(sources: &Sources, history: &History, id: &DeploymentId, say: 
             rows.retain(|row| row.seq >= next);
             if !rows.is_empty() {
                 history.records().append(id, &rows).await.map_err(Failure::failed)?;
-                say(&format!(
-                    "deployment {id}: another has carried it on since: {} more rows are read from the hosts",
-                    rows.len()
-                ));
+                say(&format!("deployment {id}: another has carried it on since: {} more rows are read from the hosts", rows.len()));
             }
             Ok(())
         }

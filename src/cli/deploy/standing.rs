@@ -240,9 +240,7 @@ async fn begin(sources: &Sources, history: &History, found: &Deployment) -> Resu
 async fn void(history: &History, id: &DeploymentId, state: State, plan: &Plan) -> Result<Failure, Failure> {
     if state == State::Waiting {
         history.replan(plan).await?;
-        return Ok(Failure::refused(format!(
-            "it has changed since it was approved, and the approval is void: deployment {id} waits anew"
-        )));
+        return Ok(Failure::refused(format!("it has changed since it was approved, and the approval is void: deployment {id} waits anew")));
     }
     Ok(Failure::refused(format!("it has changed since deployment {id} was approved: ask for it anew")))
 }

@@ -172,12 +172,7 @@ impl Client {
     ///
     /// # Errors
     /// Every [`EngineError`]; what the registry says comes as `Status`, with 404 for what is not there.
-    pub async fn image_pull(
-        &self,
-        reference: &str,
-        auth: &RegistryAuth,
-        progress: &(dyn Fn(u64, u64) + Sync),
-    ) -> Result<(), EngineError> {
+    pub async fn image_pull(&self, reference: &str, auth: &RegistryAuth, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<(), EngineError> {
         let (repository, version) = split(reference);
         let path = format!("/images/create?fromImage={}&tag={}", escaped(repository), escaped(version));
         let what = named(&Method::POST, &path);

@@ -3,12 +3,7 @@
 use super::Screen;
 use crate::{
     board::run::Brief,
-    ui::{
-        layers::run::RunLayer,
-        panel::Selection,
-        screen::Request,
-        view::View,
-    },
+    ui::{layers::run::RunLayer, panel::Selection, screen::Request, view::View},
 };
 
 impl Screen {

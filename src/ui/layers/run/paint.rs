@@ -89,7 +89,7 @@ impl RunLayer {
         let each = if is_wide || count.saturating_mul(2) > room.saturating_sub(LEAST_LOG + 1) { 1 } else { 2 };
         let shown = count.min(room.saturating_sub(if count * each > room { 0 } else { LEAST_LOG.min(room - count * each) }) / each).max(1);
         let first = (at + 1).saturating_sub(usize::from(shown)).min(story.rows.len().saturating_sub(usize::from(shown)));
-        let columns = Columns::of(story, area.width, view);
+        let columns = Columns::of(story, area.width);
         let mut y = 0;
         for (index, row) in story.rows.iter().enumerate().skip(first).take(usize::from(shown)) {
             self.host(buffer, body, y, (row, index == at, each), &columns, (now, story, view));
@@ -178,8 +178,11 @@ impl RunLayer {
         let theme = view.theme;
         let name = row.host.as_ref().map_or("what is on no host", |host| host.as_str());
         Pen::new(buffer, body, 0).skip(1).text(name, theme.style(Role::TextStrong));
-        let rows: Vec<(&Line, Option<&str>)> =
-            row.lines.iter().flat_map(|line| std::iter::once((line, None)).chain(line.error.as_deref().map(|error| (line, Some(error))))).collect();
+        let rows: Vec<(&Line, Option<&str>)> = row
+            .lines
+            .iter()
+            .flat_map(|line| std::iter::once((line, None)).chain(line.error.as_deref().map(|error| (line, Some(error)))))
+            .collect();
         (self.page, self.length) = (usize::from(body.height.saturating_sub(1)).max(1), rows.len());
         self.top = self.top.min(self.length.saturating_sub(self.page));
         for (y, (line, error)) in (1..body.height).zip(rows.iter().skip(self.top)) {
@@ -291,7 +294,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(story: &Story, cells: u16, _: &View<'_>) -> Self {
+    fn of(story: &Story, cells: u16) -> Self {
         let name = story.rows.iter().map(|row| row.host.as_ref().map_or(3, |host| width(host.as_str()))).max().unwrap_or(3).clamp(3, 24);
         let part = |index: usize| {
             let parts = story.rows.iter().filter_map(|row| row.cells.get(index).copied().flatten());
@@ -307,8 +310,15 @@ impl Columns {
             }
             (words, at, u16::try_from(x).unwrap_or(u16::MAX))
         };
-        let (words, at, end) = place(|mark| mark.words().0);
-        let (words, at, end) = if end > cells.saturating_sub(6) { place(|mark| mark.words().1) } else { (words, at, end) };
+        let forms: [fn(Mark) -> &'static str; 3] = [|mark| mark.words()[0], |mark| mark.words()[1], |mark| mark.words()[2]];
+        let mut placed = place(forms[0]);
+        for shorter in &forms[1..] {
+            // How long a host took stands behind them.
+            if placed.2 > cells.saturating_sub(4) {
+                placed = place(*shorter);
+            }
+        }
+        let (words, at, end) = placed;
         Self { name, words, at, end }
     }
 }

@@ -52,14 +52,17 @@ pub(super) fn title(story: &Story, now: DateTime<Utc>, view: &View<'_>) -> Strin
     let state = match &story.stand {
         Stand::Running | Stand::TakingBack => {
             let spent = story.began.map(|began| minutes(now - began)).unwrap_or_default();
-            let back = if story.stand == Stand::TakingBack { "on its way back " } else { "" };
+            let back = if story.stand == Stand::TakingBack { "going back " } else { "" };
             format!("{back}{spent}{}", about.filter(|_| back.is_empty()).unwrap_or_default())
         }
         Stand::Waiting { .. } | Stand::Ready => format!("asked {} ago", view.calm_age(story.asked)),
         stand @ (Stand::Good | Stand::Failed | Stand::Unwound) => format!("{}{took}", stand.word()),
         stand @ (Stand::Silent { .. } | Stand::Parked) => stand.word().to_owned(),
     };
-    format!(" Deployment {} {dot} {} {} {arrow} {} {dot} {} {dot} {state} ", story.id.number, story.app, story.version, story.environment, story.by)
+    format!(
+        " Deployment {} {dot} {} {} {arrow} {} {dot} {} {dot} {state} ",
+        story.id.number, story.app, story.version, story.environment, story.by
+    )
 }
 
 /// `0 of 5,102 failed · p99 44 ms (41 before)`.
@@ -70,7 +73,11 @@ pub(super) fn traffic(story: &Story, view: &View<'_>) -> Option<(String, bool)> 
         text += &format!(" {} p99 {p99:.0} ms", view.theme.symbol(Symbol::Dot));
     }
     if let Some(before) = traffic.p99_before {
-        text += &if traffic.p99.is_some() { format!(" ({before:.0} before)") } else { format!(" {} p99 {before:.0} ms before", view.theme.symbol(Symbol::Dot)) };
+        text += &if traffic.p99.is_some() {
+            format!(" ({before:.0} before)")
+        } else {
+            format!(" {} p99 {before:.0} ms before", view.theme.symbol(Symbol::Dot))
+        };
     }
     Some((text, traffic.failed > 0))
 }
@@ -82,21 +89,28 @@ pub(super) fn lines(story: &Story, view: &View<'_>) -> Vec<Said> {
     let mut lines = Vec::new();
     match &story.stand {
         Stand::Waiting { given, needed } => {
-            let who = if given.is_empty() { "nobody has said yes yet".to_owned() } else { format!("yes from {}", given.join(", ")) };
-            lines.push(Said::new(Some(Symbol::Odd), Role::StateAttention, format!("waits for {needed} to approve it; {who}")));
+            let who = if given.is_empty() { "nobody".to_owned() } else { given.join(", ") };
+            lines.push(Said::new(Some(Symbol::Odd), Role::StateAttention, format!("{needed} must approve it; so far: {who}")));
         }
         Stand::Ready => {
             lines.push(Said::new(Some(Symbol::Odd), Role::StateAttention, "nobody has to say yes any more, and it was not begun"));
-            lines.push(Said::new(None, Role::TextDim, format!("{} begins it; it begins by itself where its asker waits", key(Action::RunResume))));
+            lines.push(Said::new(
+                None,
+                Role::TextDim,
+                format!("{} begins it; it begins by itself where its asker waits", key(Action::RunResume)),
+            ));
         }
-        Stand::Running if story.takes_locks => lines.push(Said::new(Some(Symbol::Progress), Role::StateProgress, "taking the locks of its hosts")),
+        Stand::Running if story.takes_locks => {
+            lines.push(Said::new(Some(Symbol::Progress), Role::StateProgress, "taking the locks of its hosts"))
+        }
         Stand::Running => {}
         Stand::TakingBack => lines.push(Said::new(Some(Symbol::Bad), Role::StateBad, format!("it is taken back: {}", reason()))),
         Stand::Silent { since, holder } => {
-            let who = holder.as_ref().map(|holder| format!("; its lock is {holder}'s")).unwrap_or_default();
+            let who = holder.as_ref().map(|holder| format!("; {holder} has its lock")).unwrap_or_default();
             let text = format!("its run gives no sign of life since {} ({}){who}", clock(*since), view.calm_age(*since));
             lines.push(Said::new(Some(Symbol::Bad), Role::StateBad, text));
-            let text = format!("{} carries it on from where it stands, {} takes back what it did", key(Action::RunResume), key(Action::RunUnwind));
+            let text =
+                format!("{} carries it on from where it stands, {} takes back what it did", key(Action::RunResume), key(Action::RunUnwind));
             lines.push(Said::new(None, Role::Text, text));
         }
         Stand::Parked => {
@@ -117,7 +131,9 @@ pub(super) fn lines(story: &Story, view: &View<'_>) -> Vec<Said> {
                 lines.push(Said::new(None, Role::Text, text));
             }
         }
-        Stand::Failed => lines.push(Said::new(Some(Symbol::Bad), Role::StateBad, format!("failed, and not all of it was taken back: {}", reason()))),
+        Stand::Failed => {
+            lines.push(Said::new(Some(Symbol::Bad), Role::StateBad, format!("failed, and not all of it was taken back: {}", reason())))
+        }
         Stand::Unwound => lines.push(Said::new(Some(Symbol::Bad), Role::StateBad, format!("all of it was taken back: {}", reason()))),
     }
     lines.extend(story.evidence.iter().map(|place| Said::new(None, Role::TextDim, format!("evidence: {place}"))));
@@ -131,8 +147,8 @@ pub(super) fn lines(story: &Story, view: &View<'_>) -> Vec<Said> {
 /// What can be done here, most likely first.
 pub(super) fn hints(story: Option<&Story>) -> Vec<(Action, &'static str)> {
     let mut hints = match story.map(|story| &story.stand) {
-        Some(Stand::Running) => vec![(Action::LayerClose, "leave (it goes on)"), (Action::RunPark, "park after this step"), (Action::RunUnwind, "unwind")],
-        Some(Stand::TakingBack) => vec![(Action::LayerClose, "leave (it goes on)"), (Action::RunPark, "park after this step")],
+        Some(Stand::Running) => vec![(Action::LayerClose, "leave (it goes on)"), (Action::RunPark, "park"), (Action::RunUnwind, "unwind")],
+        Some(Stand::TakingBack) => vec![(Action::LayerClose, "leave (it goes on)"), (Action::RunPark, "park")],
         Some(Stand::Silent { .. } | Stand::Parked) => {
             vec![(Action::RunResume, "resume"), (Action::RunUnwind, "unwind"), (Action::LayerClose, "leave")]
         }

@@ -262,7 +262,8 @@ fn every_state_of_a_run() {
     let gate = tale.step(&gate_of("app-02"));
     tale.say(Word::Outcome { step: gate, error: Some("it ended with exit code 3".into()) });
     (tale.row.state, tale.row.finished) = (State::Failed, Some(tale.now));
-    tale.row.reason = Some("host \"app-02\": gate: it ended with exit code 3; not all of it is taken back: host \"app-01\": away".to_owned());
+    tale.row.reason =
+        Some("host \"app-02\": gate: it ended with exit code 3; not all of it is taken back: host \"app-01\": away".to_owned());
     tale.shows("run-failed");
 }
 
