@@ -56,7 +56,9 @@ pub fn run(global: &Global) -> Result<Exit, Failure> {
     let state = State::new(sources.specs(), sources.rules, sources.rights, settings, Utc::now());
     let state_dir = sources.config.state.clone();
     let global = global.clone();
-    let delivery = DeliveryDesk::new(Box::new(move || desk::start(&global)));
+    let (records, simulated) = (ledger.clone(), sources.sim.is_some());
+    let has_ledger = move || !simulated && records.is_there();
+    let delivery = DeliveryDesk::new(Box::new(move || desk::start(&global)), Box::new(has_ledger));
     let sim = sources.sim;
     let code = Console::run(Opening { state, engine, reports, ledger, runner, delivery, mouse, note, theme_dir, state_dir })
         .map_err(Failure::failed)?;

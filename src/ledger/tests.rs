@@ -220,7 +220,7 @@ async fn files_that_are_refused_with_the_cause_and_the_remedy() {
     drop(Ledger::open(&dir).await.unwrap());
     tamper(&dir, "PRAGMA user_version = 9").await;
     let error = Ledger::open(&dir).await.unwrap_err();
-    assert_eq!(error, LedgerError::Newer { place: Place::File(dir.ledger_file()), found: 9, known: 4 });
+    assert_eq!(error, LedgerError::Newer { place: Place::File(dir.ledger_file()), found: 9, known: 5 });
     tamper(&dir, "PRAGMA user_version = 1; PRAGMA application_id = 7").await;
     assert!(Ledger::open(&dir).await.unwrap_err().to_string().contains("another program's SQLite database"));
     let looked = Ledger::lazy(dir.clone(), Access::Look).audit().rows(None).await.unwrap_err();

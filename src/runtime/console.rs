@@ -213,6 +213,10 @@ impl Console {
         let mut bus_open = true;
         let writer = self.terminal.writer().clone();
         loop {
+            if let Err(why) = self.delivery.wake(Instant::now()) {
+                self.screen.say(why);
+                self.dirty = true;
+            }
             self.paint_if_due();
             let wake = self.next_wake();
             let reads = self.is_reading() && self.desk.listens(self.state.tape(), Instant::now());
@@ -750,7 +754,7 @@ impl Console {
         let screen = self.screen_wake(now);
         self.screen_due = Some(screen);
         let logs = if self.is_reading() { self.desk.due(self.state.tape(), now) } else { None };
-        logs.map_or(screen, |logs| logs.min(screen))
+        [logs, self.delivery.due()].into_iter().flatten().fold(screen, Instant::min)
     }
 
     /// When the screen reads differently by time alone, or a postponed frame is due.

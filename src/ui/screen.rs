@@ -160,11 +160,11 @@ impl Screen {
         self.panel().visible(view)
     }
 
-    /// What the panel in front would say more about; nothing while a layer covers it.
+    /// What the panel in front would say more about, or the layer that covers it.
     pub fn probes(&self, view: &View<'_>) -> Vec<Probe> {
-        match self.layers.last().is_some_and(|layer| layer.is_full()) {
-            true => Vec::new(),
-            false => self.panel().probes(view),
+        match self.layers.last().filter(|layer| layer.is_full()) {
+            Some(layer) => layer.probes(view),
+            None => self.panel().probes(view),
         }
     }
 
@@ -319,8 +319,13 @@ impl Screen {
     /// another panel.
     fn act_over(&mut self, action: Action, view: &View<'_>) -> Vec<Request> {
         let Some(layer) = self.layers.last() else { return Vec::new() };
-        let (context, is_full) = (layer.context(), layer.is_full());
+        let (context, is_full, selection) = (layer.context(), layer.is_full(), layer.selection());
         match action {
+            Action::DeliveryApprove | Action::DeliveryReject | Action::DeliveryRollBack | Action::ChangesShow | Action::RunOpen
+                if selection != Selection::Nothing =>
+            {
+                self.act_on(action, &selection, view)
+            }
             Action::AppQuit => vec![Request::Quit],
             Action::AppSuspend => vec![Request::Suspend],
             Action::ScreenRedraw => vec![Request::Repaint],
@@ -351,6 +356,21 @@ impl Screen {
                 self.act_everywhere(action, view)
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// An action about what the top layer shows.
+    fn act_on(&mut self, action: Action, selection: &Selection, view: &View<'_>) -> Vec<Request> {
+        let read_only = matches!(view.rights, Rights::View { .. });
+        if let Availability::Denied(denial) = availability(action, read_only, self.panel().id().context(), selection.kind()) {
+            self.say(format!("{}: {denial}", action.row().id));
+            return Vec::new();
+        }
+        match action {
+            Action::DeliveryRollBack => self.open_sheet(action, selection, view),
+            Action::ChangesShow => self.open_changes(selection, view),
+            Action::RunOpen => self.open_run(selection, view),
+            _ => self.at_lane(action, selection, view),
         }
     }
 
@@ -595,6 +615,11 @@ impl Screen {
             LayerOutcome::Say(note) => {
                 self.say(note);
                 Vec::new()
+            }
+            // The lines are read in a panel of their own.
+            LayerOutcome::Finish(Request::Logs(wish @ LogWish::Open { .. })) => {
+                self.layers.clear();
+                self.open_logs(Ok(wish), view)
             }
             LayerOutcome::Finish(request) => {
                 self.layers.pop();

@@ -266,7 +266,7 @@ fn has_spoken(run: &Started) -> bool {
 }
 
 /// What it has to say, as far as somebody wants to read it.
-fn words(log: &Path, from: u64) -> String {
+pub(in crate::cli) fn words(log: &Path, from: u64) -> String {
     let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(log)?;
         file.seek(SeekFrom::Start(from))?;

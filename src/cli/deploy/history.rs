@@ -1,6 +1,6 @@
 //! What was deployed before, out of the ledger; and the deployment that is asked for now, into it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::planned;
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     },
     fleet::{AppName, EnvironmentId},
     ledger::{
-        AppBuild, Asked, Deployment, DeploymentFilter, Freeze, Ledger, LedgerError, RunRecords, StateDir,
+        AppBuild, Asked, Deployment, DeploymentFilter, Freeze, Ledger, LedgerError, Look, RunRecords, Stamp, StateDir, UnderWay,
         audit::{Intent, Outcome, Target, Who},
     },
     run::{
@@ -30,6 +30,8 @@ use crate::{
 
 /// So many of an environment's last deployments are looked through for one that did something.
 const LOOKED_THROUGH: u32 = 20;
+/// From so many of the last good ones it is told how long the next will take.
+const LATELY: u32 = 5;
 
 /// The ledger, as deployments need it.
 pub(in crate::cli) struct History {
@@ -77,7 +79,7 @@ impl History {
     }
 
     /// Its journal.
-    pub(super) async fn journal(&self, id: &DeploymentId) -> Result<Vec<Entry>, Failure> {
+    pub(in crate::cli) async fn journal(&self, id: &DeploymentId) -> Result<Vec<Entry>, Failure> {
         self.records.load(id).await.map_err(Failure::failed)
     }
 
@@ -86,13 +88,41 @@ impl History {
         self.records.since(id, seq).await.map_err(Failure::failed)
     }
 
+    /// How it stands, with its journal from this row on and what its run is at.
+    pub(in crate::cli) async fn look(&self, id: &DeploymentId, seq: u64) -> Result<Look, Failure> {
+        self.records.look(id, seq).await.map_err(deed::failure)
+    }
+
+    /// What has not come to its end, at most so many.
+    pub(in crate::cli) async fn under_way(&self, limit: u32) -> Result<Vec<UnderWay>, Failure> {
+        or_nothing(self.ledger.deployments().under_way(limit).await)
+    }
+
+    /// Differs from the last one when something may have been written since; `None`: only a question tells.
+    pub(in crate::cli) fn stamp(&self) -> Option<Stamp> {
+        self.ledger.stamp()
+    }
+
+    /// How long the last good ones took there, newest first.
+    pub(in crate::cli) async fn lately(&self, app: &AppName, environment: &EnvironmentId) -> Result<Vec<Duration>, Failure> {
+        let filter = DeploymentFilter {
+            app: Some(app.clone()),
+            environment: Some(environment.clone()),
+            state: Some(State::Good),
+            limit: LATELY,
+            ..DeploymentFilter::default()
+        };
+        let past = or_nothing(self.ledger.deployments().list(filter).await)?;
+        Ok(past.iter().filter_map(|past| (past.finished? - past.started?).to_std().ok()).collect())
+    }
+
     /// The plan that stands in the ledger.
-    pub(super) async fn plan(&self, id: &DeploymentId) -> Result<Option<Plan>, Failure> {
+    pub(in crate::cli) async fn plan(&self, id: &DeploymentId) -> Result<Option<Plan>, Failure> {
         self.ledger.deployments().plan(id).await.map_err(fault)
     }
 
     /// Tells the run of a deployment something, in the name of who runs this process.
-    pub(super) async fn order(&self, id: &DeploymentId, order: Order, reason: &str) -> Result<(), Failure> {
+    pub(in crate::cli) async fn order(&self, id: &DeploymentId, order: Order, reason: &str) -> Result<(), Failure> {
         let who = Who::of_process();
         let action = match order {
             Order::GoOn => "deployment.go-on",
@@ -123,7 +153,7 @@ impl History {
     }
 
     /// Whether a later deployment is good there: what this one kept is its business then.
-    pub(super) async fn is_superseded(&self, plan: &Plan) -> Result<bool, Failure> {
+    pub(in crate::cli) async fn is_superseded(&self, plan: &Plan) -> Result<bool, Failure> {
         let good = or_nothing(self.ledger.deployments().good(&plan.app, &plan.environment).await)?;
         Ok(good.first().is_some_and(|newest| newest.deployment != plan.deployment))
     }

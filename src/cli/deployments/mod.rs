@@ -10,7 +10,7 @@ use serde::Serialize;
 
 pub(super) use carried::of_journal;
 pub use show::show;
-pub(super) use show::{Page, PageRow, journal};
+pub(super) use show::{Page, PageRow, journal, remedy};
 
 use super::{
     TimeSpec,

@@ -222,7 +222,7 @@ impl<'a> Page<'a> {
 }
 
 /// What a person does about one that is not as it should be.
-fn remedy(one: &Deployment) -> Option<String> {
+pub(in crate::cli) fn remedy(one: &Deployment) -> Option<String> {
     let (id, app, environment) = (&one.id, &one.app, &one.environment);
     let (failed, away): (Vec<_>, Vec<_>) = one.owed.iter().partition(|host| one.hosts.contains(host));
     match one.state {

@@ -18,6 +18,7 @@ use tokio::{
 use super::{args::Global, deploy::history::History, exit::Failure, fleet::Sources, out};
 use crate::{
     board::{News, Order, Watch},
+    delivery::release::DeploymentId,
     runtime::delivery_desk::{NEWS, ORDERS},
     text::clean_line,
 };
@@ -34,6 +35,10 @@ struct Desk {
     lanes: lanes::Known,
     /// The plan that was shown last.
     sheet: sheet::Memory,
+    /// The deployment that is looked at.
+    watched: RefCell<Option<DeploymentId>>,
+    /// Which runs may be dead.
+    doubts: run::Doubts,
 }
 
 impl Desk {
@@ -55,9 +60,11 @@ impl Desk {
 
     /// Keeps something else up to date from now on.
     fn keep(self: &Rc<Self>, watch: Watch) {
+        *self.watched.borrow_mut() = if let Watch::Run(id) = &watch { Some(id.clone()) } else { None };
         let next = match watch {
             Watch::Lanes => Some(tokio::task::spawn_local(lanes::keep(Rc::clone(self)))),
-            Watch::Nothing | Watch::Run(_) | Watch::Past(_) => None,
+            Watch::Run(id) => Some(tokio::task::spawn_local(run::follow(Rc::clone(self), id))),
+            Watch::Nothing | Watch::Past(_) => None,
         };
         if let Some(before) = std::mem::replace(&mut *self.watch.borrow_mut(), next) {
             before.abort();
@@ -94,8 +101,19 @@ pub(super) fn start(global: &Global) -> Result<(mpsc::Sender<Order>, mpsc::Recei
                     return;
                 }
             };
-            let (lanes, sheet) = (lanes::Known::default(), sheet::Memory::default());
-            let desk = Rc::new(Desk { global, sources, history, news, watch: RefCell::default(), lanes, sheet });
+            let desk = Rc::new(Desk {
+                global,
+                sources,
+                history,
+                news,
+                watch: RefCell::default(),
+                lanes: lanes::Known::default(),
+                sheet: sheet::Memory::default(),
+                watched: RefCell::default(),
+                doubts: run::Doubts::default(),
+            });
+            // Ends with the desk's own loop.
+            tokio::task::spawn_local(run::herald(Rc::clone(&desk)));
             // Orders end with the console; what one has begun on hosts is a process of its own.
             while let Some(order) = inbox.recv().await {
                 tokio::task::spawn_local(Rc::clone(&desk).obey(order));

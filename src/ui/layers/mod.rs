@@ -20,6 +20,7 @@ pub mod palette;
 mod plan_lines;
 pub mod processes;
 pub mod reason;
+pub mod run;
 pub mod sheet;
 #[cfg(test)]
 mod tests;

@@ -6,10 +6,11 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use crate::{
     act::{Act, RunId},
     action::{Action, Answer, Context},
+    alerts::Probe,
     board::Watch,
     delivery::release::DeploymentId,
     fleet::{ContainerKey, HostId, ServiceKey},
-    ui::{screen::Request, view::View},
+    ui::{panel::Selection, screen::Request, view::View},
 };
 
 /// What a layer made of an input.
@@ -84,6 +85,16 @@ pub trait Layer {
     /// What the delivery desk is to keep up to date while it is open; `None`: what lies beneath decides.
     fn watches(&self) -> Option<Watch> {
         None
+    }
+
+    /// What it would say more about, had the engines been asked; only of a layer that covers its panel.
+    fn probes(&self, _view: &View<'_>) -> Vec<Probe> {
+        Vec::new()
+    }
+
+    /// What it is about, for the actions that mean the same everywhere.
+    fn selection(&self) -> Selection {
+        Selection::Nothing
     }
 
     /// Whether it shows secrets that a person let show: such a screen is not handed on.
