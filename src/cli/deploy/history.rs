@@ -58,7 +58,12 @@ impl History {
         Ok(Self { ledger, records })
     }
 
-    pub(super) fn records(&self) -> &RunRecords {
+    /// The ledger itself.
+    pub(in crate::cli) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(in crate::cli) fn records(&self) -> &RunRecords {
         &self.records
     }
 

@@ -51,7 +51,8 @@ impl Desk {
     /// Keeps something else up to date from now on.
     fn keep(self: &Rc<Self>, watch: Watch) {
         let next = match watch {
-            Watch::Nothing | Watch::Lanes | Watch::Run(_) | Watch::Past(_) => None,
+            Watch::Nothing | Watch::Lanes | Watch::Run(_) => None,
+            Watch::Past(wish) => Some(tokio::task::spawn_local(past::keep(Rc::clone(self), wish))),
         };
         if let Some(before) = std::mem::replace(&mut *self.watch.borrow_mut(), next) {
             before.abort();

@@ -15,6 +15,7 @@ pub mod inspect;
 mod logs;
 mod outcome;
 pub mod palette;
+mod past;
 mod plan_lines;
 pub mod processes;
 #[cfg(test)]
@@ -25,3 +26,4 @@ pub mod which_key;
 pub use input::InputLine;
 pub use logs::LogLayer;
 pub use outcome::{Destination, Layer, LayerOutcome};
+pub use past::{PastChoice, PastLayer};

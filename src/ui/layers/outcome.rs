@@ -8,7 +8,11 @@ use crate::{
     action::{Action, Answer, Context},
     board::Watch,
     fleet::{ContainerKey, HostId, ServiceKey},
-    ui::{screen::Request, view::View},
+    ui::{
+        layers::{PastChoice, PastLayer},
+        screen::Request,
+        view::View,
+    },
 };
 
 /// What a layer made of an input.
@@ -39,6 +43,10 @@ pub enum LayerOutcome {
     },
     /// It is done; the panel in front goes to this entry of the open stream.
     Jump(u64),
+    /// Open one of the layers that belong to the past above this one.
+    Past(PastLayer),
+    /// It is done; the panel in front takes this.
+    PastChosen(PastChoice),
     /// It is done; the panel in front shows these columns from now on.
     Columns(Vec<&'static str>),
 }
