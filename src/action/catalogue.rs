@@ -108,7 +108,7 @@ catalogue! {
     SelectionOpen            "selection.open"           Global         Never   View  once  [Group Service Container Host Event Lane Deployment Entry] "Open what the cursor is on.";
     SelectionInspect         "selection.inspect"        Global         Never   View  once  [Container Host Event]                  "Show all that the engine knows about it.";
     SelectionProcesses       "selection.processes"      Global         Never   View  once  [Container]                             "Show its processes.";
-    SelectionCopyName        "selection.copy-name"      Global         Never   View  once  [Service Container Host Event]          "Copy its name.";
+    SelectionCopyName        "selection.copy-name"      Global         Never   View  once  [Service Container Host Event Deployment] "Copy its name.";
     SelectionCopyId          "selection.copy-id"        Global         Never   View  once  [Container Event]                       "Copy its id.";
     SelectionCopyVersion     "selection.copy-version"   Global         Never   View  once  [Service Container]                     "Copy its version.";
     RowMark                  "row.mark"                 Global         Never   View  held  [Container Entry]                       "Mark or unmark the row.";
@@ -175,7 +175,7 @@ catalogue! {
     DeliveryCompare          "delivery.compare"         Delivery       Never   View  once  [Lane]                                  "Compare the lane with the one before it.";
     DeliveryReload           "delivery.reload"          Delivery       Never   View  once  []                                      "Look at repositories, ledger and hosts again.";
     TemplateOpen             "template.open"            Global         Never   View  once  [Service Container Lane Deployment]     "Show its template as it reads here.";
-    ChangesShow              "changes.show"             Global         Never   View  once  [Service Container Host Lane Deployment] "Show what changed near it lately.";
+    ChangesShow              "changes.show"             Global         Never   View  once  [Service Container Host Event Lane Deployment] "Show what changed near it lately.";
     HistoryTurn              "history.turn"             History        Never   View  once  []                                      "Turn: deployments, releases, a moment.";
     HistoryPickTime          "history.pick-time"        History        Never   View  once  []                                      "Show what ran where at a moment.";
     RunOpen                  "run.open"                 Global         Never   View  once  []                                      "Show the deployment under way.";
@@ -185,6 +185,8 @@ catalogue! {
     RunFinish                "run.finish"               Run            Ask     Act   once  []                                      "Put away now what is kept warm.";
     RunLogs                  "run.logs"                 Run            Never   View  once  []                                      "Read the logs of old and new.";
     TemplateEdit             "template.edit"            Template       Ask     Act   once  []                                      "Change variables.";
+    DetailFindNext           "detail.find-next"         Detail         Never   View  held  []                                      "Go to the next line that the search found.";
+    DetailFindPrevious       "detail.find-previous"     Detail         Never   View  held  []                                      "Go to the line before that it found.";
     InspectFoldAll           "inspect.fold-all"         Inspect        Never   View  once  []                                      "Fold everything.";
     InspectUnfoldAll         "inspect.unfold-all"       Inspect        Never   View  once  []                                      "Unfold everything.";
     InspectReveal            "inspect.reveal"           Inspect        Never   View  once  []                                      "Show its secrets, or hide them again.";

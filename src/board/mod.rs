@@ -22,7 +22,7 @@ pub enum Watch {
     /// One deployment, as it goes.
     Run(DeploymentId),
     /// What was deployed.
-    Past(past::Filter),
+    Past(past::Wish),
 }
 
 /// What the screen asks of the delivery desk.

@@ -2,7 +2,11 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{layers::LogLayer, screen::Request, view::View};
+use super::{
+    layers::{LogLayer, PastChoice, PastLayer},
+    screen::Request,
+    view::View,
+};
 use crate::{
     action::{Action, Command, Context, Selected},
     alerts::Probe,
@@ -164,6 +168,8 @@ pub enum Outcome {
     Request(Request),
     /// Open one of the layers that belong to the logs.
     LogLayer(LogLayer),
+    /// Open one of the layers that belong to the past.
+    Past(PastLayer),
     /// Go to where this panel was entered from.
     Back,
     /// Go to another panel, filtered.
@@ -273,6 +279,9 @@ pub trait Panel {
 
     /// Something was measured, at most once a second: the moment to work out what is shown of it.
     fn measured(&mut self, _view: &View<'_>) {}
+
+    /// Takes what was typed into a line of [`Outcome::Past`]; only the panel that opens one wants it.
+    fn choose_past(&mut self, _choice: PastChoice, _view: &View<'_>) {}
 
     /// Takes the answer of a [`Outcome::ChooseColumns`] menu.
     fn choose_columns(&mut self, shown: &[&str]) {

@@ -11,7 +11,7 @@ use super::{
     frame,
     keymap::{Key, MenuEntry, Pending, Press},
     layers::{
-        Destination, Layer, LayerOutcome,
+        Destination, Layer, LayerOutcome, PastLayer,
         act_argument::{ActArgument, Argument},
         act_menu::ActMenu,
         act_results::ActResults,
@@ -561,6 +561,7 @@ impl Screen {
                 }
                 Vec::new()
             }
+            Outcome::Past(which) => self.open_past(which, view),
             Outcome::Back => {
                 self.show(self.before, view);
                 Vec::new()
@@ -596,6 +597,12 @@ impl Screen {
                 Vec::new()
             }
         }
+    }
+
+    fn open_past(&mut self, which: PastLayer, view: &View<'_>) -> Vec<Request> {
+        let (layer, asked) = which.open(view);
+        self.layers.push(layer);
+        asked.into_iter().collect()
     }
 
     /// What a layer's outcome means for the screen.
@@ -634,6 +641,12 @@ impl Screen {
                 self.layers.pop();
                 let outcome = self.panels[self.current].jump(number, view);
                 self.obey(outcome, view)
+            }
+            LayerOutcome::Past(which) => self.open_past(which, view),
+            LayerOutcome::PastChosen(choice) => {
+                self.layers.pop();
+                self.panels[self.current].choose_past(choice, view);
+                Vec::new()
             }
             LayerOutcome::Columns(shown) => {
                 self.layers.pop();

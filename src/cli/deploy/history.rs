@@ -65,7 +65,7 @@ impl History {
         &self.ledger
     }
 
-    pub(super) fn records(&self) -> &RunRecords {
+    pub(in crate::cli) fn records(&self) -> &RunRecords {
         &self.records
     }
 

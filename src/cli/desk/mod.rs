@@ -64,7 +64,8 @@ impl Desk {
         let next = match watch {
             Watch::Lanes => Some(tokio::task::spawn_local(lanes::keep(Rc::clone(self)))),
             Watch::Run(id) => Some(tokio::task::spawn_local(run::follow(Rc::clone(self), id))),
-            Watch::Nothing | Watch::Past(_) => None,
+            Watch::Past(wish) => Some(tokio::task::spawn_local(past::keep(Rc::clone(self), wish))),
+            Watch::Nothing => None,
         };
         if let Some(before) = std::mem::replace(&mut *self.watch.borrow_mut(), next) {
             before.abort();

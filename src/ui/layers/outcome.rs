@@ -10,7 +10,12 @@ use crate::{
     board::Watch,
     delivery::release::DeploymentId,
     fleet::{ContainerKey, HostId, ServiceKey},
-    ui::{panel::Selection, screen::Request, view::View},
+    ui::{
+        layers::{PastChoice, PastLayer},
+        panel::Selection,
+        screen::Request,
+        view::View,
+    },
 };
 
 /// What a layer made of an input.
@@ -41,6 +46,10 @@ pub enum LayerOutcome {
     },
     /// It is done; the panel in front goes to this entry of the open stream.
     Jump(u64),
+    /// Open one of the layers that belong to the past above this one.
+    Past(PastLayer),
+    /// It is done; the panel in front takes this.
+    PastChosen(PastChoice),
     /// It is done; the panel in front shows these columns from now on.
     Columns(Vec<&'static str>),
     /// It is done; show this deployment as it goes.
