@@ -185,6 +185,8 @@ catalogue! {
     RunFinish                "run.finish"               Run            Ask     Act   once  []                                      "Put away now what is kept warm.";
     RunLogs                  "run.logs"                 Run            Never   View  once  []                                      "Read the logs of old and new.";
     TemplateEdit             "template.edit"            Template       Ask     Act   once  []                                      "Change variables.";
+    FormAdd                  "form.add"                 Form           Never   View  once  []                                      "Add a variable.";
+    FormRemove               "form.remove"              Form           Never   View  once  []                                      "Take the variable away, or keep it.";
     InspectFoldAll           "inspect.fold-all"         Inspect        Never   View  once  []                                      "Fold everything.";
     InspectUnfoldAll         "inspect.unfold-all"       Inspect        Never   View  once  []                                      "Unfold everything.";
     InspectReveal            "inspect.reveal"           Inspect        Never   View  once  []                                      "Show its secrets, or hide them again.";

@@ -1,6 +1,9 @@
 //! Standard output and standard error of the verbs: how wide a table may be, and what happens when nobody reads.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    cell::Cell,
+    io::{self, IsTerminal as _, Write as _},
+};
 
 use super::exit::Failure;
 
@@ -26,8 +29,21 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+thread_local! {
+    static ON_SCREEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A full screen has the terminal: what this thread complains of goes to the log from now on.
+pub fn spare_the_screen() {
+    ON_SCREEN.set(true);
+}
+
 /// One line on standard error.
 pub fn complain(message: &str) {
+    if ON_SCREEN.get() {
+        tracing::warn!("{message}");
+        return;
+    }
     // Without standard error there is nobody to tell; the exit code says it all the same.
     let _ = writeln!(io::stderr(), "quarterdeck: {message}");
 }

@@ -624,6 +624,10 @@ impl Screen {
                 self.layers.pop();
                 self.act(action, view)
             }
+            LayerOutcome::RunAt(action, selection) => {
+                self.layers.pop();
+                self.open_sheet(action, &selection, view)
+            }
         }
     }
 

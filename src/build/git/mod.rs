@@ -4,6 +4,7 @@
 //! of the source's own configuration counts. A [`Snapshot`] is what is built: a commit's tree, or a work tree with changes as a tree of its own.
 
 mod program;
+mod proposal;
 mod repository;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 pub use program::Git;
+pub use proposal::Signature;
 pub(super) use program::absolute_path;
 pub use repository::{Place, Repository};
 

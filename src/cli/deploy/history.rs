@@ -185,7 +185,7 @@ impl History {
     }
 
     /// A deployment as it stands.
-    pub(super) async fn deployment(&self, id: &DeploymentId) -> Result<Deployment, Failure> {
+    pub(in crate::cli) async fn deployment(&self, id: &DeploymentId) -> Result<Deployment, Failure> {
         self.ledger.deployments().find(&id.to_string()).await.map_err(fault)
     }
 

@@ -15,7 +15,7 @@ use tokio::{
     task::{JoinHandle, LocalSet},
 };
 
-use super::{args::Global, deploy::history::History, exit::Failure, fleet::Sources};
+use super::{args::Global, deploy::history::History, exit::Failure, fleet::Sources, out};
 use crate::{
     board::{News, Order, Watch},
     runtime::delivery_desk::{NEWS, ORDERS},
@@ -71,6 +71,7 @@ pub(super) fn start(global: &Global) -> Result<(mpsc::Sender<Order>, mpsc::Recei
     let (news, outbox) = mpsc::channel(NEWS);
     let global = global.clone();
     let run = move || {
+        out::spare_the_screen();
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return tracing::error!(%error, "the delivery desk has no event loop"),

@@ -17,6 +17,7 @@ mod outcome;
 pub mod palette;
 mod plan_lines;
 pub mod processes;
+pub mod template;
 #[cfg(test)]
 mod tests;
 pub mod theme_picker;

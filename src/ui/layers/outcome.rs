@@ -8,7 +8,7 @@ use crate::{
     action::{Action, Answer, Context},
     board::Watch,
     fleet::{ContainerKey, HostId, ServiceKey},
-    ui::{screen::Request, view::View},
+    ui::{panel::Selection, screen::Request, view::View},
 };
 
 /// What a layer made of an input.
@@ -22,6 +22,8 @@ pub enum LayerOutcome {
     Close,
     /// It is done; run this.
     Run(Action),
+    /// It is done; run this about that, whatever the panel's cursor is on.
+    RunAt(Action, Selection),
     /// It is done; go there.
     Go(Destination),
     /// Taken, and this is asked; the layer stays.
