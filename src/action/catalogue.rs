@@ -187,6 +187,8 @@ catalogue! {
     TemplateEdit             "template.edit"            Template       Ask     Act   once  []                                      "Change variables.";
     DetailFindNext           "detail.find-next"         Detail         Never   View  held  []                                      "Go to the next line that the search found.";
     DetailFindPrevious       "detail.find-previous"     Detail         Never   View  held  []                                      "Go to the line before that it found.";
+    FormAdd                  "form.add"                 Form           Never   View  once  []                                      "Add a variable.";
+    FormRemove               "form.remove"              Form           Never   View  once  []                                      "Take the variable away, or keep it.";
     InspectFoldAll           "inspect.fold-all"         Inspect        Never   View  once  []                                      "Fold everything.";
     InspectUnfoldAll         "inspect.unfold-all"       Inspect        Never   View  once  []                                      "Unfold everything.";
     InspectReveal            "inspect.reveal"           Inspect        Never   View  once  []                                      "Show its secrets, or hide them again.";

@@ -11,6 +11,7 @@ pub(super) mod history;
 mod hosts;
 mod lines;
 mod planned;
+pub(super) mod preview;
 mod question;
 mod queue;
 pub(super) mod quiet;

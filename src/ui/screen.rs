@@ -673,6 +673,10 @@ impl Screen {
                 self.layers.pop();
                 self.act(action, view)
             }
+            LayerOutcome::RunAt(action, selection) => {
+                self.layers.pop();
+                self.open_sheet(action, &selection, view)
+            }
         }
     }
 

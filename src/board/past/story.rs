@@ -210,7 +210,8 @@ impl Teller<'_> {
 
     fn is_near(&self, act: &RecordedAct, subjects: &BTreeMap<ContainerKey, Subject>) -> bool {
         if act.host.is_empty() {
-            let of_place = act.target.split_once(" in ").is_some_and(|(app, environment)| self.near.is_of(&app.into(), &environment.into()));
+            let of_place =
+                act.target.split_once(" in ").is_some_and(|(app, environment)| self.near.is_of(&app.into(), &environment.into()));
             return of_place || self.recorded_deployments().any(|one| one.deployment.id.to_string() == *act.target);
         }
         let host = HostId::new(&act.host);
@@ -309,7 +310,9 @@ impl Teller<'_> {
             });
         }
         let oom = one.finished.filter(|finished| one.oom_killed == Some(true) && !was_told(*finished));
-        told.extend(oom.map(|at| line(self.ours(host, at), Kind::Memory, Severity::Bad, "out of memory".to_owned(), String::new(), place())));
+        told.extend(
+            oom.map(|at| line(self.ours(host, at), Kind::Memory, Severity::Bad, "out of memory".to_owned(), String::new(), place())),
+        );
         // Before the engines were heard it may have been anybody; since then an event would have told.
         told.retain(|change| self.listening.is_none_or(|since| change.at <= since + NEAR));
         told
@@ -372,10 +375,8 @@ fn of_deployment(recorded: &RecordedDeployment) -> Vec<Change> {
     let way = if one.rollback { "rolled back to" } else { "deployed" };
     let what = format!("{way} {}, {}{took}{why}", one.release, word(one.state));
     let place = format!("{} in {}", one.app, one.environment);
-    let of = |kind, severity, what| Change {
-        deployment: Some(one.id.clone()),
-        ..line(at, kind, severity, what, one.by.clone(), place.clone())
-    };
+    let of =
+        |kind, severity, what| Change { deployment: Some(one.id.clone()), ..line(at, kind, severity, what, one.by.clone(), place.clone()) };
     let settings = (!recorded.settings.is_empty())
         .then(|| of(Kind::Settings, Severity::Quiet, format!("settings changed: {}", recorded.settings.join(", "))));
     std::iter::once(of(Kind::Deployment, severity, what)).chain(settings).collect()
@@ -433,7 +434,9 @@ fn words(verb: &Verb) -> (Kind, Severity, String) {
         Verb::Paused => asked("paused"),
         Verb::Unpaused => asked("unpaused"),
         Verb::Updated => asked("its limits were changed"),
-        Verb::Ended { code: Some(0), again: true } => (Kind::Restart, Severity::Attention, "ended (0), started again by its engine".to_owned()),
+        Verb::Ended { code: Some(0), again: true } => {
+            (Kind::Restart, Severity::Attention, "ended (0), started again by its engine".to_owned())
+        }
         Verb::Ended { code: Some(0), .. } => (Kind::Restart, Severity::Quiet, "ended (0)".to_owned()),
         Verb::Ended { code: Some(code), again: more } => (Kind::Restart, Severity::Bad, format!("died ({code}){}", again(more))),
         Verb::Ended { code: None, again: more } => (Kind::Restart, Severity::Bad, format!("died{}", again(more))),

@@ -63,7 +63,7 @@ impl Place {
         }
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         match self {
             Self::Tree(root) => root.display().to_string(),
             Self::Remote { url, .. } => url.clone(),
@@ -93,6 +93,10 @@ impl Repository {
     /// Where its commits come from.
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    pub(super) fn git(&self) -> &Git {
+        &self.git
     }
 
     /// Where its commits come from, as others know it: a work tree's `origin`, where it has one. Without a password.

@@ -66,6 +66,22 @@ impl<'a> Wish<'a> {
         Ok(Self { sources, history, asked, kind, aim, options, stage })
     }
 
+    /// One that is only looked at, by a template that is there already.
+    ///
+    /// # Errors
+    /// What is asked for in words that mean nothing.
+    pub(in crate::cli) fn to_look(
+        sources: &'a Sources,
+        history: &'a History,
+        (asked, kind): (&'a Deploying, &'a Kind),
+        aim: Aim,
+    ) -> Result<Self, Failure> {
+        let options = options(asked, kind, &aim)?;
+        let mut stage = Stage::new(sources, &aim.app, &aim.environment, false)?;
+        stage.learn_secrets(sources, (&aim.app, &aim.environment));
+        Ok(Self { sources, history, asked, kind, aim, options, stage })
+    }
+
     /// What is there, and what is owed.
     pub(in crate::cli) async fn look(&self) -> Result<Observed, Failure> {
         let mut observed = self.stage.observe(&self.aim.policy).await;

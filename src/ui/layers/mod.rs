@@ -23,6 +23,7 @@ pub mod processes;
 pub mod reason;
 pub mod run;
 pub mod sheet;
+pub mod template;
 #[cfg(test)]
 mod tests;
 pub mod theme_picker;

@@ -29,6 +29,8 @@ pub enum LayerOutcome {
     Close,
     /// It is done; run this.
     Run(Action),
+    /// It is done; run this about that, whatever the panel's cursor is on.
+    RunAt(Action, Selection),
     /// It is done; go there.
     Go(Destination),
     /// Taken, and this is asked; the layer stays.

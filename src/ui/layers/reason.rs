@@ -60,7 +60,7 @@ impl Reason {
         Self { wish, subject, opened, area, chosen: 0, note: None }
     }
 
-    fn told<'v>(&self, view: &View<'v>) -> Option<&'v Result<Question, String>> {
+    fn question<'v>(&self, view: &View<'v>) -> Option<&'v Result<Question, String>> {
         let question = view.board.lanes.question.as_ref();
         question.filter(|(subject, at, _)| *subject == self.subject && *at >= self.opened).map(|(.., told)| told)
     }
@@ -71,7 +71,7 @@ impl Reason {
 
     /// What is to be done, or why not yet.
     fn order(&self, view: &View<'_>) -> Result<lanes::Order, String> {
-        let question = match self.told(view) {
+        let question = match self.question(view) {
             None => return Err("how it stands there is still being read".to_owned()),
             Some(Err(why)) => return Err(why.clone()),
             Some(Ok(question)) => question,
@@ -120,7 +120,7 @@ impl Layer for Reason {
     }
 
     fn act(&mut self, action: Action, view: &View<'_>) -> LayerOutcome {
-        let waiting = self.told(view).and_then(|told| told.as_ref().ok()).map_or(0, |question| question.waiting.len());
+        let waiting = self.question(view).and_then(|told| told.as_ref().ok()).map_or(0, |question| question.waiting.len());
         match action {
             Action::SelectionOpen => {
                 return match self.order(view) {
@@ -165,7 +165,7 @@ impl Layer for Reason {
 
     fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
         let theme = view.theme;
-        let told = self.told(view);
+        let told = self.question(view);
         let width = WIDTH.min(area.width.saturating_sub(2));
         let cells = usize::from(width.saturating_sub(4)).max(16);
         let lines = self.lines(told, cells, view);
@@ -321,10 +321,9 @@ mod tests {
     #[test]
     fn nothing_is_done_without_a_reason_or_without_a_question() {
         let open = scene(Ok(question(None, Vec::new())));
-        for (wish, text, expected) in [
-            (Wish::Freeze, " ", "say why"),
-            (Wish::Approve, "fine", "nothing waits for a yes in production of shop"),
-        ] {
+        for (wish, text, expected) in
+            [(Wish::Freeze, " ", "say why"), (Wish::Approve, "fine", "nothing waits for a yes in production of shop")]
+        {
             let mut layer = typed(wish, &open, text);
             assert_eq!(layer.act(Action::SelectionOpen, &open.view()), LayerOutcome::Stay);
             let text = shown(&mut layer, &open, (80, 24));

@@ -16,12 +16,7 @@ use crate::{
         Order as AnyOrder,
         lanes::{Behind, BuildWord, Pair, Subject, WayBack},
     },
-    cli::{
-        args::Global,
-        build::Named,
-        deploy::history::History,
-        fleet::Sources,
-    },
+    cli::{args::Global, build::Named, deploy::history::History, fleet::Sources},
     delivery::{
         plan::fixture::Shop,
         release::{DeploymentId, Release},
@@ -308,7 +303,8 @@ async fn what_waits_is_answered_and_ones_own_is_refused_in_the_ledgers_words() {
     let (desk, mut news) = ground.desk(false);
     let own = ask(&desk, &Who::of_process().short(), 1).await;
     let theirs = ask(&desk, "ana", 2).await;
-    let answer = |deployment: &DeploymentId, answer| Order::Answer { deployment: deployment.clone(), answer, reason: "looked at it".into() };
+    let answer =
+        |deployment: &DeploymentId, answer| Order::Answer { deployment: deployment.clone(), answer, reason: "looked at it".into() };
     obey(Rc::clone(&desk), answer(&own, Answer::Yes)).await;
     assert!(said(&mut news).await.contains("somebody else has to say yes"));
     obey(Rc::clone(&desk), answer(&theirs, Answer::Yes)).await;
