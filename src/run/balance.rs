@@ -4,7 +4,7 @@
 
 use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use tokio::sync::Mutex;
 
 use super::{
@@ -208,7 +208,7 @@ pub(super) async fn switch<P: Port>(
     to: &[Member],
     from: &[Member],
 ) -> Result<(), Failure> {
-    let (to, from) = (members(port, route, to).await?, members(port, route, from).await?);
+    let (to, from) = try_join(members(port, route, to), members(port, route, from)).await?;
     if to.is_empty() {
         return Err(Failure::new(
             FailureKind::Refused,

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
@@ -115,7 +115,8 @@ impl RunTraffic {
     /// What the balancer says, or does not.
     pub async fn count(&self, lb: &str, backend: &str) -> Result<Count, PortError> {
         let balancer = self.balancers.get(lb).map_err(told(lb))?;
-        let (standing, found) = (balancer.verify().await.map_err(told(lb))?, self.backend(balancer, lb, backend).await?);
+        let (standing, found) = join(balancer.verify(), self.backend(balancer, lb, backend)).await;
+        let (standing, found) = (standing.map_err(told(lb))?, found?);
         Ok(Count::of(&lb.into(), &found, &standing))
     }
 
@@ -135,9 +136,10 @@ impl RunTraffic {
     /// did: going on would take the old servers away from a balancer that knows nothing of the new ones.
     async fn look(&self, lb: &str, backend: &str) -> Result<(Standing, Backend), PortError> {
         let balancer = self.balancers.get(lb).map_err(told(lb))?;
-        let standing = balancer.verify().await.map_err(told(lb))?;
+        // Both at once: over a link every question has its price.
+        let (standing, found) = join(balancer.verify(), self.backend(balancer, lb, backend)).await;
+        let (standing, found) = (standing.map_err(told(lb))?, found?);
         let life = Arc::clone(&standing.life);
-        let found = self.backend(balancer, lb, backend).await?;
         let now: Seen = found.slots.iter().map(|slot| (Arc::clone(&slot.name), (slot.address, slot.state))).collect();
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let known = memory.entry(lb.into()).or_default();
