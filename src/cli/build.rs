@@ -14,8 +14,7 @@ use super::{
     exit::{Exit, Failure},
     fleet::Sources,
     gather::wait,
-    json,
-    out,
+    json, out,
     table::{Column, Table},
 };
 use crate::{

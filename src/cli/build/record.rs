@@ -81,7 +81,5 @@ pub async fn record(ledger: &Ledger, commit: &Commit, built: &Built, outside: Ou
         by: Who::of_process().short(),
     };
     let recorded = ledger.app_builds().record(build).await;
-    recorded
-        .map(Some)
-        .map_err(|error| Failure::failed(format!("the images are pushed, but the build could not be recorded: {error}")))
+    recorded.map(Some).map_err(|error| Failure::failed(format!("the images are pushed, but the build could not be recorded: {error}")))
 }

@@ -202,7 +202,9 @@ fn question(told: Option<&Result<Source, String>>, cells: usize, view: &View<'_>
 fn end(build: &BuildRun, cells: usize, view: &View<'_>) -> Vec<(String, Role)> {
     let theme = view.theme;
     match &build.ended {
-        None => vec![(format!("{} under way, begun {} ago", theme.symbol(Symbol::Progress), view.calm_age(build.begun)), Role::StateProgress)],
+        None => {
+            vec![(format!("{} under way, begun {} ago", theme.symbol(Symbol::Progress), view.calm_age(build.begun)), Role::StateProgress)]
+        }
         Some((at, Ok(version))) => {
             let took = (*at - build.begun).to_std().map(|took| format!(" in {}", span(took))).unwrap_or_default();
             vec![(format!("{} {version} is built{took}", theme.symbol(Symbol::Done)), Role::StateDone)]
@@ -280,7 +282,8 @@ mod tests {
         layer.begun = true;
         let now = scene.now;
         tell(&mut scene, lanes::News::Build(shop(), BuildWord::Begun(now)));
-        let lines = ["1.0.1-26-c04aa17: faster cart (li, 2026-11-21 13:40 UTC)", "web: build", "  [1/3] FROM nginx:1.27", "    ok", "web: push"];
+        let lines =
+            ["1.0.1-26-c04aa17: faster cart (li, 2026-11-21 13:40 UTC)", "web: build", "  [1/3] FROM nginx:1.27", "    ok", "web: push"];
         tell(&mut scene, lanes::News::Build(shop(), BuildWord::Lines(lines.map(str::to_owned).to_vec())));
         tell(&mut scene, lanes::News::Build(shop(), BuildWord::Moving("3 layers, 12.0 MB of 40.0 MB".into())));
         insta::assert_snapshot!("build-progress", shown(&mut layer, &scene, (80, 24)));

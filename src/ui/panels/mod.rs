@@ -18,9 +18,9 @@ mod triage;
 mod versions;
 mod words;
 
-pub(super) use delivery::span;
 #[cfg(test)]
 pub(super) use delivery::sample as lane_sample;
+pub(super) use delivery::span;
 #[cfg(test)]
 pub(super) use logs::sample as log_sample;
 

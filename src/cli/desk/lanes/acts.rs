@@ -42,13 +42,11 @@ async fn standing(desk: &Desk, subject: &Subject) -> Result<Question, Failure> {
     };
     let known = or_nothing(ledger.freezes().of(&app, &environment).await)?;
     // What a host told of it was read with the lanes.
-    let frozen =
-        known.as_ref().map(frozen).or_else(|| desk.lanes.of(&app, |known| known.frozen.get(&environment).cloned()));
+    let frozen = known.as_ref().map(frozen).or_else(|| desk.lanes.of(&app, |known| known.frozen.get(&environment).cloned()));
     let filter = DeploymentFilter { app: Some(app.clone()), environment: Some(environment.clone()), ..DeploymentFilter::default() };
     let past = or_nothing(ledger.deployments().list(filter).await)?;
-    let is_asked = |one: &&Deployment| {
-        matches!(one.state, State::Waiting | State::Running) && only.as_ref().is_none_or(|only| *only == one.id)
-    };
+    let is_asked =
+        |one: &&Deployment| matches!(one.state, State::Waiting | State::Running) && only.as_ref().is_none_or(|only| *only == one.id);
     let mut waiting = Vec::new();
     for one in past.iter().rev().filter(is_asked) {
         let told = attempt(desk, one).await?;

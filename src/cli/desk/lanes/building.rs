@@ -19,7 +19,7 @@ use crate::{
     },
     build::Progress,
     cli::{
-        build::{self, Hearer, LayerWord, LayerCount, Link, Named, progress_line},
+        build::{self, Hearer, LayerCount, LayerWord, Link, Named, progress_line},
         exit::Failure,
     },
     fleet::AppName,

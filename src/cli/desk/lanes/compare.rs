@@ -70,9 +70,10 @@ async fn good(desk: &Desk, app: &AppName, environment: &EnvironmentId) -> Result
     let good = or_nothing(desk.history.ledger().deployments().good(app, environment).await)?;
     let Some(good) = good.first() else { return Ok(None) };
     let found = release(desk, app, &good.release).await?;
-    found.map(|release| (*release).clone()).map(Some).ok_or_else(|| {
-        Failure::failed(format!("release {} of {app}, which is good in {environment}, is not in the ledger", good.release))
-    })
+    found
+        .map(|release| (*release).clone())
+        .map(Some)
+        .ok_or_else(|| Failure::failed(format!("release {} of {app}, which is good in {environment}, is not in the ledger", good.release)))
 }
 
 /// The newest build, with what the environment says today.

@@ -156,7 +156,8 @@ async fn stop(
         }
     }
     let frozen = freezes.iter().find(|freeze| freeze.app == *app && freeze.environment == *environment).map(freeze);
-    let (of_host, way_back) = desk.lanes.of(app, |known| (known.frozen.get(environment).cloned(), known.way_back.get(environment).cloned()));
+    let (of_host, way_back) =
+        desk.lanes.of(app, |known| (known.frozen.get(environment).cloned(), known.way_back.get(environment).cloned()));
     let longest = good.as_ref().and_then(|good| good.took);
     let expected = match &good {
         Some(good) => release(desk, app, &good.release).await?.map(|release| expected(&release, policy)).unwrap_or_default(),

@@ -16,12 +16,7 @@ use crate::{
         Order as AnyOrder,
         lanes::{Behind, BuildWord, Pair, Subject, WayBack},
     },
-    cli::{
-        args::Global,
-        build::Named,
-        deploy::history::History,
-        fleet::Sources,
-    },
+    cli::{args::Global, build::Named, deploy::history::History, fleet::Sources},
     delivery::{
         plan::fixture::Shop,
         release::{DeploymentId, Release},
@@ -223,7 +218,14 @@ async fn lanes_are_read_and_what_fails_holds_nothing_up() {
                 let read = |stop: &lanes::Stop| !matches!(stop.way_back, WayBack::Unknown);
                 way.source.at.is_some() && way.stops.len() == 2 && way.stops.iter().all(read)
             };
-            let shop = until(&mut news, |news| way(news, "shop").filter(known)).await;
+            let (shop, crm) = until(&mut news, |news| match news {
+                News::Lanes(lanes::News::Ways(ways)) => {
+                    let of = |app: &str| ways.iter().find(|way| way.app.as_str() == app).cloned();
+                    Some((of("shop").filter(known)?, of("crm").filter(|way| way.fault.is_some())?))
+                }
+                _ => None,
+            })
+            .await;
             let order: Vec<&str> = shop.stops.iter().map(|stop| stop.environment.as_str()).collect();
             assert_eq!(order, ["testing", "production"], "in the order of promotion, not of the file");
             assert_eq!(shop.build.as_ref().map(|build| build.version.clone()), Some(second.version.clone()));
@@ -241,7 +243,6 @@ async fn lanes_are_read_and_what_fails_holds_nothing_up() {
             assert_eq!(production.way_back, WayBack::Nowhere);
             assert_eq!(testing.expected[0].hosts, ["test-01".into()]);
             // The app without a template says why; nothing waits for it.
-            let crm = until(&mut news, |news| way(news, "crm").filter(|way| way.fault.is_some())).await;
             assert!(crm.fault.unwrap().contains("nowhere") && crm.stops.is_empty());
         })
         .await;
@@ -308,7 +309,8 @@ async fn what_waits_is_answered_and_ones_own_is_refused_in_the_ledgers_words() {
     let (desk, mut news) = ground.desk(false);
     let own = ask(&desk, &Who::of_process().short(), 1).await;
     let theirs = ask(&desk, "ana", 2).await;
-    let answer = |deployment: &DeploymentId, answer| Order::Answer { deployment: deployment.clone(), answer, reason: "looked at it".into() };
+    let answer =
+        |deployment: &DeploymentId, answer| Order::Answer { deployment: deployment.clone(), answer, reason: "looked at it".into() };
     obey(Rc::clone(&desk), answer(&own, Answer::Yes)).await;
     assert!(said(&mut news).await.contains("somebody else has to say yes"));
     obey(Rc::clone(&desk), answer(&theirs, Answer::Yes)).await;

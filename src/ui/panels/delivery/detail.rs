@@ -107,7 +107,8 @@ fn of_build(way: &Way, view: &View<'_>, facts: &mut Vec<Fact>) {
         facts.push(Fact::new("now", text).in_role(Role::StateProgress));
     }
     let Some(build) = &way.build else {
-        let text = format!("nothing was built yet, as far as the ledger tells: {} builds the newest commit", key(Action::DeliveryBuild, view));
+        let text =
+            format!("nothing was built yet, as far as the ledger tells: {} builds the newest commit", key(Action::DeliveryBuild, view));
         facts.push(Fact::new("build", text));
         return;
     };
@@ -116,7 +117,9 @@ fn of_build(way: &Way, view: &View<'_>, facts: &mut Vec<Fact>) {
     for size in &build.sizes {
         let was = size.growth.and_then(|growth| size.bytes.checked_add_signed(growth.saturating_neg()));
         let beside = match was {
-            Some(was) if was != size.bytes => format!("{} {dot} {} now, {} in the build before", size_words(size, view.theme), bytes(size.bytes), bytes(was)),
+            Some(was) if was != size.bytes => {
+                format!("{} {dot} {} now, {} in the build before", size_words(size, view.theme), bytes(size.bytes), bytes(was))
+            }
             Some(_) => format!("{}, as in the build before", size_words(size, view.theme)),
             None => size_words(size, view.theme),
         };
@@ -148,16 +151,18 @@ fn of_stop(way: &Way, stop: &Stop, odd: &[Odd], view: &View<'_>, facts: &mut Vec
         }
         WayBack::Ready { to, hosts, at, .. } => {
             let slow = hosts.values().any(|speed| hosts.values().next() != Some(speed));
-            let by_host: Vec<String> = hosts.iter().filter(|(_, speed)| slow || matches!(speed, Speed::Impossible(_))).map(of_host).collect();
+            let by_host: Vec<String> =
+                hosts.iter().filter(|(_, speed)| slow || matches!(speed, Speed::Impossible(_))).map(of_host).collect();
             let by_host = if by_host.is_empty() { String::new() } else { format!(" {dot} {}", by_host.join(", ")) };
-            let text = format!("{words} to {to}{by_host} {dot} {} ago", view.calm_age(*at));
+            let text = format!("{words} to {to}{by_host} {dot} as of {} ago", view.calm_age(*at));
             facts.push(Fact::new("way back", text).in_role(if role == Role::TextDim { Role::Text } else { role }));
         }
     }
     let before = stop.before.as_ref().map_or("the newest build", |before| before.as_str());
     match &stop.behind {
         Behind::Unknown => {}
-        Behind::Same => facts.push(Fact::new("behind", format!("nothing: the same build as {before}"))),
+        Behind::Same if stop.before.is_none() => facts.push(Fact::new("behind", "nothing: it is the newest build")),
+        Behind::Same => facts.push(Fact::new("behind", format!("nothing: {before} has the same build"))),
         Behind::Rebuilt => facts.push(Fact::new("behind", format!("{before} has another build of the same commit"))),
         Behind::Ahead(commits) => {
             let text = format!("{} that {before} has not", counted(*commits, "commit"));
@@ -231,7 +236,8 @@ fn of_good(good: &Good, view: &View<'_>) -> Vec<Fact> {
     if let Some((requests, failed, p99)) = good.proof {
         let slowest = p99.map_or_else(String::new, |p99| format!(" {dot} p99 {p99:.0} ms"));
         let role = if failed > 0 { Role::StateBad } else { Role::Text };
-        facts.push(Fact::new("proof", format!("{} of {} requests failed meanwhile{slowest}", count(failed), count(requests))).in_role(role));
+        facts
+            .push(Fact::new("proof", format!("{} of {} requests failed meanwhile{slowest}", count(failed), count(requests))).in_role(role));
     }
     facts
 }

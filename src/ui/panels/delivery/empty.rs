@@ -5,10 +5,11 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use crate::{
     board::lanes::SIMULATED,
     ui::{
-    theme::{Role, Symbol},
-    view::View,
-    widgets::Pen,
-}};
+        theme::{Role, Symbol},
+        view::View,
+        widgets::Pen,
+    },
+};
 
 /// How an app is registered.
 const EXAMPLE: [&str; 3] =

@@ -176,12 +176,16 @@ fn attempt(one: &Try, view: &View<'_>) -> Line {
             let yes = if one.missing() == 1 { "a yes".to_owned() } else { format!("{} yes", one.missing()) };
             Line::new(0, format!("{number} waits for {yes}")).with(Symbol::Progress, Role::StateAttention)
         }
-        State::Running if one.asks.is_some() => Line::new(0, format!("{number} asks for a yes")).with(Symbol::Progress, Role::StateAttention),
+        State::Running if one.asks.is_some() => {
+            Line::new(0, format!("{number} asks for a yes")).with(Symbol::Progress, Role::StateAttention)
+        }
         State::Running => Line::new(0, format!("{number} under way{}", age(one.started))).with(Symbol::Progress, Role::StateProgress),
         State::Parked => Line::new(0, format!("{number} parked{}", age(one.started))).with(Symbol::Bad, Role::StateAttention),
         State::Failed => Line::new(0, format!("{number} failed{}", age(one.finished))).with(Symbol::Bad, Role::StateBad),
         // Nothing of it was begun: somebody said no.
-        State::Unwound if one.started.is_none() => Line::new(2, format!("{number} rejected{}", age(one.finished))).with(Symbol::Odd, Role::TextDim),
+        State::Unwound if one.started.is_none() => {
+            Line::new(2, format!("{number} rejected{}", age(one.finished))).with(Symbol::Odd, Role::TextDim)
+        }
         State::Unwound => Line::new(0, format!("{number} taken back{}", age(one.finished))).with(Symbol::Bad, Role::StateBad),
         State::Good => Line::new(2, format!("{number} good{}", age(one.finished))),
     }
@@ -203,7 +207,7 @@ fn behind(behind: &Behind) -> Option<Line> {
 /// The readiness light: `⟲ flip < 1 s`.
 fn way_back(way_back: &WayBack, theme: &Theme) -> Line {
     let (words, role) = way_back_words(way_back, theme);
-    Line::new(3, words).of(role)
+    Line::new(1, words).of(role)
 }
 
 /// How fast one would be back, with its sign and its role.

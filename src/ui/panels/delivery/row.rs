@@ -11,16 +11,16 @@ use crate::{
     board::lanes::Way,
     text::width,
     ui::{
-        theme::{Role, Symbol},
+        theme::{Role, Symbol, Theme},
         view::View,
         widgets::Pen,
     },
 };
 
 /// Lines of an app at most, heading and the line of air below included.
-const MOST: u16 = 8;
+const MOST: u16 = 9;
 /// And at least, so that little moves when states come and go.
-const LEAST: u16 = 6;
+const LEAST: u16 = 5;
 
 /// How many lines an app wants.
 pub(super) fn height(way: &Way, panel: &Delivery, view: &View<'_>) -> u16 {
@@ -52,7 +52,7 @@ pub(super) fn render(
 ) -> Vec<(Rect, Lane)> {
     let theme = view.theme;
     let lanes = lane::of(way);
-    let fault = way.fault.as_ref().filter(|_| area.height > 3);
+    let fault = way.fault.as_ref().filter(|_| area.height >= 3);
     let body = area.height.saturating_sub(1 + u16::from(fault.is_some()));
     // The last line is air, unless that is all there is.
     let body = if area.height > 4 && fault.is_none() { body - 1 } else { body };
@@ -137,11 +137,23 @@ fn paint(buffer: &mut Buffer, place: Rect, lines: &[Line], (is_current, narrow):
         }
         let more = if cut && nth == last { 2 } else { 0 };
         let left = pen.left().saturating_sub(more);
-        pen.text(&theme.fit(&line.text, left), ground.patch(theme.style(line.role)));
+        pen.text(&theme.fit(whole_parts(&line.text, left, theme), left), ground.patch(theme.style(line.role)));
         if more > 0 {
             pen.skip(1).text(theme.symbol(Symbol::Cut), theme.style(Role::TextDim));
         }
     }
+}
+
+/// A line without the parts at its end that have no room: the pane below has them all.
+fn whole_parts<'l>(mut line: &'l str, cells: usize, theme: &Theme) -> &'l str {
+    let dot = format!(" {} ", theme.symbol(Symbol::Dot));
+    while width(line) > cells {
+        match line.rsplit_once(dot.as_str()) {
+            Some((before, _)) => line = before,
+            None => break,
+        }
+    }
+    line
 }
 
 /// The lines that stay, in their order.

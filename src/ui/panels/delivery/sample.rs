@@ -5,14 +5,15 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    board::lanes::{
-        Behind, Build, Commit, Estimate, Expected, Frozen, Good, Size, Source, Stop, Try, Way, WayBack,
-    },
+    board::lanes::{Behind, Build, Commit, Estimate, Expected, Frozen, Good, Size, Source, Stop, Try, Way, WayBack},
     delivery::{
         plan::Speed,
         release::{DeploymentId, ReleaseId},
     },
-    fleet::{AppName, EnvironmentId, HostId, ServiceName, fixture::now},
+    fleet::{
+        AppName, EnvironmentId, HostId, ServiceName,
+        fixture::{hex, now},
+    },
     run::journal::State,
 };
 
@@ -36,7 +37,7 @@ pub(in crate::ui) fn waiting(number: u64) -> Try {
         release: release("1.0.1-24-a91c2f3"),
         state: State::Waiting,
         by: "ana".into(),
-        asked: ago(3),
+        asked: ago(8),
         started: None,
         finished: None,
         needed: 2,
@@ -74,7 +75,7 @@ fn good(number: u64, version: &str, minutes: i64) -> Good {
 
 /// What of shop should run: the bits of the drawn fleet.
 fn expected(version: &str, digests: [(&str, &str); 3], hosts: [&[&str]; 3]) -> Vec<Expected> {
-    let digest = |digits: &str| Some(Arc::from(format!("sha256:{digits}{}", "0".repeat(64 - digits.len()))));
+    let digest = |digits: &str| Some(Arc::from(format!("sha256:{digits}{}", &hex(digits)[6..])));
     let one = |((service, digits), hosts): ((&str, &str), &[&str])| Expected {
         service: ServiceName::new(service),
         digest: digest(digits),
@@ -118,30 +119,33 @@ pub(in crate::ui) fn shop() -> Way {
     let staging = Stop {
         good: Some(Good { proof: Some((12_400, 0, Some(44.2))), ..good(41, old, 4700) }),
         behind: Behind::Commits(behind, false),
-        way_back: ready("1.0.1-19-04bd1c9", Speed::Start, Estimate::AsBefore(Duration::from_secs(6)), &[
-            ("stage-01", Speed::Start),
-            ("stage-02", Speed::Flip),
-        ]),
-        expected: expected(old, [("api", "d4e5f6"), ("web", "e4f5a6"), ("db", "5d6e7f")], [
-            &["stage-01", "stage-02"],
-            &["stage-01", "stage-02"],
-            &["stage-01"],
-        ]),
+        way_back: ready(
+            "1.0.1-19-04bd1c9",
+            Speed::Start,
+            Estimate::AsBefore(Duration::from_secs(6)),
+            &[("stage-01", Speed::Start), ("stage-02", Speed::Flip)],
+        ),
+        expected: expected(
+            old,
+            [("api", "d4e5f6"), ("web", "e4f5a6"), ("db", "5d6e7f")],
+            [&["stage-01", "stage-02"], &["stage-01", "stage-02"], &["stage-01"]],
+        ),
         ..stop("staging", Some("testing"))
     };
     let production = Stop {
         good: Some(Good { approved_by: vec!["bo".into()], proof: Some((51_020, 0, Some(41.0))), ..good(42, old, 4560) }),
         behind: Behind::Same,
-        way_back: ready("1.0.1-19-04bd1c9", Speed::Pull, Estimate::AtMost(Duration::from_secs(70)), &[
-            ("app-04", Speed::Pull),
-            ("app-05", Speed::Pull),
-            ("app-07", Speed::Start),
-        ]),
-        expected: expected(old, [("api", "d4e5f6"), ("web", "e4f5a6"), ("db", "5d6e7f")], [
-            &["app-04", "app-05", "app-06", "app-07"],
-            &["app-04", "app-05", "app-06", "app-07"],
-            &["app-09"],
-        ]),
+        way_back: ready(
+            "1.0.1-19-04bd1c9",
+            Speed::Pull,
+            Estimate::AtMost(Duration::from_secs(70)),
+            &[("app-04", Speed::Pull), ("app-05", Speed::Pull), ("app-07", Speed::Start)],
+        ),
+        expected: expected(
+            old,
+            [("api", "d4e5f6"), ("web", "e4f5a6"), ("db", "5d6e7f")],
+            [&["app-04", "app-05", "app-06", "app-07"], &["app-04", "app-05", "app-06", "app-07"], &["app-09"]],
+        ),
         ..stop("production", Some("staging"))
     };
     Way {
@@ -178,10 +182,12 @@ pub(in crate::ui) fn troubled() -> Way {
         good.proof = Some((51_020, 17, Some(380.0)));
         good.owed = vec![HostId::new("app-06")];
     }
-    way.stops[2].way_back = ready("1.0.1-19-04bd1c9", Speed::Impossible("no host answers".into()), Estimate::Unknown, &[(
-        "app-04",
-        Speed::Impossible("no route to host".into()),
-    )]);
+    way.stops[2].way_back = ready(
+        "1.0.1-19-04bd1c9",
+        Speed::Impossible("no host answers".into()),
+        Estimate::Unknown,
+        &[("app-04", Speed::Impossible("no route to host".into()))],
+    );
     way
 }
 

@@ -118,7 +118,8 @@ fn states_that_pass() {
     ] {
         let text = lane(&|way| {
             let to = "1.0.1-19-04bd1c9+c1f09ab2".parse().unwrap();
-            way.stops[2].way_back = lanes::WayBack::Ready { to, speed: speed.clone(), hosts: Default::default(), estimate, at: Scene::drawn().now };
+            way.stops[2].way_back =
+                lanes::WayBack::Ready { to, speed: speed.clone(), hosts: Default::default(), estimate, at: Scene::drawn().now };
         });
         assert!(text.contains(expected), "{text}");
     }
