@@ -118,10 +118,10 @@ fn of_build(way: &Way, view: &View<'_>, facts: &mut Vec<Fact>) {
         let was = size.growth.and_then(|growth| size.bytes.checked_add_signed(growth.saturating_neg()));
         let beside = match was {
             Some(was) if was != size.bytes => {
-                format!("{} {dot} {} now, {} in the build before", size_words(size, view.theme), bytes(size.bytes), bytes(was))
+                format!("{} {dot} {} now, {} in the build before", size_words(size), bytes(size.bytes), bytes(was))
             }
-            Some(_) => format!("{}, as in the build before", size_words(size, view.theme)),
-            None => size_words(size, view.theme),
+            Some(_) => format!("{}, as in the build before", size_words(size)),
+            None => size_words(size),
         };
         facts.push(Fact::new("image", beside));
     }
@@ -196,8 +196,8 @@ fn of_try(one: &Try, view: &View<'_>) -> Fact {
             Fact::new("approved", text).in_role(Role::StateAttention)
         }
         State::Waiting => {
-            let given = if one.approved_by.is_empty() { String::new() } else { format!(" ({} did)", one.approved_by.join(", ")) };
-            let text = format!("{asked}; {} of {} must still say yes{given}, not {}: {}", one.missing(), one.needed, one.by, answer());
+            let given = if one.approved_by.is_empty() { String::new() } else { format!(" ({} has)", one.approved_by.join(", ")) };
+            let text = format!("{asked}; {} more must say yes, not {}{given}: {}", one.missing(), one.by, answer());
             Fact::new("waits", text).in_role(Role::StateAttention)
         }
         State::Running => match &one.asks {
