@@ -267,12 +267,12 @@ pub(super) fn speed_words(speed: &Speed) -> (&'static str, Role) {
     }
 }
 
-/// `38 s`, `1 m 10 s`: how long something took.
+/// `38 s`, `1m 10s`: how long something took.
 pub(in crate::ui) fn span(span: std::time::Duration) -> String {
     match span.as_secs() {
         0 => "< 1 s".to_owned(),
         secs if secs < 60 => format!("{secs} s"),
-        secs if secs < 3600 => format!("{} m {} s", secs / 60, secs % 60),
-        secs => format!("{} h {} m", secs / 3600, secs % 3600 / 60),
+        secs if secs < 3600 => format!("{}m {}s", secs / 60, secs % 60),
+        secs => format!("{}h {}m", secs / 3600, secs % 3600 / 60),
     }
 }

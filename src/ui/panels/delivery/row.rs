@@ -21,6 +21,8 @@ use crate::{
 const MOST: u16 = 9;
 /// And at least, so that little moves when states come and go.
 const LEAST: u16 = 5;
+/// With so many cells a text that is cut says more than a short one.
+const EASY: usize = 20;
 
 /// How many lines an app wants.
 pub(super) fn height(way: &Way, panel: &Delivery, view: &View<'_>) -> u16 {
@@ -142,7 +144,7 @@ fn paint(buffer: &mut Buffer, place: Rect, lines: &[Line], (is_current, narrow):
         let more = if cut && nth == last { 2 } else { 0 };
         let left = pen.left().saturating_sub(more);
         let whole = whole_parts(&line.text, left, theme);
-        let text = line.short.as_deref().filter(|_| width(whole) > left).unwrap_or(whole);
+        let text = line.short.as_deref().filter(|_| width(whole) > left && left < EASY).unwrap_or(whole);
         pen.text(&theme.fit(text, left), ground.patch(theme.style(line.role)));
         if more > 0 {
             pen.skip(1).text(theme.symbol(Symbol::Cut), theme.style(Role::TextDim));
