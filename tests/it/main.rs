@@ -29,6 +29,7 @@ mod lab_stats;
 mod lab_stock;
 mod lab_traffic;
 mod lab_zero;
+mod lanes;
 mod layers;
 mod load;
 mod postgres;

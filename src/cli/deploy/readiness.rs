@@ -152,21 +152,19 @@ mod tests {
     /// A shop of two hosts that runs version 2; its first version was kept on the first host, in this state.
     fn shop(traffic: bool, kept: Option<ContainerState>) -> Shop {
         let of_web = || if traffic { Shop::of_web(2).with_traffic() } else { Shop::of_web(2) };
-        let blueprint = |version| {
-            let mut shop = of_web();
-            shop.number = u64::from(version);
-            let plan = shop.plan(version).unwrap();
-            match &plan.services[0].changes[0].incoming {
-                Some(Incoming::New { blueprint, .. }) => blueprint.clone(),
-                other => panic!("{other:?}"),
-            }
+        let made = |plan: &Plan, host: usize| match &plan.services[0].changes[host].incoming {
+            Some(Incoming::New { blueprint, .. }) => blueprint.clone(),
+            other => panic!("{other:?}"),
         };
-        let mut shop = of_web().running(2);
-        let mut old = summary(&blueprint(1), kept.unwrap_or(ContainerState::Exited));
+        let first = of_web().plan(1).unwrap();
+        let mut shop = of_web().running(1);
+        let second = shop.plan(2).unwrap();
+        let mut old = summary(&made(&first, 0), kept.unwrap_or(ContainerState::Exited));
         old.name = kept_name(&old.name);
-        let now = summary(&blueprint(2), ContainerState::Running);
-        let all = if kept.is_some() { vec![old, now] } else { vec![now] };
+        let now = |host| summary(&made(&second, host), ContainerState::Running);
+        let all = if kept.is_some() { vec![old, now(0)] } else { vec![now(0)] };
         shop.see(&HostId::new("app-01"), &all);
+        shop.see(&HostId::new("app-02"), &[now(1)]);
         shop.options.rollback = true;
         shop.number = 3;
         shop

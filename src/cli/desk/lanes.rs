@@ -13,7 +13,11 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, rc::Rc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    time::Duration,
+};
 
 use futures_util::{FutureExt as _, StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
@@ -55,12 +59,13 @@ pub(super) async fn obey(desk: Rc<Desk>, order: Order) {
     }
 }
 
-/// What was read and was slow.
+/// What is read slowly.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Read {
     /// A repository and its template: its hosts come next.
     Source(AppName),
     /// The hosts of an environment.
-    Hosts,
+    Hosts(AppName, EnvironmentId),
 }
 
 /// The links to the hosts of what is watched: they stay while somebody looks, and are closed with the watch.
@@ -70,13 +75,15 @@ type Stages = BTreeMap<(AppName, EnvironmentId), Rc<Stage>>;
 pub(super) async fn keep(desk: Rc<Desk>) {
     let mut stages = Stages::new();
     let mut slow: FuturesUnordered<LocalBoxFuture<'_, Read>> = FuturesUnordered::new();
+    // What is being read is not read twice at once: one that hangs holds up itself alone.
+    let mut busy: BTreeSet<Read> = BTreeSet::new();
     let (mut look, mut glance) = (Instant::now(), Instant::now());
     let mut told: Option<Result<Vec<Way>, String>> = None;
     loop {
         if Instant::now() >= glance {
             let ways = picture::ways(&desk).await.map_err(Failure::words);
             if let (Some(Ok(before)), Ok(now)) = (&told, &ways)
-                && has_ended(before, now)
+                && (has_ended(before, now) || is_thawed(before, now))
             {
                 look = Instant::now();
             }
@@ -90,16 +97,18 @@ pub(super) async fn keep(desk: Rc<Desk>) {
             }
             glance = Instant::now() + GLANCE;
         }
-        if Instant::now() >= look && slow.is_empty() {
+        if Instant::now() >= look {
             look = Instant::now() + LOOK;
-            let apps = desk.sources.config.delivery.apps.keys().cloned();
-            slow.extend(apps.map(|app| read_source(Rc::clone(&desk), app).boxed_local()));
+            let idle = desk.sources.config.delivery.apps.keys().filter(|app| busy.insert(Read::Source((*app).clone())));
+            slow.extend(idle.map(|app| read_source(Rc::clone(&desk), app.clone()).boxed_local()));
         }
         tokio::select! {
             Some(read) = slow.next() => {
+                busy.remove(&read);
                 if let Read::Source(app) = read {
                     let places = desk.lanes.environments(&app).into_iter().map(|environment| (app.clone(), environment));
-                    slow.extend(places.map(|place| {
+                    let idle = places.filter(|(app, environment)| busy.insert(Read::Hosts(app.clone(), environment.clone())));
+                    slow.extend(idle.map(|place| {
                         let stage = stage(&mut stages, &desk, &place);
                         read_hosts(Rc::clone(&desk), place, stage).boxed_local()
                     }));
@@ -120,7 +129,7 @@ async fn read_source(desk: Rc<Desk>, app: AppName) -> Read {
 
 async fn read_hosts(desk: Rc<Desk>, place: (AppName, EnvironmentId), stage: Result<Rc<Stage>, String>) -> Read {
     hosts::read(&desk, &place, stage).await;
-    Read::Hosts
+    Read::Hosts(place.0, place.1)
 }
 
 fn stage(stages: &mut Stages, desk: &Desk, place: &(AppName, EnvironmentId)) -> Result<Rc<Stage>, String> {
@@ -140,4 +149,15 @@ fn has_ended(before: &[Way], now: &[Way]) -> bool {
     };
     let still = running(now);
     running(before).iter().any(|one| !still.contains(one))
+}
+
+/// Whether the ledger has lost a freeze: what hosts told of it holds no more.
+fn is_thawed(before: &[Way], now: &[Way]) -> bool {
+    let frozen = |ways: &[Way]| -> Vec<_> {
+        let stops = ways.iter().flat_map(|way| way.stops.iter().map(move |stop| (&way.app, stop)));
+        let by_ledger = |stop: &&lanes::Stop| stop.frozen.as_ref().is_some_and(|frozen| frozen.host.is_none());
+        stops.filter(|(_, stop)| by_ledger(stop)).map(|(app, stop)| (app.clone(), stop.environment.clone())).collect()
+    };
+    let still = frozen(now);
+    frozen(before).iter().any(|place| !still.contains(place))
 }

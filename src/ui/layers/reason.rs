@@ -15,7 +15,7 @@ use crate::{
     },
     ledger::Answer,
     run::journal::State,
-    text::clean_line,
+    text::{clean_line, width},
     ui::{
         screen::Request,
         theme::{Role, Symbol},
@@ -166,14 +166,21 @@ impl Layer for Reason {
     fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
         let theme = view.theme;
         let told = self.question(view);
-        let width = WIDTH.min(area.width.saturating_sub(2));
-        let cells = usize::from(width.saturating_sub(4)).max(16);
+        let widest = WIDTH.min(area.width.saturating_sub(2));
+        let cells = usize::from(widest.saturating_sub(4)).max(16);
         let lines = self.lines(told, cells, view);
         let contexts = Context::focus(Context::Global, Some(Context::Reason));
         let key = |action| view.keymap.reverse(action, &contexts).unwrap_or("");
-        let foot = format!("{} does it  {}: nothing happens", key(Action::SelectionOpen), key(Action::LayerClose));
+        let does = match (self.wish, told) {
+            (Wish::Approve, _) => "approves",
+            (Wish::Reject, _) => "rejects",
+            (Wish::Freeze, Some(Ok(question))) if question.frozen.is_some() => "thaws",
+            (Wish::Freeze, Some(Ok(_))) => "freezes",
+            (Wish::Freeze, Some(Err(_)) | None) => "goes on",
+        };
+        let foot = format!("{} {does}  {}: nothing happens", key(Action::SelectionOpen), key(Action::LayerClose));
         let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(LINES + 4);
-        let place = frame::centred(area, width, height);
+        let place = frame::centred(area, widest, height);
         let inside = frame::paint(place, buffer, theme, &self.title(told.and_then(|told| told.as_ref().ok())), &foot);
         // The text being typed is there whatever else has no room.
         let above = inside.height.saturating_sub(LINES + 1);
@@ -227,7 +234,10 @@ impl Reason {
                         (true, false) => "  ".to_owned(),
                     };
                     let role = if index == self.chosen { Role::Text } else { Role::TextDim };
-                    lines.extend(wrapped(&format!("{sign}{}", waits(one, view)), role));
+                    for (nth, line) in wrap(&waits(one, view), cells.saturating_sub(2)).into_iter().enumerate() {
+                        let sign = if nth == 0 { sign.clone() } else { " ".repeat(width(&sign)) };
+                        lines.push((format!("{sign}{line}"), role));
+                    }
                 }
                 if let Some(frozen) = frozen {
                     lines.extend(wrapped(&format!("frozen by {}: {}", frozen.who, frozen.why), Role::StateAttention));

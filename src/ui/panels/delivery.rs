@@ -80,10 +80,13 @@ impl Delivery {
         Some((app, lane))
     }
 
-    fn go(&mut self, ways: &[lanes::Way], app: usize, lane: usize) {
+    /// Goes to an app, and to one of its lanes; without one it stays in the lane of the same name.
+    fn go(&mut self, ways: &[lanes::Way], app: usize, lane: Option<usize>) {
         let Some(way) = ways.get(app) else { return };
         self.app = Some(way.app.clone());
-        self.lane = lane::of(way).into_iter().nth(lane);
+        if let Some(lane) = lane {
+            self.lane = lane::of(way).into_iter().nth(lane);
+        }
         self.skipped = 0;
     }
 
@@ -92,12 +95,12 @@ impl Delivery {
         let Some((app, lane)) = self.place(ways) else { return Outcome::Ignored };
         let lanes = ways.get(app).map_or(0, |way| lane::of(way).len());
         match action {
-            Action::ListMoveUp => self.go(ways, app.saturating_sub(1), lane),
-            Action::ListMoveDown => self.go(ways, (app + 1).min(ways.len().saturating_sub(1)), lane),
-            Action::ListMoveLeft => self.go(ways, app, lane.saturating_sub(1)),
-            Action::ListMoveRight => self.go(ways, app, (lane + 1).min(lanes.saturating_sub(1))),
-            Action::ListMoveFirst => self.go(ways, 0, lane),
-            Action::ListMoveLast => self.go(ways, ways.len().saturating_sub(1), lane),
+            Action::ListMoveUp => self.go(ways, app.saturating_sub(1), None),
+            Action::ListMoveDown => self.go(ways, (app + 1).min(ways.len().saturating_sub(1)), None),
+            Action::ListMoveLeft => self.go(ways, app, Some(lane.saturating_sub(1))),
+            Action::ListMoveRight => self.go(ways, app, Some((lane + 1).min(lanes.saturating_sub(1)))),
+            Action::ListMoveFirst => self.go(ways, 0, None),
+            Action::ListMoveLast => self.go(ways, ways.len().saturating_sub(1), None),
             Action::ListPageUp => self.skipped = self.skipped.saturating_sub(PAGE),
             Action::ListPageDown => self.skipped += PAGE,
             _ => return Outcome::Ignored,
@@ -175,6 +178,9 @@ impl Panel for Delivery {
 
     fn render(&mut self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
         self.placed.clear();
+        if area.is_empty() {
+            return;
+        }
         let page = &view.board.lanes;
         let ways = page.ways.as_deref().unwrap_or_default();
         let Some((app, lane)) = self.place(ways) else { return empty::render(buffer, area, view) };
@@ -184,6 +190,7 @@ impl Panel for Delivery {
         let mut y = 0;
         for (index, height) in rows.shown {
             let Some(way) = ways.get(index) else { continue };
+            let height = height.min(area.height - y);
             let body = Rect { y: area.y + y, height, ..area };
             let current = (index == app).then_some(lane);
             let columns = layout::columns(lane::of(way).len(), current.unwrap_or(lane), self.first, area.width);

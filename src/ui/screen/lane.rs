@@ -115,3 +115,89 @@ fn place(selection: &Selection, view: &View<'_>) -> Result<(AppName, Option<Envi
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+    use super::*;
+    use crate::{
+        board::News,
+        ui::{fixture::Scene, panels::lane_sample as sample},
+    };
+
+    fn scene() -> Scene {
+        let mut scene = Scene::drawn();
+        scene.board.learn(News::Lanes(lanes::News::Ways(vec![sample::troubled()])));
+        scene
+    }
+
+    fn shop_in(environment: &str) -> Selection {
+        Selection::Lane { app: AppName::new("shop"), environment: Some(EnvironmentId::new(environment)) }
+    }
+
+    fn order(order: lanes::Order) -> Vec<Request> {
+        vec![Request::Deliver(Order::Lanes(order))]
+    }
+
+    /// What the screen says at its foot.
+    fn said(scene: &Scene, action: Action, selection: &Selection) -> String {
+        let mut screen = Screen::default();
+        assert_eq!(screen.at_lane(action, selection, &scene.view()), Vec::new());
+        assert!(screen.layers.is_empty());
+        screen.note.unwrap_or_default()
+    }
+
+    #[test]
+    fn a_lane_a_cell_a_container_and_a_deployment_are_decided_about_alike() {
+        let scene = scene();
+        let place = Subject::Place { app: AppName::new("shop"), environment: EnvironmentId::new("production") };
+        let container = scene.fleet.containers().find(|one| one.key.host.as_str() == "app-07").unwrap().key.clone();
+        let service = crate::fleet::ServiceKey { app: Some(AppName::new("shop")), service: "web".into() };
+        let deployment = sample::waiting(44).deployment;
+        for (selection, subject) in [
+            (shop_in("production"), place.clone()),
+            (Selection::Service { service, column: Some(Column::Environment(Some("production".into()))) }, place.clone()),
+            (Selection::Container(container), place),
+            (Selection::Deployment(deployment.clone()), Subject::Deployment(deployment)),
+        ] {
+            for action in [Action::DeliveryFreeze, Action::DeliveryApprove, Action::DeliveryReject] {
+                let mut screen = Screen::default();
+                let asked = screen.at_lane(action, &selection, &scene.view());
+                assert_eq!(asked, order(lanes::Order::Ask(subject.clone())), "{selection:?}");
+                assert_eq!(screen.layers.last().map(|layer| layer.context()), Some(Context::Reason));
+                // Out again, without effect.
+                let escape = KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE);
+                assert_eq!((screen.key(escape, &scene.view()), screen.layers.len()), (Vec::new(), 0));
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decided_is_said_at_once() {
+        let scene = scene();
+        assert_eq!(said(&scene, Action::DeliveryApprove, &shop_in("testing")), "nothing waits for a yes in testing of shop");
+        let build = Selection::Lane { app: AppName::new("shop"), environment: None };
+        assert!(said(&scene, Action::DeliveryFreeze, &build).contains("go to a lane that is one"));
+        let service = crate::fleet::ServiceKey { app: Some(AppName::new("shop")), service: "web".into() };
+        assert!(said(&scene, Action::DeliveryFreeze, &Selection::Service { service, column: None }).contains("go to a column"));
+        assert!(said(&scene, Action::DeliveryBuild, &Selection::Nothing).contains("it takes an app"));
+        assert!(
+            said(&scene, Action::DeliveryBuild, &Selection::Deployment(sample::waiting(44).deployment))
+                .starts_with("a build is of an app: 6")
+        );
+        let simulated = Scene { simulated: true, ..scene };
+        assert_eq!(said(&simulated, Action::DeliveryFreeze, &shop_in("testing")), SIMULATED);
+    }
+
+    #[test]
+    fn builds_and_comparisons_are_asked_for() {
+        let scene = scene();
+        let mut screen = Screen::default();
+        let build = screen.at_lane(Action::DeliveryBuild, &shop_in("testing"), &scene.view());
+        assert_eq!(build, order(lanes::Order::AskCommits(AppName::new("shop"))));
+        let before = Some(EnvironmentId::new("staging"));
+        let pair = Pair { app: AppName::new("shop"), environment: EnvironmentId::new("production"), before };
+        assert_eq!(screen.at_lane(Action::DeliveryCompare, &shop_in("production"), &scene.view()), order(lanes::Order::Compare(pair)));
+    }
+}

@@ -63,3 +63,45 @@ fn ready(back: Back, at: DateTime<Utc>) -> WayBack {
     };
     WayBack::Ready { to: back.to, speed: back.speed, hosts: back.hosts, estimate, at }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_median_of_the_last_three_is_the_estimate() {
+        let back = |speed: Speed, took: &[u64]| Back {
+            to: "1.0-1-aaaaaaa+c1f09ab2".parse().unwrap(),
+            hosts: [(HostId::new("app-01"), speed.clone())].into(),
+            speed,
+            took: took.iter().map(|seconds| Duration::from_secs(*seconds)).collect(),
+        };
+        for (speed, took, expected) in [
+            (Speed::Flip, vec![9], Estimate::Moment),
+            (Speed::Start, vec![6, 90, 8, 1, 1], Estimate::AsBefore(Duration::from_secs(8))),
+            (Speed::Pull, vec![40], Estimate::AsBefore(Duration::from_secs(40))),
+            (Speed::Pull, vec![], Estimate::Unknown),
+            (Speed::Recheck, vec![3, 5], Estimate::AsBefore(Duration::from_secs(5))),
+        ] {
+            let WayBack::Ready { estimate, .. } = ready(back(speed.clone(), &took), Utc::now()) else { panic!("{speed:?}") };
+            assert_eq!(estimate, expected, "{speed:?} {took:?}");
+        }
+    }
+
+    #[test]
+    fn a_freeze_that_a_host_tells_is_cleaned_and_dated_where_it_can_be() {
+        let mark = |since: &str, reason: Option<&str>| Mark {
+            id: "f".into(),
+            holder: "bo@jump-02\u{1b}[31m".into(),
+            since: since.into(),
+            reason: reason.map(Into::into),
+            deployment: None,
+        };
+        let told = frozen((HostId::new("app-01"), mark("2026-11-20T18:00:00Z", Some("the fair"))));
+        assert!(told.since.is_some() && !told.who.contains('\u{1b}') && told.why == "the fair");
+        let told = frozen((HostId::new("app-01"), mark("yesterday", None)));
+        assert_eq!((told.since, told.why.as_str()), (None, "no reason given"));
+    }
+}

@@ -32,6 +32,9 @@ pub(in crate::cli::desk) struct Known {
     glance: Notify,
 }
 
+/// From one commit to another, by their digits.
+type Span = (Arc<str>, Arc<str>);
+
 /// What is known of one app.
 #[derive(Default)]
 pub(super) struct OfApp {
@@ -52,7 +55,7 @@ pub(super) struct OfApp {
     /// Environments that a host says to be frozen.
     pub(super) frozen: BTreeMap<EnvironmentId, Frozen>,
     /// Commits of the second that the first has not; commits never change, so only what failed is asked again.
-    pub(super) between: BTreeMap<(Arc<str>, Arc<str>), Result<Vec<Commit>, String>>,
+    pub(super) between: BTreeMap<Span, Result<Vec<Commit>, String>>,
     /// Releases never change.
     pub(super) releases: BTreeMap<ReleaseId, Option<Rc<Release>>>,
     /// What the images of a build weigh.

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
+use chrono::{TimeDelta, Utc};
+
 use super::{
     super::Desk,
     source::{COMMITS, between, commit_of, unbuilt},
@@ -21,7 +23,9 @@ use crate::{
 /// So many of an app's last deployments are looked through.
 const LOOKED_THROUGH: u32 = 60;
 /// A build that took longer is looked up in vain.
-const LONGEST_BUILD: chrono::TimeDelta = chrono::TimeDelta::hours(2);
+const LONGEST_BUILD: TimeDelta = TimeDelta::hours(2);
+/// So long after a build was recorded its row of the audit is surely closed.
+const CLOSED: TimeDelta = TimeDelta::minutes(1);
 
 /// Where there is no ledger yet, nothing was done.
 pub(super) fn or_nothing<T: Default>(result: Result<T, LedgerError>) -> Result<T, Failure> {
@@ -97,8 +101,8 @@ async fn build(desk: &Desk, app: &AppName, newest: &AppBuild, before: Option<&Ap
             };
             let row = rows.iter().filter(|row| row.target.name == app.as_str()).find(is_it);
             let took = row.and_then(|row| (row.ended? - row.at).to_std().ok());
-            // The row is closed a moment after the build is recorded.
-            if took.is_some() || rows.iter().all(|row| row.verdict.is_some()) {
+            // The row is closed a moment after the build is recorded; later there is none to come.
+            if took.is_some() || Utc::now() - newest.at > CLOSED {
                 desk.lanes.note(app, |known| known.took = Some((Arc::clone(&newest.version), took)));
             }
             took

@@ -75,14 +75,10 @@ async fn read_failure(desk: &Desk, app: &AppName) {
 
 /// What the repository has that a build has not.
 pub(super) async fn unbuilt(desk: &Desk, app: &AppName, build: Option<&AppBuild>) -> Source {
-    let (repository, head, at, fault) =
-        desk.lanes.of(app, |known| (known.repository.clone(), known.head.clone(), known.at, known.source_fault.clone()));
+    let (head, at, fault) = desk.lanes.of(app, |known| (known.head.clone(), known.at, known.source_fault.clone()));
     let mut source = Source { at, fault, ..Source::default() };
-    let (Some(repository), Some(head)) = (repository, head) else { return source };
-    let found = match build {
-        Some(build) => between(desk, app, &build.revision, &head.sha).await,
-        None => repository.until(&head, COMMITS + 1).await.map(told).map_err(|error| error.to_string()),
-    };
+    let Some(head) = head else { return source };
+    let found = between(desk, app, build.map_or("", |build| &build.revision), &head.sha).await;
     match found {
         Ok(mut commits) => {
             source.more = commits.len() > COMMITS;
@@ -94,7 +90,8 @@ pub(super) async fn unbuilt(desk: &Desk, app: &AppName, build: Option<&AppBuild>
     source
 }
 
-/// The commits of `to` that are not `from`'s, newest first; one more than [`COMMITS`] where there are more.
+/// The commits of `to` that are not `from`'s, newest first; one more than [`COMMITS`] where there are more. `from` may be empty: nothing
+/// comes before them all.
 pub(super) async fn between(desk: &Desk, app: &AppName, from: &str, to: &str) -> Result<Vec<Commit>, String> {
     let key: (Arc<str>, Arc<str>) = (from.into(), to.into());
     let (known, repository) = desk.lanes.of(app, |known| (known.between.get(&key).cloned(), known.repository.clone()));
@@ -103,7 +100,11 @@ pub(super) async fn between(desk: &Desk, app: &AppName, from: &str, to: &str) ->
     }
     let repository = repository.ok_or_else(|| "its repository was not read yet".to_owned())?;
     let ask = async {
-        let (from, to) = (repository.resolve(Some(from)).await?, repository.resolve(Some(to)).await?);
+        let to = repository.resolve(Some(to)).await?;
+        if from.is_empty() {
+            return repository.until(&to, COMMITS + 1).await;
+        }
+        let from = repository.resolve(Some(from)).await?;
         repository.between(&from, &to, COMMITS + 1).await
     };
     let found = ask.await.map(told).map_err(|error| error.to_string());

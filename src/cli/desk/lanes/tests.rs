@@ -218,7 +218,14 @@ async fn lanes_are_read_and_what_fails_holds_nothing_up() {
                 let read = |stop: &lanes::Stop| !matches!(stop.way_back, WayBack::Unknown);
                 way.source.at.is_some() && way.stops.len() == 2 && way.stops.iter().all(read)
             };
-            let shop = until(&mut news, |news| way(news, "shop").filter(known)).await;
+            let (shop, crm) = until(&mut news, |news| match news {
+                News::Lanes(lanes::News::Ways(ways)) => {
+                    let of = |app: &str| ways.iter().find(|way| way.app.as_str() == app).cloned();
+                    Some((of("shop").filter(known)?, of("crm").filter(|way| way.fault.is_some())?))
+                }
+                _ => None,
+            })
+            .await;
             let order: Vec<&str> = shop.stops.iter().map(|stop| stop.environment.as_str()).collect();
             assert_eq!(order, ["testing", "production"], "in the order of promotion, not of the file");
             assert_eq!(shop.build.as_ref().map(|build| build.version.clone()), Some(second.version.clone()));
@@ -236,7 +243,6 @@ async fn lanes_are_read_and_what_fails_holds_nothing_up() {
             assert_eq!(production.way_back, WayBack::Nowhere);
             assert_eq!(testing.expected[0].hosts, ["test-01".into()]);
             // The app without a template says why; nothing waits for it.
-            let crm = until(&mut news, |news| way(news, "crm").filter(|way| way.fault.is_some())).await;
             assert!(crm.fault.unwrap().contains("nowhere") && crm.stops.is_empty());
         })
         .await;

@@ -118,10 +118,10 @@ fn of_build(way: &Way, view: &View<'_>, facts: &mut Vec<Fact>) {
         let was = size.growth.and_then(|growth| size.bytes.checked_add_signed(growth.saturating_neg()));
         let beside = match was {
             Some(was) if was != size.bytes => {
-                format!("{} {dot} {} now, {} in the build before", size_words(size, view.theme), bytes(size.bytes), bytes(was))
+                format!("{} {dot} {} now, {} in the build before", size_words(size), bytes(size.bytes), bytes(was))
             }
-            Some(_) => format!("{}, as in the build before", size_words(size, view.theme)),
-            None => size_words(size, view.theme),
+            Some(_) => format!("{}, as in the build before", size_words(size)),
+            None => size_words(size),
         };
         facts.push(Fact::new("image", beside));
     }
@@ -154,14 +154,15 @@ fn of_stop(way: &Way, stop: &Stop, odd: &[Odd], view: &View<'_>, facts: &mut Vec
             let by_host: Vec<String> =
                 hosts.iter().filter(|(_, speed)| slow || matches!(speed, Speed::Impossible(_))).map(of_host).collect();
             let by_host = if by_host.is_empty() { String::new() } else { format!(" {dot} {}", by_host.join(", ")) };
-            let text = format!("{words} to {to}{by_host} {dot} {} ago", view.calm_age(*at));
+            let text = format!("{words} to {to}{by_host} {dot} as of {} ago", view.calm_age(*at));
             facts.push(Fact::new("way back", text).in_role(if role == Role::TextDim { Role::Text } else { role }));
         }
     }
     let before = stop.before.as_ref().map_or("the newest build", |before| before.as_str());
     match &stop.behind {
         Behind::Unknown => {}
-        Behind::Same => facts.push(Fact::new("behind", format!("nothing: the same build as {before}"))),
+        Behind::Same if stop.before.is_none() => facts.push(Fact::new("behind", "nothing: it is the newest build")),
+        Behind::Same => facts.push(Fact::new("behind", format!("nothing: {before} has the same build"))),
         Behind::Rebuilt => facts.push(Fact::new("behind", format!("{before} has another build of the same commit"))),
         Behind::Ahead(commits) => {
             let text = format!("{} that {before} has not", counted(*commits, "commit"));
@@ -195,8 +196,8 @@ fn of_try(one: &Try, view: &View<'_>) -> Fact {
             Fact::new("approved", text).in_role(Role::StateAttention)
         }
         State::Waiting => {
-            let given = if one.approved_by.is_empty() { String::new() } else { format!(" ({} did)", one.approved_by.join(", ")) };
-            let text = format!("{asked}; {} of {} must still say yes{given}, not {}: {}", one.missing(), one.needed, one.by, answer());
+            let given = if one.approved_by.is_empty() { String::new() } else { format!(" ({} has)", one.approved_by.join(", ")) };
+            let text = format!("{asked}; {} more must say yes, not {}{given}: {}", one.missing(), one.by, answer());
             Fact::new("waits", text).in_role(Role::StateAttention)
         }
         State::Running => match &one.asks {

@@ -40,6 +40,8 @@ pub(super) fn of(way: &Way) -> Vec<Lane> {
 pub(super) struct Line {
     pub sign: Option<(Symbol, Role)>,
     pub text: String,
+    /// The same where the text has no room.
+    pub short: Option<String>,
     pub role: Role,
     /// Where there is no room, the highest goes first.
     pub rank: u8,
@@ -47,7 +49,11 @@ pub(super) struct Line {
 
 impl Line {
     fn new(rank: u8, text: impl Into<String>) -> Self {
-        Self { sign: None, text: text.into(), role: Role::TextDim, rank }
+        Self { sign: None, text: text.into(), short: None, role: Role::TextDim, rank }
+    }
+
+    fn or(self, short: impl Into<String>) -> Self {
+        Self { short: Some(short.into()), ..self }
     }
 
     fn of(self, role: Role) -> Self {
@@ -63,8 +69,9 @@ impl Line {
 pub(super) fn commits(source: &Source, view: &View<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
     if source.fault.is_some() {
-        let age = source.at.map_or_else(|| "not read".to_owned(), |at| format!("as of {}", view.calm_age(at)));
-        lines.push(Line::new(0, age).with(Symbol::Stale, Role::StateAttention));
+        let age = source.at.map(|at| view.calm_age(at));
+        let long = age.as_ref().map_or_else(|| "not read".to_owned(), |age| format!("as of {age}"));
+        lines.push(Line::new(0, long).or(age.unwrap_or_else(|| "not read".to_owned())).with(Symbol::Stale, Role::StateAttention));
     }
     match (source.at, source.unbuilt.len(), source.more) {
         (None, ..) if source.fault.is_none() => lines.push(Line::new(0, "being read")),
@@ -99,7 +106,9 @@ pub(super) fn build(way: &Way, view: &View<'_>) -> Vec<Line> {
     }
     if let Some(build) = &way.build {
         lines.push(built(build, view));
-        lines.extend(build.sizes.iter().map(|size| Line::new(4, size_words(size, view.theme))));
+        // What weighs what it did is no news.
+        let grown = build.sizes.iter().filter(|size| size.growth != Some(0));
+        lines.extend(grown.map(|size| Line::new(4, size_words(size))));
     }
     lines
 }
@@ -111,7 +120,7 @@ fn built(build: &Build, view: &View<'_>) -> Line {
 }
 
 /// `web +0.2 MB`, `web 12.1 MB` where it did not grow.
-pub(super) fn size_words(size: &Size, _: &Theme) -> String {
+pub(super) fn size_words(size: &Size) -> String {
     match size.growth {
         Some(growth) if growth > 0 => format!("{} +{}", size.image, bytes(growth.unsigned_abs())),
         Some(growth) if growth < 0 => format!("{} -{}", size.image, bytes(growth.unsigned_abs())),
@@ -133,17 +142,25 @@ pub(super) fn stop(stop: &Stop, odd: &[Odd], view: &View<'_>) -> Vec<Line> {
     }
     lines.extend(stop.tries.iter().map(|one| attempt(one, view)));
     if let Some(frozen) = &stop.frozen {
-        lines.push(Line::new(0, format!("frozen {}: {}", frozen.who, frozen.why)).with(Symbol::Odd, Role::StateAttention));
+        lines.push(
+            Line::new(0, format!("frozen {}: {}", frozen.who, frozen.why))
+                .or(format!("frozen {}", frozen.who))
+                .with(Symbol::Odd, Role::StateAttention),
+        );
     }
     if let Some(good) = &stop.good {
         if let Some(why) = good.override_reason.as_ref().filter(|_| view.now - good.at < OVERRIDE) {
-            lines.push(Line::new(1, format!("overridden: {why}")).with(Symbol::Bad, Role::StateBad));
+            lines.push(Line::new(1, format!("overridden: {why}")).or("overridden").with(Symbol::Bad, Role::StateBad));
         }
         lines.push(standing(good, view));
     }
     lines.extend(behind(&stop.behind));
     lines.extend(stop.good.as_ref().and_then(|good| good.proof).map(|(requests, failed, _)| {
-        let line = Line::new(5, format!("{} of {} failed", count(failed), count(requests)));
+        let line = Line::new(5, format!("{} of {} failed", count(failed), count(requests))).or(format!(
+            "{}/{} failed",
+            count(failed),
+            count(requests)
+        ));
         if failed > 0 { line.with(Symbol::Bad, Role::StateBad) } else { line }
     }));
     if stop.good.is_some() {
@@ -169,24 +186,28 @@ fn attempt(one: &Try, view: &View<'_>) -> Line {
     let number = one.deployment.number;
     let age = |at: Option<chrono::DateTime<chrono::Utc>>| at.map_or_else(String::new, |at| format!(" {}", view.calm_age(at)));
     match one.state {
-        State::Waiting if one.missing() == 0 => {
-            Line::new(0, format!("{number} approved, not begun")).with(Symbol::Progress, Role::StateAttention)
-        }
+        State::Waiting if one.missing() == 0 => Line::new(0, format!("{number} approved, not begun"))
+            .or(format!("{number} approved"))
+            .with(Symbol::Progress, Role::StateAttention),
         State::Waiting => {
             let yes = if one.missing() == 1 { "a yes".to_owned() } else { format!("{} yes", one.missing()) };
-            Line::new(0, format!("{number} waits for {yes}")).with(Symbol::Progress, Role::StateAttention)
+            Line::new(0, format!("{number} waits for {yes}")).or(format!("{number} waits")).with(Symbol::Progress, Role::StateAttention)
         }
         State::Running if one.asks.is_some() => {
-            Line::new(0, format!("{number} asks for a yes")).with(Symbol::Progress, Role::StateAttention)
+            Line::new(0, format!("{number} asks for a yes")).or(format!("{number} asks")).with(Symbol::Progress, Role::StateAttention)
         }
-        State::Running => Line::new(0, format!("{number} under way{}", age(one.started))).with(Symbol::Progress, Role::StateProgress),
+        State::Running => Line::new(0, format!("{number} under way{}", age(one.started)))
+            .or(format!("{number} under way"))
+            .with(Symbol::Progress, Role::StateProgress),
         State::Parked => Line::new(0, format!("{number} parked{}", age(one.started))).with(Symbol::Bad, Role::StateAttention),
         State::Failed => Line::new(0, format!("{number} failed{}", age(one.finished))).with(Symbol::Bad, Role::StateBad),
         // Nothing of it was begun: somebody said no.
         State::Unwound if one.started.is_none() => {
             Line::new(2, format!("{number} rejected{}", age(one.finished))).with(Symbol::Odd, Role::TextDim)
         }
-        State::Unwound => Line::new(0, format!("{number} taken back{}", age(one.finished))).with(Symbol::Bad, Role::StateBad),
+        State::Unwound => Line::new(0, format!("{number} taken back{}", age(one.finished)))
+            .or(format!("{number} taken back"))
+            .with(Symbol::Bad, Role::StateBad),
         State::Good => Line::new(2, format!("{number} good{}", age(one.finished))),
     }
 }
@@ -196,18 +217,22 @@ fn behind(behind: &Behind) -> Option<Line> {
         Behind::Unknown | Behind::Same => return None,
         Behind::Commits(commits, more) => {
             let least = if *more { "more than " } else { "" };
-            Line::new(4, format!("{least}{} behind", counted(commits.len(), "commit")))
+            let short = format!("{}{} behind", commits.len(), if *more { "+" } else { "" });
+            Line::new(4, format!("{least}{} behind", counted(commits.len(), "commit"))).or(short)
         }
-        Behind::Ahead(commits) => Line::new(4, format!("{} ahead", counted(*commits, "commit"))).with(Symbol::Odd, Role::StateAttention),
-        Behind::Rebuilt => Line::new(4, "another build of it"),
-        Behind::Fault(_) => Line::new(4, "how far behind: unknown").with(Symbol::Stale, Role::TextDim),
+        Behind::Ahead(commits) => Line::new(4, format!("{} ahead", counted(*commits, "commit")))
+            .or(format!("{commits} ahead"))
+            .with(Symbol::Odd, Role::StateAttention),
+        Behind::Rebuilt => Line::new(4, "another build of it").or("another build"),
+        Behind::Fault(_) => Line::new(4, "how far behind: unknown").or("unknown").with(Symbol::Stale, Role::TextDim),
     })
 }
 
 /// The readiness light: `⟲ flip < 1 s`.
 fn way_back(way_back: &WayBack, theme: &Theme) -> Line {
     let (words, role) = way_back_words(way_back, theme);
-    Line::new(3, words).of(role)
+    let short = words.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    Line::new(1, words).or(short).of(role)
 }
 
 /// How fast one would be back, with its sign and its role.
@@ -242,12 +267,12 @@ pub(super) fn speed_words(speed: &Speed) -> (&'static str, Role) {
     }
 }
 
-/// `38 s`, `1 m 10 s`: how long something took.
+/// `38 s`, `1m 10s`: how long something took.
 pub(in crate::ui) fn span(span: std::time::Duration) -> String {
     match span.as_secs() {
         0 => "< 1 s".to_owned(),
         secs if secs < 60 => format!("{secs} s"),
-        secs if secs < 3600 => format!("{} m {} s", secs / 60, secs % 60),
-        secs => format!("{} h {} m", secs / 3600, secs % 3600 / 60),
+        secs if secs < 3600 => format!("{}m {}s", secs / 60, secs % 60),
+        secs => format!("{}h {}m", secs / 3600, secs % 3600 / 60),
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// A lane is never narrower: a version and a space.
-const LEAST: u16 = 18;
+const LEAST: u16 = 17;
 /// Nor wider.
 const MOST: u16 = 40;
 /// The column of commits where the others need the room: a count.
@@ -45,7 +45,8 @@ pub(super) fn columns(count: usize, current: usize, first: usize, width: u16) ->
     let rest = room.saturating_sub(COUNT) / lanes.saturating_sub(1).max(1);
     if count > 1 && rest >= LEAST {
         let mut widths = vec![rest.min(MOST); count];
-        widths[0] = COUNT;
+        // The first has what is left over.
+        widths[0] = (room - rest.min(MOST) * (lanes - 1)).min(MOST);
         return Columns { first: 0, widths, after: 0 };
     }
     // A cell on each side tells that there is more.
@@ -103,8 +104,8 @@ mod tests {
     fn lanes_give_way_by_what_matters_least() {
         // 160 and 80 cells, five lanes.
         assert_eq!(columns(5, 2, 0, 160), Columns { first: 0, widths: vec![31; 5], after: 0 });
-        assert_eq!(columns(5, 2, 0, 100).widths[0], COUNT);
-        assert_eq!(columns(5, 2, 0, 82), Columns { first: 0, widths: vec![9, 18, 18, 18, 18], after: 0 });
+        assert_eq!(columns(5, 2, 0, 100), Columns { first: 0, widths: vec![11, 22, 22, 22, 22], after: 0 });
+        assert_eq!(columns(5, 2, 0, 80), Columns { first: 0, widths: vec![11, 17, 17, 17, 17], after: 0 });
         assert_eq!(columns(6, 0, 0, 80), Columns { first: 0, widths: vec![19; 4], after: 2 });
         assert_eq!(columns(6, 5, 0, 80), Columns { first: 2, widths: vec![19; 4], after: 0 });
         // Back one: nothing moves.

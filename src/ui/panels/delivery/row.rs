@@ -11,16 +11,18 @@ use crate::{
     board::lanes::Way,
     text::width,
     ui::{
-        theme::{Role, Symbol},
+        theme::{Role, Symbol, Theme},
         view::View,
         widgets::Pen,
     },
 };
 
 /// Lines of an app at most, heading and the line of air below included.
-const MOST: u16 = 8;
+const MOST: u16 = 9;
 /// And at least, so that little moves when states come and go.
-const LEAST: u16 = 6;
+const LEAST: u16 = 5;
+/// With so many cells a text that is cut says more than a short one.
+const EASY: usize = 20;
 
 /// How many lines an app wants.
 pub(super) fn height(way: &Way, panel: &Delivery, view: &View<'_>) -> u16 {
@@ -52,7 +54,7 @@ pub(super) fn render(
 ) -> Vec<(Rect, Lane)> {
     let theme = view.theme;
     let lanes = lane::of(way);
-    let fault = way.fault.as_ref().filter(|_| area.height > 3);
+    let fault = way.fault.as_ref().filter(|_| area.height >= 3);
     let body = area.height.saturating_sub(1 + u16::from(fault.is_some()));
     // The last line is air, unless that is all there is.
     let body = if area.height > 4 && fault.is_none() { body - 1 } else { body };
@@ -96,10 +98,12 @@ fn edge(buffer: &mut Buffer, place: Rect, sign: &str, view: &View<'_>) {
 fn heading(buffer: &mut Buffer, place: Rect, way: &Way, lane: &Lane, (is_current, is_first): (bool, bool), view: &View<'_>) {
     let theme = view.theme;
     let role = if is_current { Role::Accent } else { Role::TableHeader };
-    let mut pen = Pen::new(buffer, place, 0);
     if is_current {
-        pen.text(theme.symbol(Symbol::Cursor), theme.style(Role::Accent));
+        // In the gap before the lane, so that no text moves with the cursor.
+        let gap = Rect { x: place.x.saturating_sub(1), width: 1, ..place };
+        Pen::new(buffer, gap, 0).text(theme.symbol(Symbol::Cursor), theme.style(Role::Accent));
     }
+    let mut pen = Pen::new(buffer, place, 0);
     let room = |pen: &Pen<'_>| pen.left();
     if is_first {
         // The app's name stands where its row begins.
@@ -121,9 +125,11 @@ fn heading(buffer: &mut Buffer, place: Rect, way: &Way, lane: &Lane, (is_current
 /// As many of the lines as there are rows, the least important left out.
 fn paint(buffer: &mut Buffer, place: Rect, lines: &[Line], (is_current, narrow): (bool, bool), view: &View<'_>) {
     let theme = view.theme;
-    let rows = usize::from(place.height);
-    let shown = chosen(lines, if narrow { 1.min(rows) } else { rows });
-    let cut = shown.len() < lines.len() && !narrow;
+    // A count is what a narrow column has room for.
+    let lines: Vec<&Line> = lines.iter().filter(|line| !narrow || line.rank < 3).collect();
+    let count = lines.len();
+    let shown = chosen(lines, usize::from(place.height));
+    let cut = shown.len() < count;
     let last = shown.len().saturating_sub(1);
     for (row, (nth, line)) in (0..place.height).zip(shown.into_iter().enumerate()) {
         let ground = if is_current && nth == 0 { theme.style(Role::TableCursor) } else { Style::default() };
@@ -137,16 +143,29 @@ fn paint(buffer: &mut Buffer, place: Rect, lines: &[Line], (is_current, narrow):
         }
         let more = if cut && nth == last { 2 } else { 0 };
         let left = pen.left().saturating_sub(more);
-        pen.text(&theme.fit(&line.text, left), ground.patch(theme.style(line.role)));
+        let whole = whole_parts(&line.text, left, theme);
+        let text = line.short.as_deref().filter(|_| width(whole) > left && left < EASY).unwrap_or(whole);
+        pen.text(&theme.fit(text, left), ground.patch(theme.style(line.role)));
         if more > 0 {
             pen.skip(1).text(theme.symbol(Symbol::Cut), theme.style(Role::TextDim));
         }
     }
 }
 
+/// A line without the parts at its end that have no room: the pane below has them all.
+fn whole_parts<'l>(mut line: &'l str, cells: usize, theme: &Theme) -> &'l str {
+    let dot = format!(" {} ", theme.symbol(Symbol::Dot));
+    while width(line) > cells {
+        match line.rsplit_once(dot.as_str()) {
+            Some((before, _)) => line = before,
+            None => break,
+        }
+    }
+    line
+}
+
 /// The lines that stay, in their order.
-fn chosen(lines: &[Line], rows: usize) -> Vec<&Line> {
-    let mut shown: Vec<&Line> = lines.iter().collect();
+fn chosen(mut shown: Vec<&Line>, rows: usize) -> Vec<&Line> {
     while shown.len() > rows {
         let worst = shown.iter().map(|line| line.rank).max().unwrap_or(0);
         let Some(at) = shown.iter().rposition(|line| line.rank == worst) else { break };

@@ -10,7 +10,10 @@ use crate::{
         plan::Speed,
         release::{DeploymentId, ReleaseId},
     },
-    fleet::{AppName, EnvironmentId, HostId, ServiceName, fixture::now},
+    fleet::{
+        AppName, EnvironmentId, HostId, ServiceName,
+        fixture::{hex, now},
+    },
     run::journal::State,
 };
 
@@ -34,7 +37,7 @@ pub(in crate::ui) fn waiting(number: u64) -> Try {
         release: release("1.0.1-24-a91c2f3"),
         state: State::Waiting,
         by: "ana".into(),
-        asked: ago(3),
+        asked: ago(8),
         started: None,
         finished: None,
         needed: 2,
@@ -72,7 +75,7 @@ fn good(number: u64, version: &str, minutes: i64) -> Good {
 
 /// What of shop should run: the bits of the drawn fleet.
 fn expected(version: &str, digests: [(&str, &str); 3], hosts: [&[&str]; 3]) -> Vec<Expected> {
-    let digest = |digits: &str| Some(Arc::from(format!("sha256:{digits}{}", "0".repeat(64 - digits.len()))));
+    let digest = |digits: &str| Some(Arc::from(format!("sha256:{digits}{}", &hex(digits)[6..])));
     let one = |((service, digits), hosts): ((&str, &str), &[&str])| Expected {
         service: ServiceName::new(service),
         digest: digest(digits),

@@ -113,7 +113,7 @@ fn states_that_pass() {
     for (speed, estimate, expected) in [
         (crate::delivery::plan::Speed::Flip, Estimate::Moment, "⟲ flip < 1 s"),
         (crate::delivery::plan::Speed::Start, Estimate::AsBefore(std::time::Duration::from_secs(6)), "⟲ start 6 s"),
-        (crate::delivery::plan::Speed::Pull, Estimate::AtMost(std::time::Duration::from_secs(70)), "⟲ pull ≤ 1 m 10 s"),
+        (crate::delivery::plan::Speed::Pull, Estimate::AtMost(std::time::Duration::from_secs(70)), "⟲ pull ≤ 1m 10s"),
         (crate::delivery::plan::Speed::Impossible("x".into()), Estimate::Unknown, "⟲ impossible"),
     ] {
         let text = lane(&|way| {
