@@ -10,8 +10,13 @@ use crate::{
         desk::Desk,
         exit::Failure,
     },
-    delivery::template::{FILE, Template},
+    delivery::{
+        release::ReleaseId,
+        template::{FILE, Template},
+    },
     fleet::{AppName, EnvironmentId},
+    ledger::Deployment,
+    run::journal::State,
 };
 
 /// What a verb would be asked for.
@@ -22,7 +27,7 @@ pub(super) struct Place {
 
 /// Where it goes.
 pub(super) enum Whither {
-    There(Place),
+    There(Box<Place>),
     /// A person has to say.
     Choose(Vec<EnvironmentId>),
 }
@@ -38,7 +43,12 @@ impl Place {
             About::Deployment(id) => {
                 let found = desk.history.find(&id.to_string()).await?;
                 let found = found.ok_or_else(|| Failure::failed(format!("deployment {id} is not in this ledger")))?;
-                (found.app, Some(found.environment), Some(found.release.to_string()))
+                let release = match wish.kind {
+                    Kind::RollBack => back_from(desk, &found).await?,
+                    Kind::Deploy => Some(found.release.clone()),
+                    Kind::Promote | Kind::Apply => None,
+                };
+                (found.app, Some(found.environment), release.map(|release| release.to_string()))
             }
         };
         if !desk.sources.config.delivery.apps.contains_key(&app) {
@@ -78,8 +88,7 @@ impl Place {
                 (to, kind)
             }
         };
-        let release = release.filter(|_| matches!(wish.kind, Kind::Deploy | Kind::RollBack));
-        Ok(Whither::There(Self { asked: asked(&app, &to, release, wish), kind }))
+        Ok(Whither::There(Box::new(Self { asked: asked(&app, &to, release, wish), kind })))
     }
 
     /// What would happen, in one line.
@@ -93,6 +102,16 @@ impl Place {
             Kind::Apply => format!("Apply today's configuration of {app}{version} in {environment}"),
         }
     }
+}
+
+/// The release of a deployment that was; from the newest one, the way back is to what was there before it.
+async fn back_from(desk: &Desk, deployment: &Deployment) -> Result<Option<ReleaseId>, Failure> {
+    let newest = desk.history.last_begun(&deployment.app, &deployment.environment).await?;
+    Ok(match deployment.state {
+        _ if newest.is_none_or(|newest| newest.id != deployment.id) => Some(deployment.release.clone()),
+        State::Good => None,
+        State::Waiting | State::Running | State::Parked | State::Failed | State::Unwound => deployment.from_release.clone(),
+    })
 }
 
 /// What the verb's flags would say.
