@@ -160,3 +160,45 @@ fn unregistered(app: &AppName) -> Failure {
         "{app} is not registered: deployments need its template\nput this into the configuration: [apps.{app}] template = {{ git = \"ssh://…\" }}, or \"/path/{FILE}\"\na first template comes from: quarterdeck app import compose.yaml"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn template(afters: [&str; 4]) -> Template {
+        let environment = |(name, after): (&str, &str)| {
+            let after = if after.is_empty() { String::new() } else { format!("after = {after:?}\n") };
+            format!("[environments.{name}]\nhosts = [\"app-01\"]\n{after}")
+        };
+        let all: String = ["testing", "staging", "eu", "us"].into_iter().zip(afters).map(environment).collect();
+        let text = format!(
+            "[app]\nname = \"shop\"\nregistry = \"r:5000\"\nversion = \"1\"\n[services.web]\nimage = \"busybox:1\"\ncommand = [\"httpd\"]\n{all}"
+        );
+        Template::parse(Path::new("quarterdeck.toml"), &text).unwrap_or_else(|faults| panic!("{faults}"))
+    }
+
+    #[test]
+    fn what_follows_is_what_says_so_or_the_next_in_the_file() {
+        let names = |template: &Template, from: Option<&str>| {
+            let found = following(template, from.map(EnvironmentId::new).as_ref());
+            found.map(|found| found.iter().map(|one| one.as_str().to_owned()).collect::<Vec<_>>()).unwrap_or_default()
+        };
+        let plain = template(["", "", "", ""]);
+        let split = template(["", "testing", "staging", "staging"]);
+        for (template, from, to) in [
+            (&plain, Some("testing"), &["staging"][..]),
+            (&plain, Some("eu"), &["us"]),
+            (&plain, Some("us"), &[]),
+            (&plain, None, &["testing", "staging", "eu", "us"]),
+            (&split, Some("staging"), &["eu", "us"]),
+            (&split, Some("testing"), &["staging"]),
+        ] {
+            assert_eq!(names(template, from), to, "{from:?}");
+        }
+        let before = |template: &Template, to: &str| before(template, &EnvironmentId::new(to)).map(|from| from.to_string());
+        assert_eq!((before(&plain, "testing"), before(&plain, "us")), (None, Some("eu".into())));
+        assert_eq!(before(&split, "us"), Some("staging".into()));
+    }
+}
