@@ -294,7 +294,7 @@ impl Layer for SheetLayer {
         }
     }
 
-    fn told(&mut self, view: &View<'_>) -> LayerOutcome {
+    fn hear(&mut self, view: &View<'_>) -> LayerOutcome {
         match self.phase(view) {
             Phase::Begun(deployment) => return LayerOutcome::OpenRun(deployment.clone()),
             Phase::Shown { note, .. } if self.mode == Mode::Starting => {
