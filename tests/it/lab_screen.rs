@@ -217,6 +217,7 @@ impl<'a> Person<'a> {
                 self.console.send(b"y");
                 self.console.expect(&format!("{version} is built"));
                 self.console.send(b"\x1b");
+                self.console.expect_that("the home panel", |screen| is_home(&screen.contents()));
             }
             // The key is bound, and nothing behind it builds.
             false => drop(self.stage.done(&["build", "shop"])),
@@ -276,7 +277,7 @@ impl<'a> Person<'a> {
 }
 
 fn is_home(text: &str) -> bool {
-    text.contains("Versions ·") && !text.contains("nothing happens")
+    text.contains("Versions ·") && !text.contains('╭')
 }
 
 #[test]
