@@ -7,9 +7,12 @@ use std::{
 
 use super::exit::Failure;
 
+/// Hears what would be printed.
+type Listener = Box<dyn Fn(&str)>;
+
 thread_local! {
     /// Who hears what is said on this thread, where that is not the terminal.
-    static LISTENER: RefCell<Option<Box<dyn Fn(&str)>>> = const { RefCell::new(None) };
+    static LISTENER: RefCell<Option<Listener>> = const { RefCell::new(None) };
 }
 
 /// From now on everything that is said on this thread goes here: a screen stands on the terminal.

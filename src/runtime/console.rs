@@ -392,7 +392,7 @@ impl Console {
     /// The delivery desk told something.
     fn learn(&mut self, news: News) -> Result<Option<i32>, TerminalError> {
         let note = self.state.learn_delivery(news);
-        let requests = self.screen.told(&self.state.view());
+        let requests = self.screen.hear(&self.state.view());
         if let Some(note) = note {
             self.screen.say(note);
         }

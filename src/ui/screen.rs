@@ -213,9 +213,9 @@ impl Screen {
     }
 
     /// The delivery desk told something, which stands on the board by now.
-    pub fn told(&mut self, view: &View<'_>) -> Vec<Request> {
+    pub fn hear(&mut self, view: &View<'_>) -> Vec<Request> {
         let Some(layer) = self.layers.last_mut() else { return Vec::new() };
-        let outcome = layer.told(view);
+        let outcome = layer.hear(view);
         self.follow(outcome, view)
     }
 

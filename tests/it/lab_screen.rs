@@ -207,6 +207,38 @@ impl<'a> Person<'a> {
         }
     }
 
+    /// Builds the newest commit.
+    fn builds(&mut self, version: &str) {
+        self.console.send(b"b");
+        self.console.expect("build, test and push the newest commit");
+        self.console.send(b"y");
+        self.console.expect(&format!("{version} is built"));
+        self.console.send(b"\x1b");
+        self.console.expect_that("the home panel", |screen| is_home(&screen.contents()));
+    }
+
+    /// Somebody freezes the place while its plan is looked at: the answer begins nothing, and the plan shows what stands in its way.
+    fn is_overtaken_by_a_freeze(&mut self, environment: &str) {
+        self.stage.done(&["freeze", "shop", environment, "--reason", "the fair"]);
+        self.console.send(b"y");
+        self.console.expect("it has changed meanwhile: nothing was done, look again");
+        self.console.expect("is frozen by");
+        self.stage.done(&["thaw", "shop", environment, "--reason", "it is over"]);
+        self.console.send(b"g");
+        self.console
+            .expect_that("an open gate", |screen| !screen.contents().contains("is frozen by") && screen.contents().contains("y starts it"));
+    }
+
+    /// The way back goes through a freeze when a reason is given.
+    fn gives_a_reason(&mut self, reason: &str) {
+        self.console.expect("is frozen by");
+        self.console.send(b"o");
+        self.console.expect("why, for the audit:");
+        self.console.send(format!("{reason}\r").as_bytes());
+        self.console.expect(&format!("goes on: {reason}"));
+        self.console.expect("y starts it");
+    }
+
     /// Answers the plan, and waits until the verbs tell of its good end.
     fn starts(&mut self, environment: &str, version: &str) {
         let before = self.stage.program.run(&["deployments", "shop", environment, "--format", "json"]).rows().len();
@@ -238,7 +270,7 @@ impl<'a> Person<'a> {
 }
 
 fn is_home(text: &str) -> bool {
-    text.contains("Versions ·") && !text.contains("nothing happens")
+    text.contains("Versions ·") && !text.contains('╭')
 }
 
 #[test]
@@ -266,21 +298,32 @@ fn from_a_commit_to_production_and_back_by_keys() {
 /// Gives the version that runs in production at the end.
 fn the_whole_way(stage: &Stage, page: &str, keymap: &str, size: (u16, u16), before: &str) -> String {
     let version = stage.commit(page);
-    stage.done(&["build", "shop"]);
+    let is_tried = keymap == "vim";
     let mut person = Person::sits_down(stage, keymap, size);
+    person.builds(&version);
     person.plans(b'd', &format!("Deploy shop {version} to testing"));
+    if is_tried {
+        person.is_overtaken_by_a_freeze("testing");
+    }
     person.starts("testing", &version);
     person.plans(b'p', &format!("Promote shop {version} to staging"));
     person.starts("staging", &version);
     person.plans(b'p', &format!("Promote shop {version} to production"));
     person.starts("production", &version);
+    if is_tried {
+        stage.done(&["freeze", "shop", "production", "--reason", "the fair"]);
+    }
     // The way back is short: from the home panel to its plan, and one more.
     person.plans(b'r', &format!("Roll back shop in production to {before}"));
     assert!(person.pressed <= 4, "{} keys", person.pressed);
+    if is_tried {
+        person.gives_a_reason("checkout is broken");
+    }
     let keys = person.pressed;
     person.starts("production", before);
     assert_eq!(person.pressed, keys + 1);
-    assert_eq!(stage.newest("production")["rollback"], true);
+    let back = stage.newest("production");
+    assert_eq!(back["rollback"], true, "{back}");
     person.leaves();
     before.to_owned()
 }

@@ -60,7 +60,7 @@ impl History {
         Ok(Self { ledger, records })
     }
 
-    /// The ledger itself.
+    /// The ledger itself, for what only reads it.
     pub(in crate::cli) fn ledger(&self) -> &Ledger {
         &self.ledger
     }

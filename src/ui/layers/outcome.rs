@@ -114,7 +114,7 @@ pub trait Layer {
     }
 
     /// The delivery desk told something, which stands on the board by now.
-    fn told(&mut self, _view: &View<'_>) -> LayerOutcome {
+    fn hear(&mut self, _view: &View<'_>) -> LayerOutcome {
         LayerOutcome::Stay
     }
 

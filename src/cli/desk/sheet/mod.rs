@@ -36,7 +36,11 @@ pub(super) struct Memory {
 
 impl Memory {
     fn keep(&self, sheet: u64, draft: &Draft) {
-        *self.shown.borrow_mut() = Some((sheet, draft.plan.clone(), draft.gate.clone()));
+        let mut shown = self.shown.borrow_mut();
+        // One that was closed before its plan was made does not push out what is looked at now.
+        if shown.as_ref().is_none_or(|(of, ..)| *of <= sheet) {
+            *shown = Some((sheet, draft.plan.clone(), draft.gate.clone()));
+        }
     }
 
     /// Whether this is what was shown of the sheet.

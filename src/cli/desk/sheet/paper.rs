@@ -257,3 +257,65 @@ fn stays(plan: &Plan, observed: &Observed) -> Vec<String> {
     let volumes: BTreeSet<_> = views.flat_map(|view| &view.instances).flat_map(|instance| &instance.volumes).collect();
     services.chain(volumes.into_iter().map(|volume| format!("volume {volume}"))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::delivery::{
+        plan::fixture::{Shop, rolling, strategy},
+        spec::CanaryStep,
+    };
+
+    #[test]
+    fn rows_tell_what_changes_and_what_is_under_way() {
+        let shop = Shop::of_web(2).with_db().running(1);
+        let plan = shop.plan(2).unwrap();
+        let first = plan.hosts[0].clone();
+        let variables = [(ServiceName::new("web"), vec!["GREETING changed".to_owned()])].into();
+        let rows = rows(&plan, &variables, &[((first.clone(), ServiceName::new("web")), 3)].into());
+        let told: Vec<_> = rows.iter().map(|row| (row.host.clone(), row.services.join(" "), row.what.join(", "), row.in_flight)).collect();
+        let web = |host: &HostId, requests| (host.clone(), "web".to_owned(), "new image".to_owned(), requests);
+        assert_eq!(told, [web(&first, Some(3)), web(&plan.hosts[1], None)]);
+        assert_eq!(stays(&plan, &shop.observed), ["db", "volume shop-production-data"]);
+        assert_eq!(replaced(&plan), ["1.0.1-1-aaaaaa1"]);
+    }
+
+    #[test]
+    fn what_comes_anew_goes_for_good_or_is_the_odd_one() {
+        let new = Shop::of_web(1).plan(1).unwrap();
+        assert_eq!(rows(&new, &BTreeMap::new(), &BTreeMap::new())[0].what, ["is new here"]);
+        let mut shop = Shop::of_web(3).running(1);
+        let odd = Shop::of_web(3).running(2).observed;
+        let last = shop.hosts[2].clone();
+        shop.observed.hosts.insert(last.clone(), odd.hosts[&last].clone());
+        let plan = shop.plan(3).unwrap();
+        let told: Vec<_> = rows(&plan, &BTreeMap::new(), &BTreeMap::new()).into_iter().map(|row| row.odd).collect();
+        assert_eq!(told, [None, None, Some("1.0.2-2-aaaaaa2".to_owned())]);
+    }
+
+    #[test]
+    fn a_strategy_in_words() {
+        let secs = Duration::from_secs;
+        let canary = StrategyKind::Canary {
+            steps: vec![CanaryStep { weight: 5, bake: secs(120) }],
+            compare: crate::delivery::spec::Compare { errors: 1.5, latency: 1.5, min_requests: 200 },
+            then: CanaryThen::Approve,
+        };
+        let baked = |spec: StrategySpec| StrategySpec { bake: secs(10), ..spec };
+        for (spec, back, words) in [
+            (baked(rolling(Batch::Count(1), secs(2))), false, "rolling, one host at a time, pause 2 s, bake 10 s"),
+            (baked(rolling(Batch::Percent(25), secs(2))), true, "rolling, 25 % of the hosts at a time"),
+            (strategy(StrategyKind::Recreate), false, "recreate, all at once, old ones down first"),
+            (
+                strategy(StrategyKind::BlueGreen { by: BlueGreenBy::Colour }),
+                false,
+                "blue-green, all new ones beside all old ones, then one switch",
+            ),
+            (strategy(canary), false, "canary, 5 % for 2 m, then a person's word"),
+        ] {
+            assert_eq!(way(&spec, back), words);
+        }
+    }
+}

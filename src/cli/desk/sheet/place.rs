@@ -10,8 +10,13 @@ use crate::{
         desk::Desk,
         exit::Failure,
     },
-    delivery::template::{FILE, Template},
+    delivery::{
+        release::ReleaseId,
+        template::{FILE, Template},
+    },
     fleet::{AppName, EnvironmentId},
+    ledger::Deployment,
+    run::journal::State,
 };
 
 /// What a verb would be asked for.
@@ -22,7 +27,7 @@ pub(super) struct Place {
 
 /// Where it goes.
 pub(super) enum Whither {
-    There(Place),
+    There(Box<Place>),
     /// A person has to say.
     Choose(Vec<EnvironmentId>),
 }
@@ -38,7 +43,12 @@ impl Place {
             About::Deployment(id) => {
                 let found = desk.history.find(&id.to_string()).await?;
                 let found = found.ok_or_else(|| Failure::failed(format!("deployment {id} is not in this ledger")))?;
-                (found.app, Some(found.environment), Some(found.release.to_string()))
+                let release = match wish.kind {
+                    Kind::RollBack => back_from(desk, &found).await?,
+                    Kind::Deploy => Some(found.release.clone()),
+                    Kind::Promote | Kind::Apply => None,
+                };
+                (found.app, Some(found.environment), release.map(|release| release.to_string()))
             }
         };
         if !desk.sources.config.delivery.apps.contains_key(&app) {
@@ -78,8 +88,7 @@ impl Place {
                 (to, kind)
             }
         };
-        let release = release.filter(|_| matches!(wish.kind, Kind::Deploy | Kind::RollBack));
-        Ok(Whither::There(Self { asked: asked(&app, &to, release, wish), kind }))
+        Ok(Whither::There(Box::new(Self { asked: asked(&app, &to, release, wish), kind })))
     }
 
     /// What would happen, in one line.
@@ -93,6 +102,16 @@ impl Place {
             Kind::Apply => format!("Apply today's configuration of {app}{version} in {environment}"),
         }
     }
+}
+
+/// The release of a deployment that was; from the newest one, the way back is to what was there before it.
+async fn back_from(desk: &Desk, deployment: &Deployment) -> Result<Option<ReleaseId>, Failure> {
+    let newest = desk.history.last_begun(&deployment.app, &deployment.environment).await?;
+    Ok(match deployment.state {
+        _ if newest.is_none_or(|newest| newest.id != deployment.id) => Some(deployment.release.clone()),
+        State::Good => None,
+        State::Waiting | State::Running | State::Parked | State::Failed | State::Unwound => deployment.from_release.clone(),
+    })
 }
 
 /// What the verb's flags would say.
@@ -140,4 +159,46 @@ fn unregistered(app: &AppName) -> Failure {
     Failure::usage(format!(
         "{app} is not registered: deployments need its template\nput this into the configuration: [apps.{app}] template = {{ git = \"ssh://…\" }}, or \"/path/{FILE}\"\na first template comes from: quarterdeck app import compose.yaml"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn template(afters: [&str; 4]) -> Template {
+        let environment = |(name, after): (&str, &str)| {
+            let after = if after.is_empty() { String::new() } else { format!("after = {after:?}\n") };
+            format!("[environments.{name}]\nhosts = [\"app-01\"]\n{after}")
+        };
+        let all: String = ["testing", "staging", "eu", "us"].into_iter().zip(afters).map(environment).collect();
+        let text = format!(
+            "[app]\nname = \"shop\"\nregistry = \"r:5000\"\nversion = \"1\"\n[services.web]\nimage = \"busybox:1\"\ncommand = [\"httpd\"]\n{all}"
+        );
+        Template::parse(Path::new("quarterdeck.toml"), &text).unwrap_or_else(|faults| panic!("{faults}"))
+    }
+
+    #[test]
+    fn what_follows_is_what_says_so_or_the_next_in_the_file() {
+        let names = |template: &Template, from: Option<&str>| {
+            let found = following(template, from.map(EnvironmentId::new).as_ref());
+            found.map(|found| found.iter().map(|one| one.as_str().to_owned()).collect::<Vec<_>>()).unwrap_or_default()
+        };
+        let plain = template(["", "", "", ""]);
+        let split = template(["", "testing", "staging", "staging"]);
+        for (template, from, to) in [
+            (&plain, Some("testing"), &["staging"][..]),
+            (&plain, Some("eu"), &["us"]),
+            (&plain, Some("us"), &[]),
+            (&plain, None, &["testing", "staging", "eu", "us"]),
+            (&split, Some("staging"), &["eu", "us"]),
+            (&split, Some("testing"), &["staging"]),
+        ] {
+            assert_eq!(names(template, from), to, "{from:?}");
+        }
+        let before = |template: &Template, to: &str| before(template, &EnvironmentId::new(to)).map(|from| from.to_string());
+        assert_eq!((before(&plain, "testing"), before(&plain, "us")), (None, Some("eu".into())));
+        assert_eq!(before(&split, "us"), Some("staging".into()));
+    }
 }

@@ -102,7 +102,7 @@ impl Desk {
     fn tell(&mut self, stand: Stand) -> LayerOutcome {
         let ticket = Ticket { sheet: 7, turn: self.layer.turn };
         self.scene.board.sheet.learn(News { ticket, stand });
-        self.layer.told(&self.scene.view())
+        self.layer.hear(&self.scene.view())
     }
 
     fn key(&mut self, code: KeyCode) -> LayerOutcome {
