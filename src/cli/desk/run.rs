@@ -76,7 +76,9 @@ async fn unwind(desk: &Rc<Desk>, id: &DeploymentId) -> Result<String, Failure> {
 
 async fn carry(desk: &Rc<Desk>, id: &DeploymentId, way: Way) -> Result<String, Failure> {
     desk.sources.may_act("deployment")?;
-    let proposed = carry_on(&desk.sources, &desk.history, (&id.to_string(), false), way, &quietly).await?;
+    // One that stands still has ended its run: its locks are left on purpose, and their last sign of life may be of a moment ago.
+    let is_parked = desk.history.deployment(id).await?.state == State::Parked;
+    let proposed = carry_on(&desk.sources, &desk.history, (&id.to_string(), is_parked), way, &quietly).await?;
     send(desk, id, proposed).await
 }
 
