@@ -54,7 +54,7 @@ impl Account {
     fn make(name: &str, group: &str, public: &Path) -> Self {
         let name = format!("{name}{}", std::process::id());
         let home = public.join(&name);
-        done(Command::new("useradd").args(["-M", "-N", "-g", group, "-s", "/bin/sh", "-d"]).arg(&home).arg(&name));
+        done(Command::new("useradd").args(["-M", "-N", "-g", group, "-s", "/bin/sh", "-p", "*", "-d"]).arg(&home).arg(&name));
         let id = |flag: &str| -> u32 {
             let output = Command::new("id").args([flag, &name]).output().unwrap();
             String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
@@ -95,7 +95,11 @@ impl Office {
             .iter()
             .map(|host| {
                 let address = office.lab.host(host)["address"].as_str().unwrap();
-                format!("[hosts.{host}]\nurl = \"tcp://{address}:2375\"\naddress = {address:?}\nenvironment = \"production\"\n")
+                let url = match *host {
+                    "app-01" => format!("tcp://{address}:2375"),
+                    _ => format!("unix://{}", office.for_all(office.lab.host(host)["unix"].as_str().unwrap())),
+                };
+                format!("[hosts.{host}]\nurl = {url:?}\naddress = {address:?}\nenvironment = \"production\"\n")
             })
             .collect();
         let template = office.public.path().join("quarterdeck.toml");
@@ -104,6 +108,15 @@ impl Office {
         let shared = office.verb(&office.ana, &["init", "--shared", &office.group]);
         assert_eq!(shared.code, Some(0), "{shared:?}");
         Ok(office)
+    }
+
+    /// A socket of the lab's, for everybody.
+    fn for_all<'a>(&self, socket: &'a str) -> &'a str {
+        std::fs::set_permissions(socket, PermissionsExt::from_mode(0o666)).unwrap();
+        for dir in Path::new(socket).ancestors().skip(1).take_while(|dir| dir.starts_with(self.lab.dir())) {
+            std::fs::set_permissions(dir, PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        socket
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -221,12 +234,11 @@ fn both_see_one_run(office: &Office) {
         console.expect("3/3 live");
     }
     office.template("one");
-    let mut asking =
-        office.on_terminal(ana, &["deploy", "shop", "production", "--release", "1.0.1-1-aaaaaa1", "--yes"], (120, 40));
+    let mut asking = office.on_terminal(ana, &["deploy", "shop", "production", "--release", "1.0.1-1-aaaaaa1", "--yes"], (120, 40));
     asking.expect("waits for 1 to approve it");
     for console in [&mut hers, &mut his] {
         console.expect("◆ 1 deployment");
-        console.expect("waits for 1 to approve it: shop 1.0.1-1-aaaaaa1 → production");
+        console.expect("waits for 1 to approve it: shop");
         console.send(b"D");
         console.expect("1 must approve it; so far: nobody");
         console.expect("deploy shop in production");
@@ -257,18 +269,58 @@ fn both_see_one_run(office: &Office) {
     assert_eq!(his.exit(PATIENCE), Some(0), "{}", his.text());
 }
 
+/// A way in over SSH for one person, on this machine.
+struct Door {
+    dir: TempDir,
+    port: u16,
+    sshd: Child,
+}
+
+impl Door {
+    fn open(office: &Office, who: &Account) -> Self {
+        let dir = tempfile::tempdir_in(office.public.path()).unwrap();
+        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+        for key in ["key", "host"] {
+            done(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &path(key)]));
+        }
+        // Where sshd leaves its children nothing to read.
+        std::fs::create_dir_all("/run/sshd").unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = format!(
+            "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPidFile none\nAllowUsers {}\n",
+            path("host"),
+            path("key.pub"),
+            who.name
+        );
+        std::fs::write(path("config"), config).unwrap();
+        let log = std::fs::File::create(path("log")).unwrap();
+        let sshd =
+            Command::new("/usr/sbin/sshd").args(["-D", "-e", "-f", &path("config")]).stdin(Stdio::null()).stderr(log).spawn().unwrap();
+        crate::stand::wait_for("the way in", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        Self { dir, port, sshd }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        let _ = self.sshd.kill();
+        let _ = self.sshd.wait();
+    }
+}
+
 /// A console over SSH, 300 ms away, that loses a piece in a hundred.
 fn over_a_slow_line(office: &Office) {
     let quality = Quality { delay: Duration::from_millis(150), one_lost_of: 100, again_after: Duration::from_millis(450) };
-    let host = office.lab.host("app-03");
-    let line = Line::to(&format!("{}:22", host["address"].as_str().unwrap()), quality);
-    let config = office.lab.dir().join("ssh/config");
-    let port = format!("Port={}", line.port());
-    let known = "UserKnownHostsFile=/dev/null";
-    let own = ["ssh", "-tt", "-F", config.to_str().unwrap(), "-o", "HostName=127.0.0.1", "-o", &port];
-    let rest = ["-o", "StrictHostKeyChecking=no", "-o", known, "-o", "LogLevel=ERROR", "app-03"];
-    let remote = format!("TZ=UTC LANG=C.UTF-8 {}", office.program(&["--read-only"]).join(" "));
-    let words: Vec<&str> = own.iter().chain(&rest).copied().chain([remote.as_str()]).collect();
+    let door = Door::open(office, &office.bo);
+    let line = Line::to(&format!("127.0.0.1:{}", door.port), quality);
+    let (port, key) = (line.port().to_string(), door.dir.path().join("key"));
+    let options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "IdentitiesOnly=yes"];
+    let login = format!("{}@127.0.0.1", office.bo.name);
+    let remote = format!("TZ=UTC LANG=C.UTF-8 exec {}", office.program(&[]).join(" "));
+    let mut words = vec!["ssh", "-tt", "-F", "/dev/null", "-p", &port, "-i", key.to_str().unwrap()];
+    words.extend(options.iter().flat_map(|option| ["-o", option]));
+    words.extend([login.as_str(), remote.as_str()]);
     let mut far = Console::start(&words, 160, 50, "xterm-256color");
     far.expect("3/3 live");
     let (mut asking, id) = office.asks(&office.ana, "two");
