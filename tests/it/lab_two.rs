@@ -12,15 +12,12 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-#[path = "../prove/stage/line.rs"]
-mod line;
-
 use crate::{
     lab::{Lab, Skipped},
+    lab_promises::stage::line::{Line, Quality},
     program::Ended,
     terminal::pty::Console,
 };
-use line::{Line, Quality};
 
 const HOSTS: [&str; 3] = ["app-01", "app-02", "app-03"];
 const PATIENCE: Duration = Duration::from_secs(120);
