@@ -28,6 +28,7 @@ mod lab_ssh_doctor;
 mod lab_stats;
 mod lab_stock;
 mod lab_traffic;
+mod lab_two;
 mod lab_zero;
 mod lanes;
 mod layers;

@@ -195,22 +195,23 @@ mod tests {
 
     #[test]
     fn what_changes_is_said_once_and_the_worst_first() {
-        let (running, parked) = (brief(44, Stand::Running), brief(44, Stand::Parked));
+        let running = [brief(44, Stand::Running)];
+        let begins = "ana brings shop 1.0.1-24 → production (deployment 44)";
+        assert_eq!(said(None, &running, &[], None).as_deref(), Some(begins), "also to a console that has just begun to look");
+        assert_eq!(said(Some(&[]), &running, &[], None).as_deref(), Some(begins));
+        assert_eq!(said(Some(&running), &running, &[], None), None);
+        assert_eq!(said(Some(&[]), &running, &[], Some(&running[0].id)), None, "who looks at it sees it");
+        let parked = brief(44, Stand::Parked);
         let waiting = brief(45, Stand::Waiting { given: Vec::new(), needed: 1 });
         let silent = brief(43, Stand::Silent { since: DateTime::UNIX_EPOCH, holder: Some("bo@jump-02 (pid 7)".into()) });
-        let begins = "ana brings shop 1.0.1-24 → production (deployment 44)";
-        assert_eq!(said(None, &[running.clone()], &[], None).as_deref(), Some(begins), "also to a console that has just begun to look");
-        assert_eq!(said(Some(&[]), &[running.clone()], &[], None).as_deref(), Some(begins));
-        assert_eq!(said(Some(&[running.clone()]), &[running.clone()], &[], None), None);
-        assert_eq!(said(Some(&[]), &[running.clone()], &[], Some(&running.id)), None, "who looks at it sees it");
-        let both = said(Some(&[running.clone()]), &[parked.clone(), waiting, silent], &[], None).unwrap();
-        assert!(both.starts_with("deployment 43 gives no sign of life, its run was bo@jump-02 (pid 7)"), "{both}");
+        let all = said(Some(&running), &[parked, waiting, silent], &[], None).unwrap();
+        assert!(all.starts_with("deployment 43 gives no sign of life, its run was bo@jump-02 (pid 7)"), "{all}");
         assert!(
-            both.contains("deployment 44 of ana stands still") && both.contains("deployment 45 of ana waits for 1 to approve it"),
-            "{both}"
+            all.contains("deployment 44 of ana stands still") && all.contains("deployment 45 of ana waits for 1 to approve it"),
+            "{all}"
         );
         let ended = Ended { brief: brief(44, Stand::Unwound), reason: Some("not healthy".to_owned()) };
-        let end = said(Some(&[running]), &[], &[ended], None).unwrap();
+        let end = said(Some(&running), &[], &[ended], None).unwrap();
         assert_eq!(end, "deployment 44 of ana is taken back: shop 1.0.1-24 → production: not healthy");
     }
 

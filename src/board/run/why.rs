@@ -12,7 +12,7 @@ use crate::{
         strategies::Script,
     },
     run::{NOTHING_TO_ASK, Wait, journal::Progress},
-    text::{bytes, counted},
+    text::{bytes, counted, fit, width},
 };
 
 /// Why a step waits.
@@ -35,13 +35,22 @@ pub struct Why {
 }
 
 impl Why {
-    /// The line at this moment.
-    pub fn line(&self, now: DateTime<Utc>) -> String {
+    /// The line at this moment, in so many cells: a long answer is cut rather than how long until what.
+    pub fn line(&self, now: DateTime<Utc>, cells: usize) -> String {
+        let whole = self.told(now, self.said.as_deref());
+        let over = width(&whole).saturating_sub(cells);
+        match &self.said {
+            Some(said) if over > 0 => self.told(now, Some(&fit(said, width(said).saturating_sub(over).max(1)))),
+            Some(_) | None => whole,
+        }
+    }
+
+    fn told(&self, now: DateTime<Utc>, said: Option<&str>) -> String {
         let mut line = self.what.clone();
         if let Some((there, of)) = self.bytes {
             line += &format!(" {} of {}", bytes(there), bytes(of));
         }
-        if let Some(said) = &self.said {
+        if let Some(said) = said {
             line += &format!(" → {said}");
         }
         if self.asked > 1 {
@@ -185,8 +194,13 @@ fn short_image(image: &str) -> String {
     }
 }
 
-/// The question stands before it already.
+/// The question stands before it already, and where it was asked.
 fn shortened(said: &str) -> &str {
+    let said = match said.split_once(": ") {
+        Some((address, rest)) if address.parse::<std::net::SocketAddr>().is_ok() => rest,
+        Some(_) | None => said,
+    };
+    let said = said.split_once(" (os error ").map_or(said, |(said, _)| said);
     match said.strip_prefix("GET ").and_then(|rest| rest.split_once(": ")) {
         // Of `503 Service Unavailable` the number says it all.
         Some((path, answer)) if path.starts_with('/') => match answer.split_once(' ') {
@@ -194,5 +208,38 @@ fn shortened(said: &str) -> &str {
             Some(_) | None => answer,
         },
         Some(_) | None => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_short() {
+        for (said, expected) in [
+            ("GET /healthz: 503 Service Unavailable", "503"),
+            ("GET /: \"ok\" is not in the answer", "\"ok\" is not in the answer"),
+            ("10.77.0.11:20000: Connection refused (os error 111)", "Connection refused"),
+            ("no answer within 3 s", "no answer within 3 s"),
+            ("the command ended with 1: not yet", "the command ended with 1: not yet"),
+        ] {
+            assert_eq!(shortened(said), expected);
+        }
+    }
+
+    #[test]
+    fn how_long_until_what_is_never_cut_for_an_answer() {
+        let why = Why {
+            what: "web: GET :20001/".to_owned(),
+            said: Some("something that is much too long to be told in one line of a screen".into()),
+            asked: 4,
+            good: None,
+            bytes: None,
+            until: Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(16)),
+            then: Some("all go back"),
+        };
+        let line = why.line(DateTime::UNIX_EPOCH, 70);
+        assert!(width(&line) <= 70 && line.ends_with("…, try 4 · 16 s left, then all go back"), "{line}");
     }
 }

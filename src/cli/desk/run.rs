@@ -37,6 +37,8 @@ pub(super) use doubt::Doubts;
 
 /// Between two looks at all of them.
 const HERALD: Duration = Duration::from_secs(2);
+/// After a look that failed.
+const DISMAY: Duration = Duration::from_secs(30);
 /// Between two looks at the one that is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 /// So many are told at once; nobody has more under way.
@@ -76,7 +78,9 @@ async fn unwind(desk: &Rc<Desk>, id: &DeploymentId) -> Result<String, Failure> {
 
 async fn carry(desk: &Rc<Desk>, id: &DeploymentId, way: Way) -> Result<String, Failure> {
     desk.sources.may_act("deployment")?;
-    let proposed = carry_on(&desk.sources, &desk.history, (&id.to_string(), false), way, &quietly).await?;
+    // One that stands still has ended its run: its locks are left on purpose, and their last sign of life may be of a moment ago.
+    let is_parked = desk.history.deployment(id).await?.state == State::Parked;
+    let proposed = carry_on(&desk.sources, &desk.history, (&id.to_string(), is_parked), way, &quietly).await?;
     send(desk, id, proposed).await
 }
 
@@ -131,7 +135,10 @@ pub(super) async fn herald(desk: Rc<Desk>) {
                     told = Some(briefs);
                 }
                 // Who looks at it is told; the header only shows what is known.
-                Err(failure) => tracing::debug!(why = failure.words(), "what is under way is not known"),
+                Err(failure) => {
+                    tracing::debug!(why = failure.words(), "what is under way is not known");
+                    sleep(DISMAY).await;
+                }
             }
         }
         sleep(HERALD).await;

@@ -101,7 +101,9 @@ impl RunLayer {
         // A narrow screen with many hosts: at least of the one that the cursor is on it is told why it waits.
         if each == 1 && !is_wide {
             if let Some(why) = story.rows.get(at).and_then(|row| row.why.as_ref()) {
-                Pen::new(buffer, body, y).skip(1).text(&why.line(now), view.theme.style(Role::StateProgress));
+                Pen::new(buffer, body, y)
+                    .skip(1)
+                    .text(&why.line(now, usize::from(body.width.saturating_sub(2))), view.theme.style(Role::StateProgress));
             }
             y += 1;
         }
@@ -163,7 +165,8 @@ impl RunLayer {
         if let Some(took) = row.took {
             pen.to(end).text(&format!("{} s", took.as_secs()), ground.patch(theme.style(Role::TextDim)));
         }
-        let why = row.why.as_ref().map(|why| why.line(now));
+        let room = if each == 1 { body.width.saturating_sub(columns.end + 1) } else { body.width.saturating_sub(4) };
+        let why = row.why.as_ref().map(|why| why.line(now, usize::from(room)));
         if let Some(why) = why {
             match each {
                 1 if body.width >= WIDE => drop(pen.to(end).text(&why, ground.patch(theme.style(Role::StateProgress)))),
