@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     Near, Nearness, Product, Recorded, RecordedAct, RecordedDeployment,
     deed::{Deed, Verb, deeds},
-    word,
+    span, word,
 };
 use crate::{
     delivery::release::{DeploymentId, label},
@@ -22,7 +22,6 @@ use crate::{
     },
     ledger::audit::Verdict,
     run::journal::State,
-    text::age,
 };
 
 /// Clocks of ledger and engines are compared this loosely.
@@ -32,7 +31,7 @@ const WAKE: TimeDelta = TimeDelta::seconds(60);
 /// What starts later than this after it was made was started again.
 const FIRST_START: TimeDelta = TimeDelta::seconds(10);
 const BY_HAND: &str = "by hand, not through quarterdeck";
-const UNREAD: &str = "not known: the ledger is not read";
+const UNREAD: &str = "unknown: the ledger is not read";
 
 /// What kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -367,10 +366,10 @@ fn of_deployment(recorded: &RecordedDeployment) -> Vec<Change> {
         State::Unwound | State::Parked | State::Running => Severity::Attention,
         State::Good | State::Waiting => Severity::Quiet,
     };
-    let took = one.finished.map(|finished| format!(" in {}", age(finished - at))).unwrap_or_default();
+    let took = one.finished.map(|finished| format!(" in {}", span(finished - at))).unwrap_or_default();
     let why = one.reason.as_ref().filter(|_| one.state != State::Good).map(|why| format!(": {why}")).unwrap_or_default();
-    let way = if one.rollback { "rolled back to" } else { "deployed" };
-    let what = format!("{way} {}, {}{took}{why}", one.release, word(one.state));
+    let way = if one.rollback { "rollback to" } else { "deployment of" };
+    let what = format!("{} {way} {}{took}{why}", word(one.state), one.release);
     let place = format!("{} in {}", one.app, one.environment);
     let of = |kind, severity, what| Change {
         deployment: Some(one.id.clone()),

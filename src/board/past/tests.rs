@@ -58,7 +58,7 @@ fn what_nobody_of_ours_did_was_done_by_hand() {
     );
     assert_eq!(
         told(&near, None, restart("app-04", "web-1", 30)),
-        ["ByHand restarted [not known: the ledger is not read] app-04 web-1"]
+        ["ByHand restarted [unknown: the ledger is not read] app-04 web-1"]
     );
     assert_eq!(told(&near, Some(&empty), restart("stage-01", "web-1", 30)), [""; 0]);
 }
@@ -84,7 +84,7 @@ fn a_deployment_explains_what_happens_where_it_goes_but_not_what_fails() {
         told(&near, Some(&deployed), events),
         [
             "Health unhealthy [during deployment 44-t8v9] app-05 web-1",
-            "Deployment deployed 1.0.1-22-7e56158+c1f09ab2, good in 1m [ana] shop in production",
+            "Deployment good deployment of 1.0.1-22-7e56158+c1f09ab2 in 68 s [ana] shop in production",
             "ByHand restarted [by hand, not through quarterdeck] app-07 web-1",
         ]
     );
