@@ -2,11 +2,11 @@
 
 mod deed;
 mod filter;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod near;
 mod recorded;
 mod story;
-#[cfg(test)]
-pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 

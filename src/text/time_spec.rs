@@ -120,7 +120,20 @@ mod tests {
             let found = text.parse::<TimeSpec>().map(|spec| spec.resolve(&now).to_rfc3339());
             assert_eq!(found, Ok(expected.to_owned()), "{text}");
         }
-        for text in ["", "10", "m", "10x", "-10m", "25:00", "99999999999999999999d", "4000d", "yesterday", "yesterday 25:00", "2026-13-01 03:12", "10m5"] {
+        for text in [
+            "",
+            "10",
+            "m",
+            "10x",
+            "-10m",
+            "25:00",
+            "99999999999999999999d",
+            "4000d",
+            "yesterday",
+            "yesterday 25:00",
+            "2026-13-01 03:12",
+            "10m5",
+        ] {
             assert!(text.parse::<TimeSpec>().is_err(), "{text}");
         }
     }

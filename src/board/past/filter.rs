@@ -193,10 +193,7 @@ mod tests {
     fn every_mistake_names_what_helps() {
         for (text, error) in [
             ("shop", "\"shop\" stands alone: app:shop, environment:shop or by:shop"),
-            (
-                "enviroment:production",
-                "no filter by \"enviroment\", did you mean environment: app, environment, by, since, until, outcome",
-            ),
+            ("enviroment:production", "no filter by \"enviroment\", did you mean environment: app, environment, by, since, until, outcome"),
             ("zzz:1", "no filter by \"zzz\": app, environment, by, since, until, outcome"),
             ("app:", "app: what?"),
             ("app:shop app:blog", "app: stands here twice"),

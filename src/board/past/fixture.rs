@@ -252,8 +252,7 @@ pub(crate) fn recorded(near: Near) -> Recorded {
         },
         deployment,
     };
-    let freeze =
-        RecordedAct { argument: "the auditors are here".into(), ..act("environment.freeze", "", "shop in production", 200) };
+    let freeze = RecordedAct { argument: "the auditors are here".into(), ..act("environment.freeze", "", "shop in production", 200) };
     let approve = RecordedAct { argument: "go".into(), who: "bo".to_owned(), ..act("deployment.approve", "", "46-k3f9", 241) };
     Recorded {
         near,

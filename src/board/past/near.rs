@@ -50,12 +50,7 @@ pub enum Nearness {
 
 impl Near {
     /// How near an environment of a product is, that lives on these hosts.
-    fn place<'a>(
-        &self,
-        product: &Product,
-        environment: Option<&EnvironmentId>,
-        mut hosts: impl Iterator<Item = &'a HostId>,
-    ) -> Nearness {
+    fn place<'a>(&self, product: &Product, environment: Option<&EnvironmentId>, mut hosts: impl Iterator<Item = &'a HostId>) -> Nearness {
         let is_here = match &self.product {
             Some(wanted) => wanted == product && self.environment.as_ref().is_none_or(|wanted| Some(wanted) == environment),
             None => false,

@@ -209,7 +209,8 @@ impl Teller<'_> {
 
     fn is_near(&self, act: &RecordedAct, subjects: &BTreeMap<ContainerKey, Subject>) -> bool {
         if act.host.is_empty() {
-            let of_place = act.target.split_once(" in ").is_some_and(|(app, environment)| self.near.is_of(&app.into(), &environment.into()));
+            let of_place =
+                act.target.split_once(" in ").is_some_and(|(app, environment)| self.near.is_of(&app.into(), &environment.into()));
             return of_place || self.recorded_deployments().any(|one| one.deployment.id.to_string() == *act.target);
         }
         let host = HostId::new(&act.host);
@@ -308,7 +309,9 @@ impl Teller<'_> {
             });
         }
         let oom = one.finished.filter(|finished| one.oom_killed == Some(true) && !was_told(*finished));
-        told.extend(oom.map(|at| line(self.ours(host, at), Kind::Memory, Severity::Bad, "out of memory".to_owned(), String::new(), place())));
+        told.extend(
+            oom.map(|at| line(self.ours(host, at), Kind::Memory, Severity::Bad, "out of memory".to_owned(), String::new(), place())),
+        );
         // Before the engines were heard it may have been anybody; since then an event would have told.
         told.retain(|change| self.listening.is_none_or(|since| change.at <= since + NEAR));
         told
@@ -368,13 +371,16 @@ fn of_deployment(recorded: &RecordedDeployment) -> Vec<Change> {
     };
     let took = one.finished.map(|finished| format!(" in {}", span(finished - at))).unwrap_or_default();
     let why = one.reason.as_ref().filter(|_| one.state != State::Good).map(|why| format!(": {why}")).unwrap_or_default();
-    let way = if one.rollback { "rollback to" } else { "deployment of" };
-    let what = format!("{} {way} {}{took}{why}", word(one.state), one.release);
-    let place = format!("{} in {}", one.app, one.environment);
-    let of = |kind, severity, what| Change {
-        deployment: Some(one.id.clone()),
-        ..line(at, kind, severity, what, one.by.clone(), place.clone())
+    let outcome = match (one.state, one.rollback) {
+        (State::Good, false) => "deployed".to_owned(),
+        (State::Good, true) => "rolled back to".to_owned(),
+        (state, false) => format!("{}:", word(state)),
+        (state, true) => format!("{} rollback:", word(state)),
     };
+    let what = format!("{outcome} {}{took}{why}", one.release);
+    let place = format!("{} in {}", one.app, one.environment);
+    let of =
+        |kind, severity, what| Change { deployment: Some(one.id.clone()), ..line(at, kind, severity, what, one.by.clone(), place.clone()) };
     let settings = (!recorded.settings.is_empty())
         .then(|| of(Kind::Settings, Severity::Quiet, format!("settings changed: {}", recorded.settings.join(", "))));
     std::iter::once(of(Kind::Deployment, severity, what)).chain(settings).collect()
@@ -432,7 +438,9 @@ fn words(verb: &Verb) -> (Kind, Severity, String) {
         Verb::Paused => asked("paused"),
         Verb::Unpaused => asked("unpaused"),
         Verb::Updated => asked("its limits were changed"),
-        Verb::Ended { code: Some(0), again: true } => (Kind::Restart, Severity::Attention, "ended (0), started again by its engine".to_owned()),
+        Verb::Ended { code: Some(0), again: true } => {
+            (Kind::Restart, Severity::Attention, "ended (0), started again by its engine".to_owned())
+        }
         Verb::Ended { code: Some(0), .. } => (Kind::Restart, Severity::Quiet, "ended (0)".to_owned()),
         Verb::Ended { code: Some(code), again: more } => (Kind::Restart, Severity::Bad, format!("died ({code}){}", again(more))),
         Verb::Ended { code: None, again: more } => (Kind::Restart, Severity::Bad, format!("died{}", again(more))),

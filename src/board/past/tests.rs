@@ -56,10 +56,7 @@ fn what_nobody_of_ours_did_was_done_by_hand() {
         told(&near, Some(&empty), restart("app-04", "web-1", 30)),
         ["ByHand restarted [by hand, not through quarterdeck] app-04 web-1"]
     );
-    assert_eq!(
-        told(&near, None, restart("app-04", "web-1", 30)),
-        ["ByHand restarted [unknown: the ledger is not read] app-04 web-1"]
-    );
+    assert_eq!(told(&near, None, restart("app-04", "web-1", 30)), ["ByHand restarted [unknown: the ledger is not read] app-04 web-1"]);
     assert_eq!(told(&near, Some(&empty), restart("stage-01", "web-1", 30)), [""; 0]);
 }
 
@@ -84,7 +81,7 @@ fn a_deployment_explains_what_happens_where_it_goes_but_not_what_fails() {
         told(&near, Some(&deployed), events),
         [
             "Health unhealthy [during deployment 44-t8v9] app-05 web-1",
-            "Deployment good deployment of 1.0.1-22-7e56158+c1f09ab2 in 68 s [ana] shop in production",
+            "Deployment deployed 1.0.1-22-7e56158+c1f09ab2 in 68 s [ana] shop in production",
             "ByHand restarted [by hand, not through quarterdeck] app-07 web-1",
         ]
     );
@@ -127,10 +124,7 @@ fn a_row_with_a_host_sees_its_neighbours_acts_and_a_host_sees_all() {
     events.push(event("app-01", "proxy", "health_status: unhealthy", -600));
     let mut shop = near("production", Some("app-01"));
     let empty = share(&shop, Vec::new(), Vec::new());
-    assert_eq!(
-        told(&shop, Some(&empty), events.clone()),
-        ["ByHand restarted [by hand, not through quarterdeck] app-01 worker-1"]
-    );
+    assert_eq!(told(&shop, Some(&empty), events.clone()), ["ByHand restarted [by hand, not through quarterdeck] app-01 worker-1"]);
     (shop.product, shop.environment) = (None, None);
     let all = told(&shop, Some(&empty), events);
     assert_eq!(all.len(), 2);

@@ -328,7 +328,9 @@ impl History {
             }
             (None, true, true) => (
                 match self.list {
-                    List::Deployments => format!("the ledger has no deployment yet: {} shows what can be deployed", key(Action::PanelDelivery)),
+                    List::Deployments => {
+                        format!("the ledger has no deployment yet: {} shows what can be deployed", key(Action::PanelDelivery))
+                    }
                     List::Releases => "no release was recorded yet: the first deployment records one".to_owned(),
                     List::Moment(_) => "nothing was deployed before that moment".to_owned(),
                 },

@@ -47,8 +47,7 @@ impl Stage {
         let records = self.ledger.records(self.dir.clone());
         let script = strategies::script(&plan);
         let step = script.steps[0].id;
-        let mut words =
-            vec![Word::Begun { by: "ana".into(), plan: Box::new(plan), script: Box::new(script) }, Word::Intent { step }];
+        let mut words = vec![Word::Begun { by: "ana".into(), plan: Box::new(plan), script: Box::new(script) }, Word::Intent { step }];
         if end == State::Good {
             words.push(Word::Good);
         } else {
@@ -56,10 +55,8 @@ impl Stage {
             words.push(Word::Bundle { place });
         }
         words.push(Word::Ended { state: end, reason: (end != State::Good).then(|| "no room".into()), owed: [].into() });
-        let entries: Vec<Entry> = (0..)
-            .zip(words)
-            .map(|(seq, word)| Entry { seq, at: if seq < 2 { at } else { at + TimeDelta::minutes(1) }, word })
-            .collect();
+        let entries: Vec<Entry> =
+            (0..).zip(words).map(|(seq, word)| Entry { seq, at: if seq < 2 { at } else { at + TimeDelta::minutes(1) }, word }).collect();
         records.append(&id, &entries).await.unwrap();
         id
     }
@@ -227,5 +224,8 @@ async fn changes_name_settings_without_their_values_and_acts_with_their_author()
     assert_eq!(changed, &["web: GREETING, memory"]);
     assert!(!format!("{told:?}").contains("s3cret"));
     let [act] = told.acts.as_slice() else { panic!("{:?}", told.acts) };
-    assert_eq!((&*act.action, &*act.target, act.who.as_str()), ("environment.freeze", "shop in production", Who::of_process().short().as_str()));
+    assert_eq!(
+        (&*act.action, &*act.target, act.who.as_str()),
+        ("environment.freeze", "shop in production", Who::of_process().short().as_str())
+    );
 }

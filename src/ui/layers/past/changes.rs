@@ -51,16 +51,7 @@ pub struct Changes {
 impl Changes {
     /// Near this, of the last day.
     pub fn open(near: Near, view: &View<'_>) -> Self {
-        Self {
-            near,
-            span: 0,
-            opened: view.now,
-            story: Story::default(),
-            keys: Vec::new(),
-            made: None,
-            cursor: Cursor::default(),
-            page: 1,
-        }
+        Self { near, span: 0, opened: view.now, story: Story::default(), keys: Vec::new(), made: None, cursor: Cursor::default(), page: 1 }
     }
 
     fn since(&self) -> DateTime<Utc> {

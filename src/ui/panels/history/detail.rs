@@ -114,14 +114,14 @@ fn of_release(one: &ReleaseRow) -> Vec<Fact> {
 fn of_stand(stand: &Stand, view: &View<'_>) -> Vec<Fact> {
     let by = stand.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
     let mut facts = vec![match &stand.then {
-        Some(good) => {
-            Fact::new("ran then", format!("{} since {}, deployment {}{by}", good.release, long(good.at), good.deployment))
-        }
+        Some(good) => Fact::new("ran then", format!("{} since {}, deployment {}{by}", good.release, long(good.at), good.deployment)),
         None => Fact::new("ran then", "nothing that the ledger knows of"),
     }];
     if !stand.unsettled.is_empty() {
         let all: Vec<String> = stand.unsettled.iter().map(DeploymentId::to_string).collect();
-        facts.push(Fact::new("not settled", format!("deployment {}: under way, parked or failed", all.join(", "))).in_role(Role::StateAttention));
+        facts.push(
+            Fact::new("not settled", format!("deployment {}: under way, parked or failed", all.join(", "))).in_role(Role::StateAttention),
+        );
     }
     let runs = Runs::of(stand, view.fleet);
     let differs = runs.differs(stand);
@@ -134,9 +134,7 @@ fn of_stand(stand: &Stand, view: &View<'_>) -> Vec<Fact> {
         facts.push(Fact::new(if place == 0 { "runs now" } else { "" }, format!("{release} on {}", hosts.join(", "))).in_role(role));
     }
     facts.push(match &stand.now {
-        Some(good) => {
-            Fact::new("good now", format!("{} since {}, deployment {}", good.release, long(good.at), good.deployment))
-        }
+        Some(good) => Fact::new("good now", format!("{} since {}, deployment {}", good.release, long(good.at), good.deployment)),
         None => Fact::new("good now", "nothing"),
     });
     facts

@@ -19,8 +19,8 @@ impl Runs {
     pub(super) fn of(stand: &Stand, fleet: &Fleet) -> Self {
         let mut releases: BTreeMap<String, BTreeSet<HostId>> = BTreeMap::new();
         for one in fleet.containers().filter(|one| one.is_running() && !one.is_kept() && one.label(label::KIND).is_none()) {
-            let is_there = one.identity.service.app.as_ref() == Some(&stand.app)
-                && one.identity.environment.as_ref() == Some(&stand.environment);
+            let is_there =
+                one.identity.service.app.as_ref() == Some(&stand.app) && one.identity.environment.as_ref() == Some(&stand.environment);
             if let Some(release) = one.label(label::RELEASE).filter(|_| is_there) {
                 releases.entry(release.to_owned()).or_default().insert(one.key.host.clone());
             }

@@ -136,11 +136,7 @@ fn a_filter_is_the_panels_own_and_says_what_is_wrong() {
     assert_eq!(screen.act(Action::SelectionOpen, &scene.view()), []);
     assert!(painted(&mut screen, &scene, (80, 24)).contains("did you mean failed"));
     screen.act(Action::LayerClose, &scene.view());
-    let everything = Watch::Past(Wish::Deployments {
-        filter: Filter::default(),
-        limit: PAGE,
-        open: Some("49-0a1b".parse().unwrap()),
-    });
+    let everything = Watch::Past(Wish::Deployments { filter: Filter::default(), limit: PAGE, open: Some("49-0a1b".parse().unwrap()) });
     assert_eq!(screen.watches(&scene.view()), everything);
 
     let mut screen = typing("app:blog outcome:parked");
