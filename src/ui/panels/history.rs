@@ -158,10 +158,14 @@ impl Panel for History {
         }
     }
 
-    fn aside(&self, _: &View<'_>) -> Option<String> {
+    fn aside(&self, view: &View<'_>) -> Option<String> {
+        let stale = match view.board.past.fault.is_some() && !self.rows.is_empty() {
+            true => format!(" {} as it was: the ledger cannot be read ", view.theme.symbol(Symbol::Stale)),
+            false => String::new(),
+        };
         Some(match self.filter.text() {
-            "" => String::new(),
-            text => format!(" filter {text} "),
+            "" => stale,
+            text => format!("{stale} filter {text} "),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
 };
 
@@ -101,7 +102,7 @@ impl Archive {
             }));
         }
         rows.retain(|row| filter.takes_release(row, now));
-        rows.sort_by(|a, b| b.created.cmp(&a.created));
+        rows.sort_by_key(|row| Reverse(row.created));
         Ok(rows)
     }
 
