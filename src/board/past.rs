@@ -12,7 +12,7 @@ mod tests;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 pub use filter::{Filter, FilterError};
 pub use near::{Near, Nearness, Product};
@@ -24,6 +24,7 @@ use crate::{
     fleet::{AppName, EnvironmentId},
     ledger::{Deployment, Good},
     run::journal::State,
+    text::age,
 };
 
 /// So many deployments are listed at first, and so many more each time the end is reached.
@@ -272,3 +273,11 @@ pub fn word(state: State) -> &'static str {
 
 /// Every state, in the order of a deployment's life.
 pub const STATES: [State; 6] = [State::Waiting, State::Running, State::Parked, State::Good, State::Failed, State::Unwound];
+
+/// How long a deployment took: seconds, as long as they say more than minutes do.
+pub fn span(span: TimeDelta) -> String {
+    match span.num_seconds() {
+        seconds @ 0..600 => format!("{seconds} s"),
+        _ => age(span),
+    }
+}

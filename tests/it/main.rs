@@ -17,6 +17,7 @@ mod lab_engines;
 mod lab_exec;
 mod lab_ledger;
 mod lab_logs;
+mod lab_past;
 mod lab_pipeline;
 mod lab_promises;
 mod lab_rollback;

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     Near, Nearness, Product, Recorded, RecordedAct, RecordedDeployment,
     deed::{Deed, Verb, deeds},
-    word,
+    span, word,
 };
 use crate::{
     delivery::release::{DeploymentId, label},
@@ -20,9 +20,8 @@ use crate::{
         Container, ContainerKey, EngineEvent, EventKind, Fleet, HostId, Identity, LinkState, Severity,
         drift::{self, DriftKind},
     },
-    ledger::audit::Verdict,
+    ledger::{Deployment, audit::Verdict},
     run::journal::State,
-    text::age,
 };
 
 /// Clocks of ledger and engines are compared this loosely.
@@ -32,7 +31,7 @@ const WAKE: TimeDelta = TimeDelta::seconds(60);
 /// What starts later than this after it was made was started again.
 const FIRST_START: TimeDelta = TimeDelta::seconds(10);
 const BY_HAND: &str = "by hand, not through quarterdeck";
-const UNREAD: &str = "not known: the ledger is not read";
+const UNREAD: &str = "unknown: the ledger is not read";
 
 /// What kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -243,24 +242,31 @@ impl Teller<'_> {
     fn of_deed(&self, subject: &Subject, deed: &Deed) -> Option<Change> {
         let (key, name) = (deed.key(), &*deed.event.name);
         let at = self.ours(&key.host, deed.at);
-        let during = self.deployment_at(&subject.identity, &key.host, at).map(|one| one.deployment.id.clone());
+        let during = self.deployment_at(&subject.identity, &key.host, at).map(|one| &one.deployment);
         let is_asked = deed.verb.is_asked();
-        let is_ours = during.is_some() || self.made_by(deed).is_some() || deed.is_kept() || self.act_at(&key, name, at).is_some();
+        let is_its_deed = during.as_ref().is_some_and(|one| {
+            let is_over = deed.verb != Verb::Updated && is_new_and_over(deed.label(label::DEPLOYMENT), at, one);
+            deployment_does(&deed.verb) && !is_over
+        });
+        let is_ours = is_its_deed || self.made_by(deed).is_some() || deed.is_kept() || self.act_at(&key, name, at).is_some();
         if deed.is_barrier() || is_asked && is_ours {
             return None;
         }
         let (kind, severity, what) = words(&deed.verb);
-        if during.is_some() && severity == Severity::Quiet || subject.nearness == Nearness::Beside && !(is_asked || kind == Kind::Memory) {
+        if during.is_some() && !is_asked && severity == Severity::Quiet
+            || subject.nearness == Nearness::Beside && !(is_asked || kind == Kind::Memory)
+        {
             return None;
         }
         let foreign = (deed.verb == Verb::Created).then(|| foreign(|key| deed.label(key))).flatten();
         let who = match (is_asked, &during, foreign) {
             (true, _, Some(who)) => who,
             (true, _, None) => self.nobody_of_ours().to_owned(),
-            (false, Some(id), _) => format!("during deployment {id}"),
+            (false, Some(one), _) => format!("during deployment {}", one.id),
             (false, None, _) => String::new(),
         };
-        Some(Change { deployment: during, ..line(at, kind, severity, what, who, format!("{} {name}", key.host)) })
+        let deployment = during.filter(|_| !is_asked).map(|one| one.id.clone());
+        Some(Change { deployment, ..line(at, kind, severity, what, who, format!("{} {name}", key.host)) })
     }
 
     /// Who did what nobody of ours is known to have done.
@@ -287,7 +293,9 @@ impl Teller<'_> {
         let was_told = |at: DateTime<Utc>| deeds.iter().any(|deed| deed.at - NEAR <= at && at <= deed.until + NEAR);
         let is_explained = |at: DateTime<Utc>| {
             let at = self.ours(host, at);
-            was_told(at) || self.deployment_at(&one.identity, host, at).is_some() || self.act_at(&one.key, &one.name, at).is_some()
+            let deployed = self.deployment_at(&one.identity, host, at).map(|one| &one.deployment);
+            let is_its_deed = deployed.is_some_and(|deployment| !is_new_and_over(one.label(label::DEPLOYMENT), at, deployment));
+            was_told(at) || is_its_deed || self.act_at(&one.key, &one.name, at).is_some()
         };
         let place = || format!("{host} {}", one.name);
         let mut told = Vec::new();
@@ -370,10 +378,15 @@ fn of_deployment(recorded: &RecordedDeployment) -> Vec<Change> {
         State::Unwound | State::Parked | State::Running => Severity::Attention,
         State::Good | State::Waiting => Severity::Quiet,
     };
-    let took = one.finished.map(|finished| format!(" in {}", age(finished - at))).unwrap_or_default();
+    let took = one.finished.map(|finished| format!(" in {}", span(finished - at))).unwrap_or_default();
     let why = one.reason.as_ref().filter(|_| one.state != State::Good).map(|why| format!(": {why}")).unwrap_or_default();
-    let way = if one.rollback { "rolled back to" } else { "deployed" };
-    let what = format!("{way} {}, {}{took}{why}", one.release, word(one.state));
+    let outcome = match (one.state, one.rollback) {
+        (State::Good, false) => "deployed".to_owned(),
+        (State::Good, true) => "rolled back to".to_owned(),
+        (state, false) => format!("{}:", word(state)),
+        (state, true) => format!("{} rollback:", word(state)),
+    };
+    let what = format!("{outcome} {}{took}{why}", one.release);
     let place = format!("{} in {}", one.app, one.environment);
     let of =
         |kind, severity, what| Change { deployment: Some(one.id.clone()), ..line(at, kind, severity, what, one.by.clone(), place.clone()) };
@@ -403,6 +416,8 @@ fn of_act(act: &RecordedAct) -> Option<Change> {
         "container.pause" => "paused".to_owned(),
         "container.unpause" => "unpaused".to_owned(),
         "container.kill" => with("killed"),
+        "container.exec" => with("a command was run in it"),
+        "container.copy-out" => with("a file was copied out of it"),
         "container.rename" => with("renamed"),
         "container.remove" | "container.remove-forced" => "removed".to_owned(),
         other => with(other),
@@ -444,6 +459,23 @@ fn words(verb: &Verb) -> (Kind, Severity, String) {
         Verb::Unhealthy => (Kind::Health, Severity::Bad, "unhealthy".to_owned()),
         Verb::Healthy => (Kind::Health, Severity::Quiet, "healthy again".to_owned()),
     }
+}
+
+/// Whether a deployment does such a thing at all: it never restarts or pauses what is there.
+fn deployment_does(verb: &Verb) -> bool {
+    match verb {
+        Verb::Created | Verb::Started | Verb::Stopped | Verb::Killed { .. } | Verb::Removed | Verb::Renamed { .. } => true,
+        // The restart policy of what it takes out of use, and brings back.
+        Verb::Updated => true,
+        Verb::Restarted | Verb::Paused | Verb::Unpaused => false,
+        Verb::Ended { .. } | Verb::OutOfMemory { .. } | Verb::Unhealthy | Verb::Healthy => false,
+    }
+}
+
+/// Whether a deployment was done with a container that names this maker: what it tidies up afterwards others have made.
+fn is_new_and_over(maker: Option<&str>, at: DateTime<Utc>, deployment: &Deployment) -> bool {
+    let is_its = maker.is_some_and(|id| id == deployment.id.to_string());
+    is_its && deployment.finished.is_some_and(|end| deployment.state == State::Good && end + NEAR < at)
 }
 
 /// Who made a container that a deployment of another ledger made.

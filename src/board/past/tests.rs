@@ -56,7 +56,7 @@ fn what_nobody_of_ours_did_was_done_by_hand() {
         told(&near, Some(&empty), restart("app-04", "web-1", 30)),
         ["ByHand restarted [by hand, not through quarterdeck] app-04 web-1"]
     );
-    assert_eq!(told(&near, None, restart("app-04", "web-1", 30)), ["ByHand restarted [not known: the ledger is not read] app-04 web-1"]);
+    assert_eq!(told(&near, None, restart("app-04", "web-1", 30)), ["ByHand restarted [unknown: the ledger is not read] app-04 web-1"]);
     assert_eq!(told(&near, Some(&empty), restart("stage-01", "web-1", 30)), [""; 0]);
 }
 
@@ -74,17 +74,38 @@ fn an_act_of_the_audit_explains_what_its_engine_told() {
 fn a_deployment_explains_what_happens_where_it_goes_but_not_what_fails() {
     let near = near("production", None);
     let deployed = share(&near, vec![good("44-t8v9", 30, fixture_release(), None)], Vec::new());
-    let mut events = restart("app-04", "web-1", 30);
-    events.push(event("app-05", "web-1", "health_status: unhealthy", 20 - 30 * 60));
-    events.extend(restart("app-07", "web-1", 30));
+    let word = |host, action, seconds: i64| event(host, "web-1", action, seconds - 30 * 60);
+    let mut events = vec![word("app-04", "kill", 0), word("app-04", "die", 1), word("app-04", "stop", 1), word("app-04", "start", 9)];
+    events.push(word("app-05", "health_status: unhealthy", 20));
+    // It never restarts what is there, and does nothing where it does not go.
+    events.extend(restart("app-06", "web-1", 30));
+    events.extend([word("app-07", "kill", 0), word("app-07", "die", 1), word("app-07", "stop", 1)]);
     assert_eq!(
         told(&near, Some(&deployed), events),
         [
             "Health unhealthy [during deployment 44-t8v9] app-05 web-1",
-            "Deployment deployed 1.0.1-22-7e56158+c1f09ab2, good in 1m [ana] shop in production",
-            "ByHand restarted [by hand, not through quarterdeck] app-07 web-1",
+            "Deployment deployed 1.0.1-22-7e56158+c1f09ab2 in 68 s [ana] shop in production",
+            "ByHand restarted [by hand, not through quarterdeck] app-06 web-1",
+            "ByHand stopped [by hand, not through quarterdeck] app-07 web-1",
         ]
     );
+}
+
+#[test]
+fn a_deployment_that_is_good_is_done_with_what_it_made() {
+    let near = near("production", None);
+    let deployed = share(&near, vec![good("44-t8v9", 30, fixture_release(), None)], Vec::new());
+    let stopped = |deployment: &str| {
+        let labels = [("quarterdeck.app", "shop"), ("quarterdeck.environment", "production"), ("quarterdeck.deployment", deployment)];
+        let word = |action, seconds: i64| {
+            let mut event = event("app-04", "shop-web", action, seconds - 30 * 60 + 68);
+            event.labels = fixture::labels(&labels);
+            event
+        };
+        vec![word("kill", 20), word("die", 21), word("stop", 21)]
+    };
+    let lines = |deployment| told(&near, Some(&deployed), stopped(deployment)).len();
+    assert_eq!((lines("44-t8v9"), lines("43-w0x1")), (2, 1), "an older one is tidied up");
 }
 
 fn fixture_release() -> &'static str {

@@ -142,22 +142,30 @@ impl Panel for History {
     fn subtitle(&self, view: &View<'_>) -> String {
         let dot = view.theme.symbol(Symbol::Dot);
         let more = if self.more { "+" } else { "" };
-        let rows = count(self.rows.len() as u64);
+        let rows = if self.is_told { format!(" {dot} {}{more}", count(self.rows.len() as u64)) } else { String::new() };
         match self.list {
-            List::Deployments => format!("deployments {dot} {rows}{more}"),
-            List::Releases => format!("releases {dot} {rows}"),
+            List::Deployments => format!("deployments{rows}"),
+            List::Releases => format!("releases{rows}"),
             List::Moment(at) => {
                 let differ = self.rows.iter().filter(|row| row.sign.is_some()).count();
-                let differ = if differ > 0 { format!(" {dot} {differ} differ now") } else { String::new() };
+                let differ = match differ {
+                    0 => String::new(),
+                    1 => format!(" {dot} 1 differs now"),
+                    more => format!(" {dot} {more} differ now"),
+                };
                 format!("what ran on {} {dot} {}{differ}", long(at), counted(self.rows.len(), "place"))
             }
         }
     }
 
-    fn aside(&self, _: &View<'_>) -> Option<String> {
+    fn aside(&self, view: &View<'_>) -> Option<String> {
+        let stale = match view.board.past.fault.is_some() && !self.rows.is_empty() {
+            true => format!(" {} as it was: the ledger cannot be read ", view.theme.symbol(Symbol::Stale)),
+            false => String::new(),
+        };
         Some(match self.filter.text() {
-            "" => String::new(),
-            text => format!(" filter {text} "),
+            "" => stale,
+            text => format!("{stale} filter {text} "),
         })
     }
 
@@ -317,13 +325,16 @@ impl History {
         let key = |action| view.keymap.reverse(action, &[Context::History, Context::Global]).unwrap_or("esc");
         match (&past.fault, self.is_told, self.filter.is_empty()) {
             (Some(why), ..) => (why.clone(), Role::StateAttention),
+            (None, false, _) if view.simulated => ("a simulated fleet has no ledger".to_owned(), Role::TextDim),
             (None, false, _) => ("reading the ledger …".to_owned(), Role::TextDim),
             (None, true, false) => {
                 (format!("nothing matches {:?}: {} shows all", self.filter.text(), key(Action::FilterClear)), Role::TextDim)
             }
             (None, true, true) => (
                 match self.list {
-                    List::Deployments => format!("nothing was deployed yet: {} shows what could be", key(Action::PanelDelivery)),
+                    List::Deployments => {
+                        format!("the ledger has no deployment yet: {} shows what can be deployed", key(Action::PanelDelivery))
+                    }
                     List::Releases => "no release was recorded yet: the first deployment records one".to_owned(),
                     List::Moment(_) => "nothing was deployed before that moment".to_owned(),
                 },

@@ -90,3 +90,56 @@ fn of_event(key: &ContainerKey, view: &View<'_>) -> Near {
     let about = event.and_then(|event| Some((event, view.fleet.identity_of(event)?)));
     about.map_or_else(|| of_host(&key.host), |(event, identity)| of_container(&identity, &key.host, &event.name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        action::Action,
+        board::{Watch, past::Wish},
+        fleet::{ContainerId, fixture},
+        ui::{fixture::Scene, panel::Refresh},
+    };
+
+    #[test]
+    fn every_row_says_what_is_near_it() {
+        let scene = Scene::drawn();
+        let view = scene.view();
+        let service = ServiceKey { app: Some("shop".into()), service: "api".into() };
+        let container = scene.fleet.containers_of(&service).find(|one| one.key.host.as_str() == "app-07").unwrap().key.clone();
+        let of = |column| Selection::Service { service: service.clone(), column };
+        let production = Some(EnvironmentId::new("production"));
+        for (selection, title, environment, host) in [
+            (of(None), "shop/api", None, None),
+            (of(Some(Column::Environment(production.clone()))), "shop/api in production", Some("production"), None),
+            (of(Some(Column::Host("app-07".into()))), "shop/api on app-07", Some("production"), Some("app-07")),
+            (Selection::Container(container.clone()), "api-1 on app-07", Some("production"), Some("app-07")),
+            (Selection::Event(container), "api-1 on app-07", Some("production"), Some("app-07")),
+            (Selection::Host("app-07".into()), "app-07", None, Some("app-07")),
+            (Selection::Lane { app: "shop".into(), environment: production.clone() }, "shop in production", Some("production"), None),
+        ] {
+            let found = near(&selection, &view).unwrap();
+            let told =
+                (found.title.as_str(), found.environment.as_ref().map(EnvironmentId::as_str), found.host.as_ref().map(HostId::as_str));
+            assert_eq!(told, (title, environment, host));
+            assert_eq!(found.product.is_none(), matches!(selection, Selection::Host(_)));
+        }
+        // An event of something that is gone without a word is its host's.
+        let gone = Selection::Event(ContainerKey { host: "app-07".into(), id: ContainerId::new("gone") });
+        assert_eq!(near(&gone, &view).map(|near| near.title).as_deref(), Some("app-07"));
+        assert_eq!(near(&Selection::Nothing, &view), None);
+        assert_eq!(near(&Selection::Deployment("44-k3f9".parse().unwrap()), &view), None, "nobody told of it");
+    }
+
+    #[test]
+    fn one_key_from_the_home_panel_and_one_back() {
+        let scene = Scene::drawn();
+        let mut screen = Screen::default();
+        screen.refresh(Refresh::All, &scene.view());
+        assert_eq!(screen.act(Action::ChangesShow, &scene.view()), []);
+        let Watch::Past(Wish::Changes { since, .. }) = screen.watches(&scene.view()) else { panic!("nothing is watched") };
+        assert_eq!(fixture::now() - since, chrono::TimeDelta::hours(24));
+        screen.act(Action::LayerClose, &scene.view());
+        assert_eq!(screen.watches(&scene.view()), Watch::Nothing);
+    }
+}

@@ -1,6 +1,10 @@
 //! What the ledger knows of the past, read with the verbs' own code.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 
@@ -25,11 +29,13 @@ pub(super) struct Archive {
     records: RunRecords,
     /// Of the configuration; the ledger may know more.
     apps: Vec<AppName>,
+    /// What a deployment changed in the settings: releases never change, and reading two of them takes longer than all the rest.
+    settings: RefCell<BTreeMap<DeploymentId, Vec<String>>>,
 }
 
 impl Archive {
     pub(super) fn new(ledger: Ledger, records: RunRecords, apps: Vec<AppName>) -> Self {
-        Self { ledger, records, apps }
+        Self { ledger, records, apps, settings: RefCell::default() }
     }
 
     /// Reads what is wished for, at this moment.
@@ -96,7 +102,7 @@ impl Archive {
             }));
         }
         rows.retain(|row| filter.takes_release(row, now));
-        rows.sort_by(|a, b| b.created.cmp(&a.created));
+        rows.sort_by_key(|row| Reverse(row.created));
         Ok(rows)
     }
 
@@ -137,11 +143,14 @@ impl Archive {
     /// What a deployment changed in the settings; nothing where one of the two releases is not recorded.
     async fn settings(&self, deployment: &Deployment) -> Result<Vec<String>, Failure> {
         let Some(from) = deployment.from_release.as_ref().filter(|from| **from != deployment.release) else { return Ok(Vec::new()) };
+        if let Some(known) = self.settings.borrow().get(&deployment.id) {
+            return Ok(known.clone());
+        }
         let (old, new) = (self.release(&deployment.app, from).await?, self.release(&deployment.app, &deployment.release).await?);
-        Ok(match (old, new) {
-            (Some(old), Some(new)) => settings::changed(&old, &new, &deployment.environment),
-            (None, _) | (_, None) => Vec::new(),
-        })
+        let Some((old, new)) = old.zip(new) else { return Ok(Vec::new()) };
+        let changed = settings::changed(&old, &new, &deployment.environment);
+        self.settings.borrow_mut().insert(deployment.id.clone(), changed.clone());
+        Ok(changed)
     }
 
     async fn release(&self, app: &AppName, id: &ReleaseId) -> Result<Option<Release>, Failure> {

@@ -81,18 +81,19 @@ impl Changes {
         LayerOutcome::Stay
     }
 
-    /// How far back each source reaches.
-    fn reach(&self, view: &View<'_>) -> String {
+    /// How far back each source reaches; a ledger that cannot be read comes first.
+    fn reach(&self, view: &View<'_>) -> (String, Role) {
         let engines = match self.story.listening {
             Some(since) => format!("engine events since {}", moment(since, view.now)),
             None => "no engine was heard yet".to_owned(),
         };
-        let ledger = match (&view.board.past.fault, self.is_read(view)) {
-            (Some(why), _) => format!("ledger: {why}"),
-            (None, true) => format!("ledger since {}", moment(self.since(), view.now)),
-            (None, false) => "the ledger is being read …".to_owned(),
-        };
-        format!("{engines} {} {ledger}", view.theme.symbol(Symbol::Dot))
+        let dot = view.theme.symbol(Symbol::Dot);
+        match (&view.board.past.fault, self.is_read(view)) {
+            (Some(why), _) => (format!("the ledger is not read: {why} {dot} {engines}"), Role::StateAttention),
+            (None, true) => (format!("{engines} {dot} ledger since {}", moment(self.since(), view.now)), Role::TextDim),
+            (None, false) if view.simulated => (format!("{engines} {dot} a simulated fleet has no ledger"), Role::TextDim),
+            (None, false) => (format!("{engines} {dot} the ledger is being read …"), Role::TextDim),
+        }
     }
 
     fn render_foot(&self, buffer: &mut Buffer, area: Rect, view: &View<'_>) {
@@ -165,7 +166,8 @@ impl Layer for Changes {
         let dot = view.theme.symbol(Symbol::Dot);
         let heading = format!(" What changed near {} {dot} last {} {dot} {} ", self.near.title, SPANS[self.span].1, self.keys.len());
         frame::rule(buffer, area, 0, &heading, "", view);
-        Pen::new(buffer, area, 1).skip(1).text(&self.reach(view), view.theme.style(Role::TextDim));
+        let (reach, role) = self.reach(view);
+        Pen::new(buffer, area, 1).skip(1).text(&reach, view.theme.style(role));
         let pane = if area.height >= 14 { 4 } else { 0 };
         let body = Rect { y: area.y + 2, height: area.height - 3 - pane, ..area };
         self.render_rows(buffer, body, view);
@@ -182,7 +184,7 @@ impl Changes {
         self.page = usize::from(area.height.saturating_sub(1)).max(1);
         let theme = view.theme;
         if self.keys.is_empty() {
-            let words = match self.is_read(view) || view.board.past.fault.is_some() {
+            let words = match self.is_read(view) || view.board.past.fault.is_some() || view.simulated {
                 true => "nothing changed here that anybody recorded or heard",
                 false => "reading …",
             };
@@ -198,12 +200,13 @@ impl Changes {
             u16::try_from(cells).unwrap_or(most).clamp(least, most)
         };
         let column = |title, min, wanted, priority| Column { title, align: Align::Left, min, wanted, priority };
+        let (who, place_of) = (widest(short_who, 4, 14), widest(|change| &change.place, 6, if area.width < 120 { 18 } else { 36 }));
         let columns = [
             column("TIME", time, time, 0),
             column("AGO", 6, 6, 2),
-            column("WHAT", 24, widest(|change| &change.what, 24, 90) + 4, 0),
-            column("WHO", 8, widest(|change| &change.who, 8, 40), 0),
-            column("WHERE", 10, widest(|change| &change.place, 10, 36), 1),
+            column("WHAT", 22, widest(|change| &change.what, 22, 120) + 4, 0),
+            column("WHO", who, who, 0),
+            column("WHERE", place_of, place_of, 1),
         ];
         let placed = place(&columns, area.width.saturating_sub(SIGNS + 1));
         for at in &placed {
@@ -234,7 +237,7 @@ impl Changes {
                     0 => (time_of(change.at, view.now, is_dated), Role::TextDim),
                     1 => (view.calm_age(change.at), Role::TextDim),
                     2 => (what(change), loud),
-                    3 => (change.who.clone(), if change.kind == Kind::ByHand { Role::StateAttention } else { Role::Text }),
+                    3 => (short_who(change).to_owned(), if change.kind == Kind::ByHand { Role::StateAttention } else { Role::Text }),
                     _ => (change.place.clone(), Role::TextDim),
                 };
                 let cells = Rect { x: area.x + SIGNS + at.x, width: at.width, ..area };
@@ -272,6 +275,11 @@ fn render_whole(buffer: &mut Buffer, area: Rect, change: &Change, view: &View<'_
 
 fn what(change: &Change) -> String {
     if change.times > 1 { format!("{} ×{}", change.what, change.times) } else { change.what.clone() }
+}
+
+/// Who, without what a list has no room for: the pane below says it whole.
+fn short_who(change: &Change) -> &str {
+    change.who.split([',', ':']).next().unwrap_or_default()
 }
 
 fn sign(change: &Change) -> (Symbol, Role) {

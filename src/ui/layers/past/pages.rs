@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    board::past::{Account, Text},
+    board::past::{Account, Evidence, Text},
     run::journal::State,
     text::{bytes, width},
     ui::theme::Role,
@@ -62,7 +62,7 @@ pub fn of_account(account: &Account) -> Vec<Line> {
                 lines.extend(texts.iter().map(|text| {
                     let air = " ".repeat(widest - width(&text.name));
                     let link = Link { place: Arc::clone(&bundle.place), name: text.name.clone() };
-                    let words = format!("  {}{air}  {:>7}  {}", text.name, bytes(text.bytes), kind(&text.name));
+                    let words = format!("  {}{air}  {:>7}  {}", text.name, bytes(text.bytes), kind(&text.name, texts));
                     Line { link: Some(link), ..line(words, Role::Text, 4) }
                 }));
             }
@@ -78,14 +78,20 @@ pub fn of_account(account: &Account) -> Vec<Line> {
     lines
 }
 
-/// What a text of the evidence is, by its name.
-fn kind(name: &str) -> &'static str {
+/// What a text of the evidence is, by its name and those beside it: a container has its state and what its engine tells of it.
+fn kind(name: &str, beside: &[Evidence]) -> &'static str {
+    // Numbers keep the texts in order, and apart.
+    let bare = |name: &str| name.split_once('-').map_or_else(String::new, |(_, bare)| bare.to_owned());
+    let of_container = |stem: &str| beside.iter().any(|text| bare(&text.name) == format!("{}.inspect.json", bare(stem)));
     match name {
         name if name.ends_with("-failure.txt") => "why it was given up",
         name if name.ends_with(".log") => "the last lines of its log",
         name if name.ends_with(".health.json") => "its health log",
-        name if name.ends_with(".inspect.json") => "as its engine told it",
-        _ => "figures",
+        name if name.ends_with(".inspect.json") => "all that its engine tells of it",
+        name => match name.strip_suffix(".txt") {
+            Some(stem) if of_container(stem) => "its state",
+            Some(_) | None => "the balancer's figures",
+        },
     }
 }
 

@@ -129,6 +129,15 @@ impl Reader {
         }
     }
 
+    /// To the nearest line with what is typed so far; the one under the cursor may be it.
+    fn typed(&mut self) {
+        let wanted = self.search.text().to_lowercase();
+        let contains = |line: &Line| line.text.to_lowercase().contains(&wanted);
+        if !self.lines.get(self.at).is_some_and(contains) {
+            self.seek(false, contains);
+        }
+    }
+
     fn open(&self) -> LayerOutcome {
         match self.lines.get(self.at).and_then(|line| line.link.as_ref()) {
             Some(link) => LayerOutcome::Past(PastLayer::Text { place: Arc::clone(&link.place), name: link.name.clone() }),
@@ -224,11 +233,7 @@ impl Layer for Reader {
 
     fn type_key(&mut self, event: KeyEvent, _: &View<'_>) -> LayerOutcome {
         if self.searching && self.search.handle(event) {
-            let wanted = self.search.text().to_lowercase();
-            // The line under the cursor may be the one.
-            if self.lines.get(self.at).is_none_or(|line| !line.text.to_lowercase().contains(&wanted)) {
-                self.seek(false, |line| line.text.to_lowercase().contains(&wanted));
-            }
+            self.typed();
         }
         LayerOutcome::Stay
     }
@@ -236,6 +241,7 @@ impl Layer for Reader {
     fn paste(&mut self, text: &str, _: &View<'_>) -> LayerOutcome {
         if self.searching {
             self.search.paste(text);
+            self.typed();
         }
         LayerOutcome::Stay
     }

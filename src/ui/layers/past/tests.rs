@@ -166,7 +166,7 @@ fn a_text_of_the_evidence() {
 #[test]
 fn moments_are_read_while_they_are_typed() {
     let scene = Scene::drawn();
-    let mut line = |typed: &str| {
+    let line = |typed: &str| {
         let (mut layer, _) = PastLayer::Moment.open(&scene.view());
         layer.paste(typed, &scene.view());
         (shown(layer.as_mut(), &scene, (80, 24)), layer.act(Action::SelectionOpen, &scene.view()))

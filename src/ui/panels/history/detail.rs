@@ -6,12 +6,12 @@ use super::{
     runs::Runs,
 };
 use crate::{
-    board::past::{Account, ReleaseRow, Stand, word},
+    board::past::{Account, ReleaseRow, Stand, span, word},
     delivery::release::DeploymentId,
     fleet::HostId,
     ledger::Deployment,
     run::journal::State,
-    text::{age, counted},
+    text::{clock, counted},
     ui::{panels::facts::Fact, theme::Role, view::View},
 };
 
@@ -53,7 +53,7 @@ fn of_deployment(one: &Deployment, account: Option<&Account>) -> Vec<Fact> {
     let from = one.from_release.as_ref().map(|from| format!(", in place of {from}")).unwrap_or_default();
     let way = if one.rollback { " (the way back)" } else { "" };
     let approved = match (one.approved_by.as_slice(), one.state) {
-        ([], State::Waiting) => format!(" · waits for {}", counted(one.needed as usize, "yes")),
+        ([], State::Waiting) => format!(" · waits for {} to say yes", one.needed),
         ([], _) => String::new(),
         (who, _) => format!(" · approved by {}", who.join(", ")),
     };
@@ -63,7 +63,7 @@ fn of_deployment(one: &Deployment, account: Option<&Account>) -> Vec<Fact> {
         Fact::new("asked", format!("{} by {}{approved}", long(one.asked), one.by)),
     ];
     if let Some(started) = one.started {
-        let end = one.finished.map(|end| format!(" · {} · took {}", long(end), age(end - started))).unwrap_or_default();
+        let end = one.finished.map(|end| format!(", took {}, until {}", span(end - started), clock(end))).unwrap_or_default();
         facts.push(Fact::new("started", format!("{}{end}", long(started))));
     }
     facts.extend(one.override_reason.as_ref().map(|why| Fact::new("OVERRIDE", why).in_role(Role::StateAttention)));

@@ -4,12 +4,12 @@ use chrono::{DateTime, Datelike as _, Local, Utc};
 
 use super::{List, runs::Runs};
 use crate::{
-    board::past::{ReleaseRow, Stand, word},
+    board::past::{ReleaseRow, Stand, span, word},
     delivery::release::{DeploymentId, ReleaseId},
     fleet::{AppName, EnvironmentId},
     ledger::Deployment,
     run::journal::State,
-    text::{age, count, counted, width},
+    text::{count, counted, width},
     ui::{
         panels::words::unknown,
         theme::{Role, Symbol},
@@ -39,31 +39,32 @@ pub(super) struct Row {
 /// A column's title, side, least and largest width, and rank.
 type Asked = (&'static str, Align, u16, u16, u8);
 
-const DEPLOYMENTS: [Asked; 9] = [
+const DEPLOYMENTS: [Asked; 10] = [
     ("ID", Align::Left, 7, 10, 0),
     ("APP", Align::Left, 4, 16, 0),
-    ("ENVIRONMENT", Align::Left, 7, 14, 0),
+    ("ENVIRONMENT", Align::Left, 10, 14, 0),
     ("RELEASE", Align::Left, 16, 34, 0),
     ("WHEN", Align::Left, 12, 18, 0),
     ("BY", Align::Left, 3, 14, 1),
-    ("TOOK", Align::Right, 5, 6, 2),
-    ("OUTCOME", Align::Left, 7, 22, 0),
-    ("REQUESTS", Align::Left, 20, 40, 3),
+    ("TOOK", Align::Right, 5, 6, 3),
+    ("OUTCOME", Align::Left, 7, 7, 0),
+    ("AND", Align::Left, 8, 20, 5),
+    ("REQUESTS", Align::Left, 20, 40, 4),
 ];
 const RELEASES: [Asked; 5] = [
-    ("RELEASE", Align::Left, 16, 34, 0),
+    ("RELEASE", Align::Left, 25, 34, 0),
     ("APP", Align::Left, 4, 16, 0),
     ("RECORDED", Align::Left, 12, 18, 1),
     ("BY", Align::Left, 3, 14, 2),
-    ("GOOD IN", Align::Left, 12, 90, 0),
+    ("GOOD IN", Align::Left, 23, 90, 0),
 ];
 const MOMENT: [Asked; 6] = [
     ("APP", Align::Left, 4, 16, 0),
-    ("ENVIRONMENT", Align::Left, 7, 14, 0),
-    ("RAN THEN", Align::Left, 16, 34, 0),
+    ("ENVIRONMENT", Align::Left, 10, 14, 0),
+    ("RAN THEN", Align::Left, 25, 34, 0),
     ("SINCE", Align::Left, 12, 18, 1),
     ("BY", Align::Left, 3, 14, 2),
-    ("RUNS NOW", Align::Left, 16, 60, 0),
+    ("RUNS NOW", Align::Left, 25, 60, 0),
 ];
 
 /// The columns of a list, as wide as what is seen asks for.
@@ -84,7 +85,7 @@ pub(super) fn columns(list: &List, rows: &[Row]) -> Vec<Column> {
 pub(super) fn of_deployment(one: &Deployment, view: &View<'_>) -> Row {
     let (symbol, role) = sign(one.state);
     let loud = if matches!(role, Role::TextDim) { Role::Text } else { role };
-    let took = one.started.zip(one.finished).map_or_else(String::new, |(started, finished)| age(finished - started));
+    let took = one.started.zip(one.finished).map_or_else(String::new, |(started, finished)| span(finished - started));
     Row {
         key: Key::Deployment(one.id.clone()),
         deployment: Some(one.id.clone()),
@@ -97,7 +98,8 @@ pub(super) fn of_deployment(one: &Deployment, view: &View<'_>) -> Row {
             (when(one.started.unwrap_or(one.asked), view.now), Role::TextDim),
             (one.by.clone(), Role::Text),
             (took, Role::TextDim),
-            (outcome(one), loud),
+            (word(one.state).to_owned(), loud),
+            (aside(one), if one.owed.is_empty() { Role::TextDim } else { Role::StateAttention }),
             (proof(one), if one.failed.is_some_and(|failed| failed > 0) { Role::StateAttention } else { Role::TextDim }),
         ],
     }
@@ -154,15 +156,12 @@ fn sign(state: State) -> (Symbol, Role) {
     }
 }
 
-/// The outcome in words: `good, 1 host owed`.
-fn outcome(one: &Deployment) -> String {
-    let waits = match one.state {
-        State::Waiting if one.needed > 0 => format!(", {} of {} yes", one.approved_by.len(), one.needed),
-        _ => String::new(),
-    };
-    let owed = if one.owed.is_empty() { String::new() } else { format!(", {} owed", counted(one.owed.len(), "host")) };
-    let back = if one.rollback { ", rollback" } else { "" };
-    format!("{}{waits}{owed}{back}", word(one.state))
+/// What of the outcome a word does not say: `1 host owed`, `0 of 2 yes`.
+fn aside(one: &Deployment) -> String {
+    let waits = (one.state == State::Waiting && one.needed > 0).then(|| format!("{} of {} yes", one.approved_by.len(), one.needed));
+    let owed = (!one.owed.is_empty()).then(|| format!("{} owed", counted(one.owed.len(), "host")));
+    let back = one.rollback.then(|| "rollback".to_owned());
+    [waits, owed, back].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// What its clients got: `17 of 12,000 failed, p99 42 ms`.
