@@ -304,7 +304,7 @@ impl Form {
             (Action::PaneNext, "next"),
             (Action::FormAdd, "add"),
             (Action::FormRemove, "take away"),
-            (Action::LayerClose, "back, nothing changed"),
+            (Action::LayerClose, "back, nothing written"),
         ];
         let changes = self.edits().len();
         let right = if changes == 0 { String::new() } else { counted(changes, "change") };
@@ -355,8 +355,8 @@ impl Form {
             }
         }
         let (words, role) = self.note(field);
-        let note = Rect { x: value_at, y: area.y + 1, width: area.right().saturating_sub(value_at + 1), height: area.height.saturating_sub(1) };
-        let mut pen = Pen::new(buffer, note, 0);
+        let mut pen = Pen::new(buffer, area, 1);
+        pen.skip(5);
         if role != Role::TextDim {
             pen.text(theme.symbol(if role == Role::StateBad { Symbol::Bad } else { Symbol::Odd }), theme.style(role)).skip(1);
         }

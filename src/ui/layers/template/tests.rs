@@ -111,7 +111,7 @@ fn each_environment_with_what_it_says_itself() {
     stand.snapshot("template-sheet");
     assert_eq!(stand.act(Action::ListMoveDown), LayerOutcome::Stay);
     stand.act(Action::ListMoveLeft);
-    let text = stand.shown((100, 30));
+    let text = stand.shown((160, 48));
     assert!(text.contains("Template · shop in testing") && text.contains("was { lb = \"edge\""), "{text}");
     for _ in 0..2 {
         stand.act(Action::PaneNext);
