@@ -156,5 +156,8 @@ fn a_variable_is_changed_by_keys_alone() {
     let edits: Vec<&Value> = rows.iter().filter(|row| row["action"] == "app.edit-template").collect();
     let outcomes: Vec<&str> = edits.iter().map(|row| row["outcome"].as_str().unwrap_or_default()).collect();
     assert_eq!(outcomes, ["done", "done", "failed"], "{edits:#?}");
-    assert!(edits.iter().all(|row| row["argument"].as_str().is_some_and(|text| text.contains("GREETING") && !text.contains("two"))), "{edits:#?}");
+    assert!(
+        edits.iter().all(|row| row["argument"].as_str().is_some_and(|text| text.contains("GREETING") && !text.contains("two"))),
+        "{edits:#?}"
+    );
 }

@@ -52,7 +52,8 @@ pub fn diff(file: &Path, old: &str, new: &str) -> Vec<DiffLine> {
     };
     let (old, new): (Vec<&str>, Vec<&str>) = (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
     let steps = steps(&old, &new);
-    let near = |at: usize| steps[at.saturating_sub(AROUND)..(at + AROUND + 1).min(steps.len())].iter().any(|(kind, _)| *kind != LineKind::Same);
+    let near =
+        |at: usize| steps[at.saturating_sub(AROUND)..(at + AROUND + 1).min(steps.len())].iter().any(|(kind, _)| *kind != LineKind::Same);
     let mut lines: Vec<DiffLine> = Vec::new();
     for (at, (kind, index)) in steps.iter().enumerate() {
         let number = index + 1;
@@ -115,10 +116,7 @@ mod tests {
     fn a_few_changes_far_apart() {
         let old: String = (1..=20).map(|n| format!("{n}\n")).collect();
         let new = old.replace("4\n5\n", "4\nfive\n").replace("17\n18\n", "17\nmore\n18\n");
-        assert_eq!(
-            marked(&old, &new),
-            " 3:3\n 4:4\n-5:5\n+5:five\n 6:6\n 7:7\n~\n 16:16\n 17:17\n+18:more\n 19:18\n 20:19"
-        );
+        assert_eq!(marked(&old, &new), " 3:3\n 4:4\n-5:5\n+5:five\n 6:6\n 7:7\n~\n 16:16\n 17:17\n+18:more\n 19:18\n 20:19");
         assert_eq!(marked(&old, &old), "");
         assert_eq!(marked("a\n", ""), "-1:a");
     }

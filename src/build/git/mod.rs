@@ -16,8 +16,8 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 pub use program::Git;
-pub use proposal::Signature;
 pub(super) use program::absolute_path;
+pub use proposal::Signature;
 pub use repository::{Place, Repository};
 
 /// A commit.

@@ -34,10 +34,10 @@ pub(super) async fn propose(
     let now = repository.read(&files, path).await.map_err(Failure::failed)?;
     let file = files.iter().find(|file| file.path == path);
     let (Some(file), Some(now)) = (file, now) else {
-        return Err(Failure::refused(format!("{source}: {path} is not there any more: nothing was written; open it again")));
+        return Err(Failure::refused(format!("{source}: {path} is not there any more: nothing was written; look again")));
     };
     if now != draft.reading.text.as_bytes() {
-        return Err(Failure::refused(format!("{source}: {path} has changed since it was read: nothing was written; open it again")));
+        return Err(Failure::refused(format!("{source}: {path} has changed since it was read: nothing was written; look again")));
     }
     let machine = who.machine.as_deref().unwrap_or("localhost");
     let (name, email) = repository.person(&who.short(), machine).await;
@@ -49,14 +49,16 @@ pub(super) async fn propose(
         draft.environment,
         who.short()
     );
-    let sha = repository.amended(parent, file, draft.text.as_bytes(), &Signature { name, email, message }).await.map_err(Failure::failed)?;
+    let sha =
+        repository.amended(parent, file, draft.text.as_bytes(), &Signature { name, email, message }).await.map_err(Failure::failed)?;
     let branch = free_branch(repository, draft).await;
     match repository.push(&sha, &branch).await {
         Ok(()) => Ok(Written::Branch { name: branch, sha, source }),
         Err(refused) => {
             let patch = repository.patch(&sha).await.map_err(Failure::failed)?;
-            let path = keep(here, &branch.replace('/', "-"), &patch)
-                .map_err(|error| Failure::failed(format!("not pushed: {}; and no patch in {}: {error}", reason(&refused), here.display())))?;
+            let path = keep(here, &branch.replace('/', "-"), &patch).map_err(|error| {
+                Failure::failed(format!("not pushed: {}; and no patch in {}: {error}", reason(&refused), here.display()))
+            })?;
             Ok(Written::Patch { path, why: reason(&refused) })
         }
     }

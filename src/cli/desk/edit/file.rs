@@ -15,7 +15,7 @@ use crate::text::clean_line;
 /// Why the file stays as it is.
 #[derive(Debug, Error)]
 pub(super) enum Unwritten {
-    #[error("{0}: it has changed since it was read: nothing was written; open it again")]
+    #[error("{0}: it has changed since it was read: nothing was written; look again")]
     Changed(String),
     #[error("{0}: is no regular file: nothing was written")]
     NoFile(String),
@@ -83,7 +83,8 @@ fn keep(new: &File, old: &Metadata, name: &str) -> Result<(), Unwritten> {
     let made = new.metadata().map_err(failed)?;
     let (uid, gid) = (old.uid(), old.gid());
     if (made.uid(), made.gid()) != (uid, gid) {
-        let given = rustix::fs::fchown(new, (made.uid() != uid).then(|| Uid::from_raw(uid)), (made.gid() != gid).then(|| Gid::from_raw(gid)));
+        let given =
+            rustix::fs::fchown(new, (made.uid() != uid).then(|| Uid::from_raw(uid)), (made.gid() != gid).then(|| Gid::from_raw(gid)));
         given.map_err(|_| Unwritten::Owner { path: name.to_owned(), owner: uid })?;
     }
     new.set_permissions(Permissions::from_mode(old.mode() & 0o7777)).map_err(failed)
@@ -130,7 +131,7 @@ mod tests {
     fn what_another_wrote_is_not_lost() {
         let (dir, path) = stage("theirs\n");
         let error = put(&path, "mine\n", "new\n").unwrap_err().to_string();
-        assert!(error.ends_with("quarterdeck.toml: it has changed since it was read: nothing was written; open it again"), "{error}");
+        assert!(error.ends_with("quarterdeck.toml: it has changed since it was read: nothing was written; look again"), "{error}");
         assert_eq!((fs::read_to_string(&path).unwrap().as_str(), names(dir.path()).len()), ("theirs\n", 1));
         fs::remove_file(&path).unwrap();
         assert!(matches!(put(&path, "theirs\n", "new\n"), Err(Unwritten::Failed { .. })));

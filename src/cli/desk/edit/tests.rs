@@ -113,9 +113,16 @@ fn config(dir: &Path, template: Source) -> Config {
     let path = dir.join("config.toml");
     let template = match template {
         Source::Path(path) => format!("{:?}", path.display().to_string()),
-        Source::Git { url, branch } => format!("{{ git = {:?}, branch = {:?} }}", if url.is_empty() { "/nowhere" } else { &url }, branch.unwrap_or_else(|| "main".into())),
+        Source::Git { url, branch } => format!(
+            "{{ git = {:?}, branch = {:?} }}",
+            if url.is_empty() { "/nowhere" } else { &url },
+            branch.unwrap_or_else(|| "main".into())
+        ),
     };
-    let text = format!("state = {:?}\n[hosts.app-01]\nurl = \"tcp://127.0.0.1:1\"\n[apps.shop]\ntemplate = {template}\n", dir.join("state").display().to_string());
+    let text = format!(
+        "state = {:?}\n[hosts.app-01]\nurl = \"tcp://127.0.0.1:1\"\n[apps.shop]\ntemplate = {template}\n",
+        dir.join("state").display().to_string()
+    );
     fs::write(&path, text).unwrap();
     let layers = crate::config::Layers { etc: path, ..crate::config::Layers::default() };
     layers.load().unwrap_or_else(|error| panic!("{error}"))

@@ -19,7 +19,8 @@ fn edit(service: Option<&str>, name: &str, value: Option<&str>) -> Edit {
 fn differing(old: &str, new: &str) -> Vec<String> {
     let (mut old, mut new): (Vec<&str>, Vec<&str>) = (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
     let same = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    (old.drain(..same).count(), new.drain(..same).count());
+    old.drain(..same);
+    new.drain(..same);
     let same = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
     old.truncate(old.len() - same);
     new.truncate(new.len() - same);
@@ -35,12 +36,27 @@ fn changed(text: &str, edits: &[Edit]) -> Vec<String> {
 fn one_value_in_every_layout() {
     let set = [edit(None, "A", Some("new"))];
     for (layout, expected) in [
-        ("[environments.production]\nhosts = [\"h\"]\nvars = { A = \"old\", B = \"b\" } # why\n", "+vars = { A = \"new\", B = \"b\" } # why\n"),
+        (
+            "[environments.production]\nhosts = [\"h\"]\nvars = { A = \"old\", B = \"b\" } # why\n",
+            "+vars = { A = \"new\", B = \"b\" } # why\n",
+        ),
         ("[environments.production]\nhosts = [\"h\"]\nvars.A   =   'old'   # why\nvars.B = \"b\"\n", "+vars.A   =   'new'   # why\n"),
-        ("[environments.production]\nhosts = [\"h\"]\n[environments.production.vars]\n\tA = \"old\" # why\n\tB = \"b\"\n", "+\tA = \"new\" # why\n"),
-        ("[environments]\nproduction = { hosts = [\"h\"], vars = { \"A\" = \"old\" } }\n", "+production = { hosts = [\"h\"], vars = { \"A\" = \"new\" } }\n"),
-        ("environments.production.hosts = [\"h\"]\nenvironments.production.vars.A = \"old\"\n", "+environments.production.vars.A = \"new\"\n"),
-        ("[environments]\nproduction.hosts = [\"h\"]\nproduction.vars.A = '''old\nlines''' # why\n", "+production.vars.A = \"new\" # why\n"),
+        (
+            "[environments.production]\nhosts = [\"h\"]\n[environments.production.vars]\n\tA = \"old\" # why\n\tB = \"b\"\n",
+            "+\tA = \"new\" # why\n",
+        ),
+        (
+            "[environments]\nproduction = { hosts = [\"h\"], vars = { \"A\" = \"old\" } }\n",
+            "+production = { hosts = [\"h\"], vars = { \"A\" = \"new\" } }\n",
+        ),
+        (
+            "environments.production.hosts = [\"h\"]\nenvironments.production.vars.A = \"old\"\n",
+            "+environments.production.vars.A = \"new\"\n",
+        ),
+        (
+            "[environments]\nproduction.hosts = [\"h\"]\nproduction.vars.A = '''old\nlines''' # why\n",
+            "+production.vars.A = \"new\" # why\n",
+        ),
         ("[environments.production]\nhosts = [\"h\"]\nvars = { A = true }\n", "+vars = { A = \"new\" }\n"),
     ] {
         let lines = changed(layout, &set);
@@ -55,7 +71,10 @@ fn line_ends_stay_as_they_are() {
     let edits = [edit(None, "A", Some("2")), edit(Some("web"), "B", Some("x")), edit(None, "C", Some("y"))];
     let (of_unix, of_dos) = (rewrite(unix, &edits).unwrap(), rewrite(&dos, &edits).unwrap());
     assert_eq!(of_unix.replace('\n', "\r\n"), of_dos);
-    assert_eq!(of_unix, "[environments.production]\nhosts = [\"h\"] # here\n# and\nvars = { A = \"2\", C = \"y\" }\n[environments.production.services.web]\nmemory = \"1g\"\nvars = { B = \"x\" }\n");
+    assert_eq!(
+        of_unix,
+        "[environments.production]\nhosts = [\"h\"] # here\n# and\nvars = { A = \"2\", C = \"y\" }\n[environments.production.services.web]\nmemory = \"1g\"\nvars = { B = \"x\" }\n"
+    );
     // Nothing behind the last line.
     let open = of_unix.trim_end();
     assert_eq!(rewrite(open, &[edit(Some("web"), "D", Some("z"))]).unwrap(), open.replace("B = \"x\" }", "B = \"x\", D = \"z\" }"));
@@ -75,11 +94,27 @@ fn one_more_variable_in_every_layout() {
         ("\n[environments.production.vars]\n  A = \"1\"\n\n[x]\n", None, "+  N = \"v\"\n"),
         ("[environments.production.services.web]\nmemory = \"1g\"\n# end\n", Some("web"), "+vars = { N = \"v\" }\n"),
         ("[environments.production.services.web]\n", Some("web"), "+vars = { N = \"v\" }\n"),
-        ("[environments.production.services.web.health]\nhttp = \"/\"\n", Some("web"), "+[environments.production.services.web]\n+vars = { N = \"v\" }\n"),
+        (
+            "[environments.production.services.web.health]\nhttp = \"/\"\n",
+            Some("web"),
+            "+[environments.production.services.web]\n+vars = { N = \"v\" }\n",
+        ),
         ("services.db.memory = \"1g\"\n", Some("web"), "+services.web.vars = { N = \"v\" }\n"),
-        ("services = { db = { memory = \"1g\" } }\n", Some("web"), "-services = { db = { memory = \"1g\" } }\n+services = { db = { memory = \"1g\" }, web = { vars = { N = \"v\" } } }\n"),
-        ("services = { web.vars.A = \"1\", db.memory = \"1g\" }\n", Some("web"), "-services = { web.vars.A = \"1\", db.memory = \"1g\" }\n+services = { web.vars.A = \"1\", web.vars.N = \"v\", db.memory = \"1g\" }\n"),
-        ("auto = true\n\n# the next\n[environments.testing]\nhosts = [\"t\"]\n", Some("web"), "+[environments.production.services.web]\n+vars = { N = \"v\" }\n"),
+        (
+            "services = { db = { memory = \"1g\" } }\n",
+            Some("web"),
+            "-services = { db = { memory = \"1g\" } }\n+services = { db = { memory = \"1g\" }, web = { vars = { N = \"v\" } } }\n",
+        ),
+        (
+            "services = { web.vars.A = \"1\", db.memory = \"1g\" }\n",
+            Some("web"),
+            "-services = { web.vars.A = \"1\", db.memory = \"1g\" }\n+services = { web.vars.A = \"1\", web.vars.N = \"v\", db.memory = \"1g\" }\n",
+        ),
+        (
+            "auto = true\n\n# the next\n[environments.testing]\nhosts = [\"t\"]\n",
+            Some("web"),
+            "+[environments.production.services.web]\n+vars = { N = \"v\" }\n",
+        ),
     ] {
         let text = format!("{HEAD}[environments.production]\nhosts = [\"h\"]\n{layout}");
         assert_eq!(changed(&text, &[edit(service, "N", Some("v"))]).concat(), expected, "{layout}");
@@ -94,7 +129,10 @@ fn one_more_variable_in_every_layout() {
 #[test]
 fn taken_away_in_every_layout() {
     for (layout, expected) in [
-        ("vars = { A = \"1\", B = \"2\", C = \"3\" } # why\n", "-vars = { A = \"1\", B = \"2\", C = \"3\" } # why\n+vars = { A = \"1\", C = \"3\" } # why\n"),
+        (
+            "vars = { A = \"1\", B = \"2\", C = \"3\" } # why\n",
+            "-vars = { A = \"1\", B = \"2\", C = \"3\" } # why\n+vars = { A = \"1\", C = \"3\" } # why\n",
+        ),
         ("vars = { B = \"2\" , A = \"1\" }\n", "-vars = { B = \"2\" , A = \"1\" }\n+vars = { A = \"1\" }\n"),
         ("vars = { A = \"1\", B = \"2\" }\n", "-vars = { A = \"1\", B = \"2\" }\n+vars = { A = \"1\" }\n"),
         ("vars = { B = \"2\" }\n", "-vars = { B = \"2\" }\n+vars = {}\n"),
@@ -148,7 +186,10 @@ fn the_documented_template_keeps_its_comments() {
     assert_eq!(text.matches('#').count(), new.matches('#').count());
     let template = Template::parse(std::path::Path::new("t"), &new).unwrap();
     let variables = template.variables(&"production".into(), &"web".into()).unwrap();
-    let told: Vec<_> = variables.iter().map(|v| (v.name.to_string(), v.said.iter().map(|said| (said.level, said.value.to_string())).collect::<Vec<_>>())).collect();
+    let told: Vec<_> = variables
+        .iter()
+        .map(|v| (v.name.to_string(), v.said.iter().map(|said| (said.level, said.value.to_string())).collect::<Vec<_>>()))
+        .collect();
     assert_eq!(
         told,
         [
@@ -175,8 +216,13 @@ fn written(style: usize, vars: &[(String, String)], comment: &str) -> String {
         2 => format!("[environments.production]\nhosts = [\"h\"]\n\n[environments.production.vars]\n{}", lines("  ")),
         3 => format!("[environments]\nproduction = {{ hosts = [\"h\"], vars = {{{inline}}} }}\n"),
         4 => format!("[environments]\nproduction.hosts = [\"h\"] # {comment}\n{}", lines("production.vars.")),
-        5 => format!("[environments.production]\nhosts = [\"h\"]\nvars = {{\n{}}}\n", vars.iter().map(|var| format!("    {}, # {comment}\n", pair(var))).collect::<String>()),
-        _ => format!("[environments.production]\nhosts = [\"h\"]\n[environments.production.services.db]\nmemory = \"1g\" # {comment}\n[environments.production.services.web]\nvars = {{ {inline} }}\n"),
+        5 => format!(
+            "[environments.production]\nhosts = [\"h\"]\nvars = {{\n{}}}\n",
+            vars.iter().map(|var| format!("    {}, # {comment}\n", pair(var))).collect::<String>()
+        ),
+        _ => format!(
+            "[environments.production]\nhosts = [\"h\"]\n[environments.production.services.db]\nmemory = \"1g\" # {comment}\n[environments.production.services.web]\nvars = {{ {inline} }}\n"
+        ),
     }
 }
 

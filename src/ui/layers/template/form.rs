@@ -58,14 +58,8 @@ struct Field {
 }
 
 enum Subject {
-    Known {
-        variable: Variable,
-        gone: bool,
-        shows: Shows,
-    },
-    New {
-        name: InputLine,
-    },
+    Known { variable: Variable, gone: bool, shows: Shows },
+    New { name: Box<InputLine> },
 }
 
 /// What of a value may be on the screen.
@@ -131,6 +125,46 @@ impl Form {
         Some(form)
     }
 
+    /// The same over a template that was read since: what was typed stays, and is judged anew.
+    pub(super) fn over(self, reading: Arc<Reading>) -> Self {
+        let Some(mut form) = Self::open(reading, self.environment.clone(), self.service.clone()) else { return self };
+        form.fields.retain(|field| matches!(field.subject, Subject::Known { .. }));
+        for field in self.fields {
+            if field.entry().is_none() {
+                continue;
+            }
+            let known = form.fields.iter_mut().find(|one| one.name() == field.name());
+            match (known, field.subject) {
+                (Some(known), Subject::Known { gone: was_gone, .. }) => {
+                    if let Subject::Known { gone, .. } = &mut known.subject {
+                        *gone = was_gone;
+                    }
+                    known.value = field.value;
+                }
+                // It is nobody's word any more: said anew it is a new one, and taken away it is gone already.
+                (None, Subject::Known { variable, gone: false, .. }) => {
+                    let subject = Subject::New { name: Box::new(InputLine::new(&variable.name)) };
+                    form.fields.push(Field { subject, value: field.value, verdict: Verdict::default() });
+                }
+                (None, Subject::Known { gone: true, .. }) => {}
+                (_, subject @ Subject::New { .. }) => {
+                    form.fields.push(Field { subject, value: field.value, verdict: Verdict::default() });
+                }
+            }
+        }
+        if form.fields.is_empty() {
+            form.add();
+        }
+        (form.at, form.on_name) = (self.at.min(form.fields.len() - 1), false);
+        (0..form.fields.len()).for_each(|at| form.judge(at));
+        form
+    }
+
+    /// Whether it is about this text.
+    pub(super) fn is_of(&self, reading: &Reading) -> bool {
+        self.reading.text == reading.text
+    }
+
     fn edits(&self) -> Vec<Result<Edit, Unfit>> {
         self.fields.iter().filter_map(Field::entry).map(|entry| entry.edit(&self.environment, &self.service)).collect()
     }
@@ -191,7 +225,7 @@ impl Form {
     }
 
     fn add(&mut self) {
-        let field = Field { subject: Subject::New { name: InputLine::default() }, value: InputLine::default(), verdict: Verdict::default() };
+        let field = Field { subject: Subject::New { name: Box::default() }, value: InputLine::default(), verdict: Verdict::default() };
         self.fields.push(field);
         (self.at, self.on_name) = (self.fields.len() - 1, true);
     }
@@ -308,7 +342,8 @@ impl Form {
         ];
         let changes = self.edits().len();
         let right = if changes == 0 { String::new() } else { counted(changes, "change") };
-        let title = format!("Variables of {} in {} {} {}", self.service, self.environment, view.theme.symbol(Symbol::Dot), self.reading.app);
+        let title =
+            format!("Variables of {} in {} {} {}", self.service, self.environment, view.theme.symbol(Symbol::Dot), self.reading.app);
         let body = around(buffer, area, view, (&title, &right), Context::Form, &hints);
         let list = Rect { y: body.y + 1, height: body.height - 1, ..body };
         let page = (usize::from(list.height) / ROWS).max(1);
@@ -316,7 +351,12 @@ impl Form {
         for (place, (at, field)) in self.fields.iter().enumerate().skip(self.offset).take(page).enumerate() {
             let row = u16::try_from(place * ROWS).unwrap_or(u16::MAX);
             let here = (at == self.at).then_some(self.on_name);
-            self.render_field(buffer, Rect { y: list.y + row, height: list.height.saturating_sub(row).min(2), ..list }, (field, here), view);
+            self.render_field(
+                buffer,
+                Rect { y: list.y + row, height: list.height.saturating_sub(row).min(2), ..list },
+                (field, here),
+                view,
+            );
         }
         let below = self.fields.len().saturating_sub(self.offset + page);
         if below > 0 {

@@ -164,14 +164,17 @@ impl TemplateLayer {
         }
     }
 
-    fn follow_preview(&mut self, said: Said) -> LayerOutcome {
+    fn follow_preview(&mut self, said: Said, view: &View<'_>) -> LayerOutcome {
         match said {
             Said::Stay => LayerOutcome::Stay,
             Said::Say(words) => LayerOutcome::Say(words),
             Said::Back => {
-                self.stage = match std::mem::replace(&mut self.stage, Stage::Reading) {
-                    Stage::Preview(form, _) => Stage::Form(form),
-                    other => other,
+                // Somebody else may have written it meanwhile: the form goes on over what is there now.
+                let now = self.shown(view).map(|shown| Arc::clone(shown.reading));
+                self.stage = match (std::mem::replace(&mut self.stage, Stage::Reading), now) {
+                    (Stage::Preview(form, _), Some(now)) if !form.is_of(&now) => Stage::Form(form.over(now)),
+                    (Stage::Preview(form, _), _) => Stage::Form(form),
+                    (other, _) => other,
                 };
                 LayerOutcome::Stay
             }
@@ -207,7 +210,7 @@ impl Layer for TemplateLayer {
                 None => LayerOutcome::Pass,
             },
             Stage::Preview(_, preview) => match preview.act(action, view) {
-                Some(said) => self.follow_preview(said),
+                Some(said) => self.follow_preview(said, view),
                 None => LayerOutcome::Pass,
             },
         }
@@ -222,7 +225,7 @@ impl Layer for TemplateLayer {
             }
             Stage::Preview(_, preview) => {
                 let said = preview.type_key(event, view);
-                self.follow_preview(said)
+                self.follow_preview(said, view)
             }
         }
     }
@@ -254,7 +257,14 @@ impl Layer for TemplateLayer {
 }
 
 /// Title above, hints below; the room between them.
-fn around(buffer: &mut Buffer, area: Rect, view: &View<'_>, (title, right): (&str, &str), context: Context, hints: &[(Action, &str)]) -> Rect {
+fn around(
+    buffer: &mut Buffer,
+    area: Rect,
+    view: &View<'_>,
+    (title, right): (&str, &str),
+    context: Context,
+    hints: &[(Action, &str)],
+) -> Rect {
     frame::rule(buffer, area, 0, &format!(" {title} "), &if right.is_empty() { String::new() } else { format!(" {right} ") }, view);
     let theme = view.theme;
     let foot = Rect { y: area.bottom() - 1, height: 1, ..area };

@@ -60,10 +60,9 @@ impl Preview {
             (Action::LayerClose, Some(Ok(_))) => Said::Leave,
             (Action::LayerClose, None) if self.sent => Said::Say("it is being written".to_owned()),
             (Action::LayerClose, Some(Err(_)) | None) => Said::Back,
-            (Action::SelectionOpen, Some(Ok(Written::File(_)))) => Said::Apply(Selection::Lane {
-                app: self.draft.reading.app.clone(),
-                environment: Some(self.draft.environment.clone()),
-            }),
+            (Action::SelectionOpen, Some(Ok(Written::File(_)))) => {
+                Said::Apply(Selection::Lane { app: self.draft.reading.app.clone(), environment: Some(self.draft.environment.clone()) })
+            }
             (Action::SelectionOpen, Some(Ok(_))) => Said::Leave,
             // The key that opened this may still be held: it must not answer.
             (Action::SelectionOpen, Some(Err(_)) | None) => Said::Say("y writes it".to_owned()),

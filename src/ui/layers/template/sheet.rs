@@ -52,7 +52,10 @@ pub(super) fn places(sheet: &Explained) -> Vec<Place> {
 
 /// The same lines with what stands in them.
 fn lines(sheet: &Explained) -> impl Iterator<Item = (&Section, Option<&Row>)> {
-    sheet.sections.iter().flat_map(|section| std::iter::once((section, None)).chain(section.rows.iter().map(move |row| (section, Some(row)))))
+    sheet
+        .sections
+        .iter()
+        .flat_map(|section| std::iter::once((section, None)).chain(section.rows.iter().map(move |row| (section, Some(row)))))
 }
 
 /// The value of a line, for the clipboard.

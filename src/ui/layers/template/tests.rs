@@ -200,10 +200,15 @@ fn what_the_service_says_everywhere_is_overridden_and_never_taken_away() {
     stand.act(Action::TemplateEdit);
     assert!(matches!(stand.act(Action::FormRemove), LayerOutcome::Say(words) if words.contains("every environment")));
     stand.replace("debug");
-    let LayerOutcome::Ask(Request::Deliver(Order::Edit(crate::board::edit::Order::Preview(draft)))) = stand.act(Action::SelectionOpen) else {
+    let LayerOutcome::Ask(Request::Deliver(Order::Edit(crate::board::edit::Order::Preview(draft)))) = stand.act(Action::SelectionOpen)
+    else {
         panic!("no preview");
     };
-    assert!(draft.text.contains("[environments.production.services.web]\nmemory = \"128m\"\nvars = { LOG = \"debug\" }\n"), "{}", draft.text);
+    assert!(
+        draft.text.contains("[environments.production.services.web]\nmemory = \"128m\"\nvars = { LOG = \"debug\" }\n"),
+        "{}",
+        draft.text
+    );
 }
 
 #[test]
@@ -215,7 +220,8 @@ fn a_secret_in_a_template_is_on_no_screen() {
     stand.type_text("another-secret");
     stand.act(Action::PaneNext);
     stand.type_text("not taken");
-    let LayerOutcome::Ask(Request::Deliver(Order::Edit(crate::board::edit::Order::Preview(draft)))) = stand.act(Action::SelectionOpen) else {
+    let LayerOutcome::Ask(Request::Deliver(Order::Edit(crate::board::edit::Order::Preview(draft)))) = stand.act(Action::SelectionOpen)
+    else {
         panic!("no preview");
     };
     assert_eq!(draft.names(), "API_TOKEN");
@@ -251,12 +257,31 @@ fn what_was_not_written_goes_back_to_the_form_with_everything_typed() {
     let why = "host \"app-02\": connection timed out: is it up? · host \"app-03\": connection timed out";
     stand.tell(crate::board::edit::News::Previewed(Arc::clone(&draft), Err(why.into())));
     stand.key(KeyCode::Char('y'));
-    let conflict = "/srv/shop/quarterdeck.toml: it has changed since it was read: nothing was written; open it again";
+    let conflict = "/srv/shop/quarterdeck.toml: it has changed since it was read: nothing was written; look again";
     stand.tell(crate::board::edit::News::Written(Arc::clone(&draft), Err(conflict.into())));
     stand.snapshot("template-conflict");
     assert_eq!(stand.act(Action::LayerClose), LayerOutcome::Stay);
     assert_eq!(stand.layer.context(), Context::Form);
     assert!(stand.shown((100, 22)).contains("good morning"));
+    // The desk has read it anew: what was typed stands over what is there now.
+    let draft = match stand.act(Action::SelectionOpen) {
+        LayerOutcome::Ask(Request::Deliver(Order::Edit(crate::board::edit::Order::Preview(draft)))) => draft,
+        other => panic!("{other:?}"),
+    };
+    let theirs = in_file().text.replace("vars    = { GREETING = \"hello\", LOG", "vars    = { GREETING = \"theirs\", LOG");
+    let now = reading_of(&theirs, Home::File("/srv/shop/quarterdeck.toml".into()));
+    stand.tell(crate::board::edit::News::Previewed(Arc::clone(&draft), Ok(PLAN.into())));
+    stand.key(KeyCode::Char('y'));
+    stand.tell(crate::board::edit::News::Written(draft, Err(conflict.into())));
+    stand.tell(crate::board::edit::News::Read(About::App("shop".into()), Ok(now)));
+    stand.act(Action::LayerClose);
+    let text = stand.shown((100, 22));
+    assert!(text.contains("good morning") && text.contains("was \"theirs\", for every service in production"), "{text}");
+    let LayerOutcome::Ask(Request::Deliver(Order::Edit(crate::board::edit::Order::Preview(draft)))) = stand.act(Action::SelectionOpen)
+    else {
+        panic!("no preview");
+    };
+    assert_eq!(*draft.text, theirs.replace("\"theirs\"", "\"good morning\""));
 }
 
 #[test]
@@ -287,15 +312,19 @@ fn a_repository_gets_a_branch_or_a_patch() {
 
 #[test]
 fn no_size_is_too_small() {
-    for width in 1..60 {
-        for height in 1..14 {
-            let mut stand = Stand::over(in_file());
-            stand.shown((width, height));
-            let draft = stand.previewed();
-            stand.tell(crate::board::edit::News::Previewed(draft, Ok(PLAN.into())));
-            stand.shown((width, height));
-            stand.act(Action::LayerClose);
-            stand.shown((width, height));
+    let every = |stand: &mut Stand| {
+        for width in 1..60 {
+            for height in 1..14 {
+                stand.shown((width, height));
+            }
         }
-    }
+    };
+    let mut stand = Stand::over(in_file());
+    every(&mut stand);
+    let draft = stand.previewed();
+    every(&mut stand);
+    stand.tell(crate::board::edit::News::Previewed(draft, Ok(PLAN.into())));
+    every(&mut stand);
+    stand.act(Action::LayerClose);
+    every(&mut stand);
 }
