@@ -113,8 +113,9 @@ impl TemplateLayer {
             return LayerOutcome::Say("a job has its own variables and the environment's: choose a service".to_owned());
         }
         let here = title.strip_prefix("services.").map(ServiceName::new);
-        let first = || places.iter().find_map(|place| place.title.strip_prefix("services.")).map(ServiceName::new);
-        let Some(service) = here.or_else(|| self.service.clone()).or_else(first) else {
+        let all = || places.iter().filter(|place| place.key.is_none()).filter_map(|place| place.title.strip_prefix("services."));
+        let asked = self.service.clone().filter(|service| all().any(|name| name == service.as_str()));
+        let Some(service) = here.or(asked).or_else(|| all().next().map(ServiceName::new)) else {
             return LayerOutcome::Say("the template has no service".to_owned());
         };
         match Form::open(Arc::clone(shown.reading), shown.sheet.environment.clone(), service) {

@@ -13,7 +13,9 @@ use crate::{
     delivery::template::{Surroundings, Template, explain},
     ui::{
         fixture::{Scene, text},
-        panel::Selection,
+        keymap,
+        panel::{Refresh, Selection},
+        screen::Screen,
     },
 };
 
@@ -77,11 +79,15 @@ impl Stand {
         self.scene.board.learn(News::Edit(news));
     }
 
-    fn shown(&mut self, size: (u16, u16)) -> String {
+    fn painted(&mut self, size: (u16, u16)) -> Buffer {
         let area = Rect::new(0, 0, size.0, size.1);
         let mut buffer = Buffer::empty(area);
         self.layer.render(&mut buffer, area, &self.scene.view());
-        text(&buffer)
+        buffer
+    }
+
+    fn shown(&mut self, size: (u16, u16)) -> String {
+        text(&self.painted(size))
     }
 
     fn snapshot(&mut self, name: &str) {
@@ -311,11 +317,43 @@ fn a_repository_gets_a_branch_or_a_patch() {
 }
 
 #[test]
+fn the_way_by_keys_is_the_same_in_every_keymap() {
+    for name in ["default", "vim", "k9s"] {
+        let mut scene = Scene::drawn();
+        scene.keymap = keymap::load(name, None).0;
+        let mut screen = Screen::default();
+        screen.refresh(Refresh::All, &scene.view());
+        let press = |screen: &mut Screen, scene: &Scene, code: KeyCode| screen.key(KeyEvent::new(code, KeyModifiers::NONE), &scene.view());
+        let asked = press(&mut screen, &scene, KeyCode::Char('e'));
+        let [Request::Deliver(Order::Edit(crate::board::edit::Order::Read(about)))] = asked.as_slice() else { panic!("{name}: {asked:?}") };
+        assert_eq!(*about, About::App("billing".into()));
+        scene.board.learn(News::Edit(crate::board::edit::News::Read(about.clone(), Ok(in_file()))));
+        // Another app's template has other services: the first of them is changed.
+        assert_eq!(press(&mut screen, &scene, KeyCode::Char('e')), []);
+        for code in
+            [KeyCode::Char('q'), KeyCode::Char(':'), KeyCode::Char('j'), KeyCode::Left, KeyCode::Backspace, KeyCode::Tab, KeyCode::BackTab]
+        {
+            assert_eq!(press(&mut screen, &scene, code), [], "{name}: {code:?} is text here, or moves");
+        }
+        let shown = press(&mut screen, &scene, KeyCode::Enter);
+        let [Request::Deliver(Order::Edit(crate::board::edit::Order::Preview(draft)))] = shown.as_slice() else {
+            panic!("{name}: {shown:?}")
+        };
+        assert_eq!(draft.edits.iter().filter_map(|edit| edit.value.as_deref()).collect::<Vec<_>>(), ["helloqj"], "{name}");
+        // Out again: the preview, the form with what was typed (twice), the template.
+        for _ in 0..4 {
+            assert_eq!(press(&mut screen, &scene, KeyCode::Esc), [], "{name}");
+        }
+        assert_eq!(press(&mut screen, &scene, KeyCode::Char('q')), [Request::Quit], "{name}: everything is closed");
+    }
+}
+
+#[test]
 fn no_size_is_too_small() {
     let every = |stand: &mut Stand| {
         for width in 1..60 {
             for height in 1..14 {
-                stand.shown((width, height));
+                stand.painted((width, height));
             }
         }
     };
