@@ -13,6 +13,7 @@ mod lab_acts;
 mod lab_build;
 mod lab_cli;
 mod lab_deploy;
+mod lab_edit;
 mod lab_engines;
 mod lab_exec;
 mod lab_ledger;

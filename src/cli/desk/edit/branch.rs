@@ -34,10 +34,10 @@ pub(super) async fn propose(
     let now = repository.read(&files, path).await.map_err(Failure::failed)?;
     let file = files.iter().find(|file| file.path == path);
     let (Some(file), Some(now)) = (file, now) else {
-        return Err(Failure::refused(format!("{source}: {path} is not there any more: nothing was written; open it again")));
+        return Err(Failure::refused(format!("{source}: {path} is not there any more: nothing was written; look again")));
     };
     if now != draft.reading.text.as_bytes() {
-        return Err(Failure::refused(format!("{source}: {path} has changed since it was read: nothing was written; open it again")));
+        return Err(Failure::refused(format!("{source}: {path} has changed since it was read: nothing was written; look again")));
     }
     let machine = who.machine.as_deref().unwrap_or("localhost");
     let (name, email) = repository.person(&who.short(), machine).await;

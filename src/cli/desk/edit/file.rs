@@ -15,7 +15,7 @@ use crate::text::clean_line;
 /// Why the file stays as it is.
 #[derive(Debug, Error)]
 pub(super) enum Unwritten {
-    #[error("{0}: it has changed since it was read: nothing was written; open it again")]
+    #[error("{0}: it has changed since it was read: nothing was written; look again")]
     Changed(String),
     #[error("{0}: is no regular file: nothing was written")]
     NoFile(String),
@@ -131,7 +131,7 @@ mod tests {
     fn what_another_wrote_is_not_lost() {
         let (dir, path) = stage("theirs\n");
         let error = put(&path, "mine\n", "new\n").unwrap_err().to_string();
-        assert!(error.ends_with("quarterdeck.toml: it has changed since it was read: nothing was written; open it again"), "{error}");
+        assert!(error.ends_with("quarterdeck.toml: it has changed since it was read: nothing was written; look again"), "{error}");
         assert_eq!((fs::read_to_string(&path).unwrap().as_str(), names(dir.path()).len()), ("theirs\n", 1));
         fs::remove_file(&path).unwrap();
         assert!(matches!(put(&path, "theirs\n", "new\n"), Err(Unwritten::Failed { .. })));

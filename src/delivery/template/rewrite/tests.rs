@@ -19,7 +19,8 @@ fn edit(service: Option<&str>, name: &str, value: Option<&str>) -> Edit {
 fn differing(old: &str, new: &str) -> Vec<String> {
     let (mut old, mut new): (Vec<&str>, Vec<&str>) = (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
     let same = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    (old.drain(..same).count(), new.drain(..same).count());
+    old.drain(..same);
+    new.drain(..same);
     let same = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
     old.truncate(old.len() - same);
     new.truncate(new.len() - same);

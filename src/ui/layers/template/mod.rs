@@ -113,8 +113,9 @@ impl TemplateLayer {
             return LayerOutcome::Say("a job has its own variables and the environment's: choose a service".to_owned());
         }
         let here = title.strip_prefix("services.").map(ServiceName::new);
-        let first = || places.iter().find_map(|place| place.title.strip_prefix("services.")).map(ServiceName::new);
-        let Some(service) = here.or_else(|| self.service.clone()).or_else(first) else {
+        let all = || places.iter().filter(|place| place.key.is_none()).filter_map(|place| place.title.strip_prefix("services."));
+        let asked = self.service.clone().filter(|service| all().any(|name| name == service.as_str()));
+        let Some(service) = here.or(asked).or_else(|| all().next().map(ServiceName::new)) else {
             return LayerOutcome::Say("the template has no service".to_owned());
         };
         match Form::open(Arc::clone(shown.reading), shown.sheet.environment.clone(), service) {
@@ -164,14 +165,17 @@ impl TemplateLayer {
         }
     }
 
-    fn follow_preview(&mut self, said: Said) -> LayerOutcome {
+    fn follow_preview(&mut self, said: Said, view: &View<'_>) -> LayerOutcome {
         match said {
             Said::Stay => LayerOutcome::Stay,
             Said::Say(words) => LayerOutcome::Say(words),
             Said::Back => {
-                self.stage = match std::mem::replace(&mut self.stage, Stage::Reading) {
-                    Stage::Preview(form, _) => Stage::Form(form),
-                    other => other,
+                // Somebody else may have written it meanwhile: the form goes on over what is there now.
+                let now = self.shown(view).map(|shown| Arc::clone(shown.reading));
+                self.stage = match (std::mem::replace(&mut self.stage, Stage::Reading), now) {
+                    (Stage::Preview(form, _), Some(now)) if !form.is_of(&now) => Stage::Form(form.over(now)),
+                    (Stage::Preview(form, _), _) => Stage::Form(form),
+                    (other, _) => other,
                 };
                 LayerOutcome::Stay
             }
@@ -207,7 +211,7 @@ impl Layer for TemplateLayer {
                 None => LayerOutcome::Pass,
             },
             Stage::Preview(_, preview) => match preview.act(action, view) {
-                Some(said) => self.follow_preview(said),
+                Some(said) => self.follow_preview(said, view),
                 None => LayerOutcome::Pass,
             },
         }
@@ -222,7 +226,7 @@ impl Layer for TemplateLayer {
             }
             Stage::Preview(_, preview) => {
                 let said = preview.type_key(event, view);
-                self.follow_preview(said)
+                self.follow_preview(said, view)
             }
         }
     }

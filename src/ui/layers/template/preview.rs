@@ -108,7 +108,7 @@ impl Preview {
             line.paint(buffer, list, row, view);
         }
         let (_, symbol, role) = self.status(view);
-        for (row, text) in status.iter().enumerate() {
+        for (row, text) in status.iter().take(usize::from(rows)).enumerate() {
             let y = body.bottom() - rows + u16::try_from(row).unwrap_or(0);
             let mut pen = Pen::new(buffer, Rect { y, height: 1, ..body }, 0);
             pen.skip(1);
@@ -180,9 +180,9 @@ impl Preview {
                 }
             }
             Some(Err(why)) => {
-                for (nth, part) in why.lines().flat_map(|line| wrap(line, cells)).enumerate() {
+                for (nth, part) in format!("no plan: {why}").lines().flat_map(|line| wrap(line, cells)).enumerate() {
                     lines.push(match nth {
-                        0 => Line::signed((theme.symbol(Symbol::Odd), Role::StateAttention), format!("no plan: {part}"), Role::Text),
+                        0 => Line::signed((theme.symbol(Symbol::Odd), Role::StateAttention), part, Role::Text),
                         _ => Line::text(part, Role::Text),
                     });
                 }

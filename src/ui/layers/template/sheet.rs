@@ -124,6 +124,10 @@ impl TemplateLayer {
         let at = self.at(sheet);
         self.page = usize::from(list.height).max(1);
         let count = lines(sheet).count();
+        if self.held.is_none() {
+            // What it was opened for is on top, with all that is said of it below.
+            self.offset = at;
+        }
         self.offset = self.offset.clamp((at + 1).saturating_sub(self.page), at).min(count.saturating_sub(self.page));
         for (row, (index, (section, setting))) in (0..list.height).zip(lines(sheet).enumerate().skip(self.offset)) {
             line(buffer, list, row, (section, setting), index == at, view);

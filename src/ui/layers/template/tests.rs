@@ -13,7 +13,9 @@ use crate::{
     delivery::template::{Surroundings, Template, explain},
     ui::{
         fixture::{Scene, text},
-        panel::Selection,
+        keymap,
+        panel::{Refresh, Selection},
+        screen::Screen,
     },
 };
 
@@ -77,11 +79,15 @@ impl Stand {
         self.scene.board.learn(News::Edit(news));
     }
 
-    fn shown(&mut self, size: (u16, u16)) -> String {
+    fn painted(&mut self, size: (u16, u16)) -> Buffer {
         let area = Rect::new(0, 0, size.0, size.1);
         let mut buffer = Buffer::empty(area);
         self.layer.render(&mut buffer, area, &self.scene.view());
-        text(&buffer)
+        buffer
+    }
+
+    fn shown(&mut self, size: (u16, u16)) -> String {
+        text(&self.painted(size))
     }
 
     fn snapshot(&mut self, name: &str) {
@@ -111,7 +117,7 @@ fn each_environment_with_what_it_says_itself() {
     stand.snapshot("template-sheet");
     assert_eq!(stand.act(Action::ListMoveDown), LayerOutcome::Stay);
     stand.act(Action::ListMoveLeft);
-    let text = stand.shown((100, 30));
+    let text = stand.shown((160, 48));
     assert!(text.contains("Template · shop in testing") && text.contains("was { lb = \"edge\""), "{text}");
     for _ in 0..2 {
         stand.act(Action::PaneNext);
@@ -257,12 +263,31 @@ fn what_was_not_written_goes_back_to_the_form_with_everything_typed() {
     let why = "host \"app-02\": connection timed out: is it up? · host \"app-03\": connection timed out";
     stand.tell(crate::board::edit::News::Previewed(Arc::clone(&draft), Err(why.into())));
     stand.key(KeyCode::Char('y'));
-    let conflict = "/srv/shop/quarterdeck.toml: it has changed since it was read: nothing was written; open it again";
+    let conflict = "/srv/shop/quarterdeck.toml: it has changed since it was read: nothing was written; look again";
     stand.tell(crate::board::edit::News::Written(Arc::clone(&draft), Err(conflict.into())));
     stand.snapshot("template-conflict");
     assert_eq!(stand.act(Action::LayerClose), LayerOutcome::Stay);
     assert_eq!(stand.layer.context(), Context::Form);
     assert!(stand.shown((100, 22)).contains("good morning"));
+    // The desk has read it anew: what was typed stands over what is there now.
+    let draft = match stand.act(Action::SelectionOpen) {
+        LayerOutcome::Ask(Request::Deliver(Order::Edit(crate::board::edit::Order::Preview(draft)))) => draft,
+        other => panic!("{other:?}"),
+    };
+    let theirs = in_file().text.replace("vars    = { GREETING = \"hello\", LOG", "vars    = { GREETING = \"theirs\", LOG");
+    let now = reading_of(&theirs, Home::File("/srv/shop/quarterdeck.toml".into()));
+    stand.tell(crate::board::edit::News::Previewed(Arc::clone(&draft), Ok(PLAN.into())));
+    stand.key(KeyCode::Char('y'));
+    stand.tell(crate::board::edit::News::Written(draft, Err(conflict.into())));
+    stand.tell(crate::board::edit::News::Read(About::App("shop".into()), Ok(now)));
+    stand.act(Action::LayerClose);
+    let text = stand.shown((100, 22));
+    assert!(text.contains("good morning") && text.contains("was \"theirs\", for every service in production"), "{text}");
+    let LayerOutcome::Ask(Request::Deliver(Order::Edit(crate::board::edit::Order::Preview(draft)))) = stand.act(Action::SelectionOpen)
+    else {
+        panic!("no preview");
+    };
+    assert_eq!(*draft.text, theirs.replace("\"theirs\"", "\"good morning\""));
 }
 
 #[test]
@@ -292,16 +317,52 @@ fn a_repository_gets_a_branch_or_a_patch() {
 }
 
 #[test]
-fn no_size_is_too_small() {
-    for width in 1..60 {
-        for height in 1..14 {
-            let mut stand = Stand::over(in_file());
-            stand.shown((width, height));
-            let draft = stand.previewed();
-            stand.tell(crate::board::edit::News::Previewed(draft, Ok(PLAN.into())));
-            stand.shown((width, height));
-            stand.act(Action::LayerClose);
-            stand.shown((width, height));
+fn the_way_by_keys_is_the_same_in_every_keymap() {
+    for name in ["default", "vim", "k9s"] {
+        let mut scene = Scene::drawn();
+        scene.keymap = keymap::load(name, None).0;
+        let mut screen = Screen::default();
+        screen.refresh(Refresh::All, &scene.view());
+        let press = |screen: &mut Screen, scene: &Scene, code: KeyCode| screen.key(KeyEvent::new(code, KeyModifiers::NONE), &scene.view());
+        let asked = press(&mut screen, &scene, KeyCode::Char('e'));
+        let [Request::Deliver(Order::Edit(crate::board::edit::Order::Read(about)))] = asked.as_slice() else { panic!("{name}: {asked:?}") };
+        assert_eq!(*about, About::App("billing".into()));
+        scene.board.learn(News::Edit(crate::board::edit::News::Read(about.clone(), Ok(in_file()))));
+        // Another app's template has other services: the first of them is changed.
+        assert_eq!(press(&mut screen, &scene, KeyCode::Char('e')), []);
+        for code in
+            [KeyCode::Char('q'), KeyCode::Char(':'), KeyCode::Char('j'), KeyCode::Left, KeyCode::Backspace, KeyCode::Tab, KeyCode::BackTab]
+        {
+            assert_eq!(press(&mut screen, &scene, code), [], "{name}: {code:?} is text here, or moves");
         }
+        let shown = press(&mut screen, &scene, KeyCode::Enter);
+        let [Request::Deliver(Order::Edit(crate::board::edit::Order::Preview(draft)))] = shown.as_slice() else {
+            panic!("{name}: {shown:?}")
+        };
+        assert_eq!(draft.edits.iter().filter_map(|edit| edit.value.as_deref()).collect::<Vec<_>>(), ["helloqj"], "{name}");
+        // Out again: the preview, the form with what was typed (twice), the template.
+        for _ in 0..4 {
+            assert_eq!(press(&mut screen, &scene, KeyCode::Esc), [], "{name}");
+        }
+        assert_eq!(press(&mut screen, &scene, KeyCode::Char('q')), [Request::Quit], "{name}: everything is closed");
     }
+}
+
+#[test]
+fn no_size_is_too_small() {
+    let every = |stand: &mut Stand| {
+        for width in 1..60 {
+            for height in 1..14 {
+                stand.painted((width, height));
+            }
+        }
+    };
+    let mut stand = Stand::over(in_file());
+    every(&mut stand);
+    let draft = stand.previewed();
+    every(&mut stand);
+    stand.tell(crate::board::edit::News::Previewed(draft, Ok(PLAN.into())));
+    every(&mut stand);
+    stand.act(Action::LayerClose);
+    every(&mut stand);
 }
