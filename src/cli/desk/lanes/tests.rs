@@ -111,7 +111,20 @@ impl Ground {
         let sources = Sources::load(&global).unwrap();
         let history = History::of(&sources).unwrap();
         let (news, outbox) = mpsc::channel(256);
-        (Rc::new(Desk { global, sources, history, news, watch: Default::default(), lanes: Known::default() }), outbox)
+        (
+            Rc::new(Desk {
+                global,
+                sources,
+                history,
+                news,
+                watch: Default::default(),
+                lanes: Known::default(),
+                sheet: Default::default(),
+                watched: Default::default(),
+                doubts: Default::default(),
+            }),
+            outbox,
+        )
     }
 }
 
