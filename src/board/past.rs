@@ -9,6 +9,7 @@ mod recorded;
 mod story;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::{collections::BTreeMap, sync::Arc};
 

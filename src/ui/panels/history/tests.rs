@@ -78,6 +78,11 @@ fn nothing_was_deployed() {
     snapshot("empty", &scene, || opened(&scene, &[]));
     learn(&mut scene, past::News::Unreadable("/var/lib/quarterdeck/ledger.db is locked by another process: try again".to_owned()));
     snapshot("fault", &scene, || opened(&scene, &[]));
+    // What was told before stays, and says that it is old.
+    let mut scene = told();
+    learn(&mut scene, past::News::Unreadable("the disk is full".to_owned()));
+    let text = painted(&mut opened(&scene, &[]), &scene, (80, 24));
+    assert!(text.contains("44-t8v9") && text.contains("~ as it was: the ledger cannot be read"), "{text}");
 }
 
 #[test]
