@@ -192,6 +192,8 @@ pub fn hint_word(action: Action) -> &'static str {
         Action::SelectionProcesses => "processes",
         Action::GroupFold => "fold",
         Action::UsageToggle => "usage",
+        Action::DeliveryRollBack => "roll back",
+        Action::DeliveryApplyConfig => "apply config",
         Action::ChangesShow => "what changed",
         Action::HistoryPickTime => "time travel",
         other => other.row().id.rsplit('.').next().unwrap_or(other.row().id),
