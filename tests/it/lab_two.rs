@@ -78,8 +78,8 @@ impl Office {
         let public = tempfile::tempdir().unwrap();
         std::fs::set_permissions(public.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let binary = public.path().join("quarterdeck");
-        std::fs::hard_link(env!("CARGO_BIN_EXE_quarterdeck"), &binary)
-            .or_else(|_| std::fs::copy(env!("CARGO_BIN_EXE_quarterdeck"), &binary).map(drop))
+        std::fs::hard_link(crate::built::program(), &binary)
+            .or_else(|_| std::fs::copy(crate::built::program(), &binary).map(drop))
             .unwrap();
         let group = format!("qdtwo{}", std::process::id());
         done(Command::new("groupadd").arg(&group));
@@ -219,6 +219,7 @@ fn two_people_see_one_run_and_a_slow_line_carries_it() {
         Err(skipped) => return skipped.say(module_path!(), line!()),
     };
     both_see_one_run(&office);
+    one_starts_and_the_other_approves_by_keys(&office);
     over_a_slow_line(&office);
 }
 
@@ -242,8 +243,7 @@ fn both_see_one_run(office: &Office) {
     }
     let rows = office.verb(bo, &["deployments", "shop", "--format", "json"]).rows();
     let id = rows[0]["id"].as_str().unwrap().to_owned();
-    let yes = office.verb(bo, &["approve", &id, "--reason", "looks good"]);
-    assert_eq!(yes.code, Some(0), "{yes:?}");
+    says_yes(&mut his);
     // The same run on both screens: the gate of the first host, what it was answered, and the new one's own words.
     for console in [&mut hers, &mut his] {
         console.expect("◐ healthy");
@@ -263,6 +263,61 @@ fn both_see_one_run(office: &Office) {
     his.send(b"q");
     his.expect_that("no deployment is under way any more", |screen| !screen.contents().contains("1 deployment"));
     his.send(b"q");
+    assert_eq!(his.exit(PATIENCE), Some(0), "{}", his.text());
+}
+
+/// A yes with its reason, from the run that waits for it.
+fn says_yes(console: &mut Console) {
+    console.send(b"a");
+    console.expect("Approve: shop in production");
+    console.expect("must still say yes");
+    console.send(b"looks good\r");
+}
+
+/// No verb is needed: who asks and begins stands at a lane, and her terminal goes away in the middle; who approves stands at the run.
+fn one_starts_and_the_other_approves_by_keys(office: &Office) {
+    let (ana, bo) = (&office.ana, &office.bo);
+    office.template("by keys");
+    let mut hers = office.on_terminal(ana, &[], (160, 50));
+    let mut his = office.on_terminal(bo, &[], (80, 24));
+    for console in [&mut hers, &mut his] {
+        console.expect("3/3 live");
+    }
+    hers.send(b"6");
+    hers.expect("PRODUCTION");
+    for _ in 0..3 {
+        hers.send(b"\x1b[C");
+    }
+    hers.expect("▸PRODUCTION");
+    hers.send(b"C");
+    hers.expect("GREETING");
+    hers.expect("g plan again");
+    hers.send(b"y");
+    hers.expect("type production and enter:");
+    hers.send(b"production\r");
+    hers.expect("1 must approve it; so far: nobody");
+    his.expect("◆ 1 deployment");
+    his.send(b"D");
+    his.expect("1 must approve it; so far: nobody");
+    says_yes(&mut his);
+    hers.expect("nobody has to say yes any more");
+    hers.send(b"R");
+    hers.expect("production");
+    hers.send(b"production\r");
+    for console in [&mut hers, &mut his] {
+        console.expect("◐ healthy");
+    }
+    hers.hang_up();
+    assert!(hers.exit(PATIENCE).is_some());
+    his.expect("good in ");
+    let rows = office.verb(bo, &["deployments", "shop", "--format", "json"]).rows();
+    assert_eq!((&rows[0]["state"], &rows[0]["by"]), (&"good".into(), &ana.name.as_str().into()), "{rows:#?}");
+    for host in HOSTS {
+        let page = office.lab.docker(host, &["ps", "--filter", "label=quarterdeck.service=web", "--format", "{{.ID}}"]);
+        let vars = office.lab.docker(host, &["inspect", "-f", "{{.Config.Env}}", page.trim()]);
+        assert!(vars.contains("GREETING=by keys"), "{host}: {vars}");
+    }
+    his.send(b"qq");
     assert_eq!(his.exit(PATIENCE), Some(0), "{}", his.text());
 }
 
