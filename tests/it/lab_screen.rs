@@ -176,6 +176,30 @@ impl<'a> Person<'a> {
         person
     }
 
+    /// Saves the screen for the README, where `QD_PICTURES` names a directory: `make screenshots` does.
+    fn picture(&mut self, name: &str) {
+        let Some(dir) = std::env::var_os("QD_PICTURES").map(PathBuf::from).filter(|_| self.sideways[0] != b"h") else { return };
+        self.console.send(b"\x1b[24~");
+        self.console.expect("saved quarterdeck-");
+        let text = self.console.text();
+        let saved = text.split("saved ").nth(1).and_then(|rest| rest.split(".txt").next()).unwrap();
+        std::fs::rename(format!("{saved}.svg"), dir.join(format!("{name}.svg"))).unwrap();
+        std::fs::remove_file(format!("{saved}.txt")).unwrap();
+    }
+
+    /// A panel or layer, as it looks.
+    fn looks(&mut self, key: &[u8], sees: &str, name: &str) {
+        self.console.send(key);
+        self.console.expect(sees);
+        self.console.run(Duration::from_secs(1));
+        self.picture(name);
+        // Alone: with a digit behind it in one piece it would be alt and that digit.
+        self.console.send(b"\x1b");
+        self.console.run(Duration::from_millis(200));
+        self.console.send(b"1");
+        self.console.expect_that("the home panel", |screen| is_home(&screen.contents()));
+    }
+
     fn press(&mut self, key: &[u8]) {
         self.console.send(key);
         self.pressed += 1;
@@ -246,6 +270,8 @@ impl<'a> Person<'a> {
         if environment == "production" {
             self.console.expect("type production and enter:");
             self.console.send(b"production\r");
+            self.console.expect("✔ started");
+            self.picture("run");
         }
         let start = Instant::now();
         loop {
@@ -288,7 +314,10 @@ fn from_a_commit_to_production_and_back_by_keys() {
         stage.done(&["deploy", "shop", environment, "--yes"]);
         stage.is_on(environment, &before);
     }
-    for (page, keymap, size) in [("two", "default", (160, 50)), ("three", "vim", (80, 24))] {
+    // The same keymap with one key more: what saves a screen must not be a letter of a text that is being typed.
+    stage.program.file(".config/quarterdeck/keymaps/pictures.toml", "inherits = \"default\"\n[global]\n\"f12\" = \"screen.save\"\n");
+    let large = if std::env::var_os("QD_PICTURES").is_some() { ("two", "pictures", (140, 36)) } else { ("two", "default", (160, 50)) };
+    for (page, keymap, size) in [large, ("three", "vim", (80, 24))] {
         before = the_whole_way(&stage, page, keymap, size, &before);
     }
     let audit = stage.done(&["audit", "--verify"]);
@@ -309,7 +338,12 @@ fn the_whole_way(stage: &Stage, page: &str, keymap: &str, size: (u16, u16), befo
     person.plans(b'p', &format!("Promote shop {version} to staging"));
     person.starts("staging", &version);
     person.plans(b'p', &format!("Promote shop {version} to production"));
+    person.picture("plan");
     person.starts("production", &version);
+    person.looks(b"1w", "What changed near", "changes");
+    person.looks(b"1e", "quarterdeck.toml:", "template");
+    person.looks(b"6", "PRODUCTION", "delivery");
+    person.looks(b"7", "History", "history");
     if is_tried {
         stage.done(&["freeze", "shop", "production", "--reason", "the fair"]);
     }
