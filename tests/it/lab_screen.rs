@@ -168,7 +168,10 @@ impl<'a> Person<'a> {
     fn sits_down(stage: &'a Stage, keymap: &str, (columns, rows): (u16, u16)) -> Self {
         let mut words = stage.program.words(&[]);
         let program = words.len() - 1;
-        words.splice(program..program, [format!("QUARTERDECK_KEYMAP={keymap}"), "LANG=C.UTF-8".to_owned()]);
+        words.splice(
+            program..program,
+            [format!("QUARTERDECK_KEYMAP={keymap}"), "LANG=C.UTF-8".to_owned(), "COLORTERM=truecolor".to_owned()],
+        );
         let console = Console::start(&words.iter().map(String::as_str).collect::<Vec<_>>(), columns, rows, "xterm-256color");
         let sideways: [&[u8]; 2] = if keymap == "vim" { [b"h", b"l"] } else { [b"\x1b[D", b"\x1b[C"] };
         let mut person = Self { stage, console, sideways, pressed: 0 };

@@ -40,7 +40,9 @@ pub(super) fn of_act(act: &RecordedAct) -> Option<Change> {
     let with = |words: &str| if act.argument.is_empty() { words.to_owned() } else { format!("{words}: {}", act.argument) };
     let what = match &*act.action {
         // The deployment itself is told, with its outcome.
-        "app.deploy" | "pipeline.ask" | "deployment.resume" | "deployment.finish" | "deployment.go-on" => return None,
+        "app.deploy" | "app.rollback" | "app.promote" | "app.apply-config" | "pipeline.ask" | "deployment.resume" | "deployment.finish"
+        | "deployment.go-on" => return None,
+        "app.edit-template" => with("template changed"),
         "deployment.approve" => with("said yes"),
         "deployment.reject" => with("said no"),
         "deployment.park" => with("parked"),
