@@ -141,7 +141,7 @@ fn a_variable_is_changed_by_keys_alone() {
         // First it is gone: a letter right behind escape would be one key with it.
         console.expect_that("the home panel", |screen| {
             let text = screen.contents();
-            text.contains("Versions ·") && !text.contains("[services.web]")
+            text.contains("by environment") && !text.contains("[services.web]")
         });
         console.send(b"q");
         assert_eq!(console.exit(LIMIT), Some(0));
