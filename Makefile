@@ -70,10 +70,11 @@ ifdef PEERS
 	@for p in oxker@0.13.4 dtop@0.10.2; do [ -x target/peers/bin/$${p%@*} ] || cargo install --quiet --locked --root target/peers $$p || echo "$$p could not be built"; done
 endif
 
-## screenshots/*.svg (and .png where rsvg-convert is there) from the real renderer.
-screenshots: setup-build
+## screenshots/*.svg (and .png where rsvg-convert is there) from the real renderer: of the simulated fleet, and of deliveries on the real lab.
+screenshots: setup-test
 	cargo build --release --locked
 	cargo run --locked --example screenshots -- $(BIN)
+	QD_PICTURES=$(CURDIR)/screenshots QD_PROGRAM=$(CURDIR)/$(BIN) cargo test --locked --test it lab_screen
 	@if command -v rsvg-convert >/dev/null; then for f in screenshots/*.svg; do rsvg-convert -o "$${f%.svg}.png" "$$f"; done; \
 	else echo "no rsvg-convert (package librsvg2-bin): no .png"; fi
 

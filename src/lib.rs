@@ -14,6 +14,7 @@
 pub mod act;
 pub mod action;
 pub mod alerts;
+pub mod board;
 pub mod build;
 pub mod bundle;
 pub mod cli;

@@ -75,6 +75,13 @@ contexts! {
     Processes     Layer  false "processes"      "The processes of one container.";
     ColumnChooser Layer  false "column-chooser" "Which columns a table shows.";
     ThemePicker   Layer  false "theme-picker"   "The themes, tried on while the cursor moves.";
+    Sheet         Layer  true  "sheet"          "The plan of a deployment, before anything happens.";
+    Reason        Layer  true  "reason"         "A text being typed: why.";
+    Run           Layer  false "run"            "A deployment under way, by host and step.";
+    Compare       Layer  false "compare"        "Two lanes side by side.";
+    Changes       Layer  false "changes"        "What changed near something lately.";
+    Template      Layer  false "template"       "A template as it reads in each environment.";
+    Form          Layer  true  "form"           "Fields being filled in.";
     Menu          Layer  false "menu"           "A short list to choose one from.";
     Detail        Layer  false "detail"         "The whole of what a row had to cut.";
 }
@@ -135,6 +142,10 @@ pub enum Selected {
     Host,
     /// An event.
     Event,
+    /// A lane: an app in an environment, or its commits and builds.
+    Lane,
+    /// A deployment.
+    Deployment,
     /// An entry of a layer: a theme, a column, a line.
     Entry,
 }
@@ -149,6 +160,8 @@ impl Selected {
             Self::Container => "a container",
             Self::Host => "a host",
             Self::Event => "an event",
+            Self::Lane => "a lane",
+            Self::Deployment => "a deployment",
             Self::Entry => "an entry",
         }
     }

@@ -1,6 +1,6 @@
 //! `app`: the templates of apps: their mistakes, what they say by environment, and one made from a Compose file.
 
-mod show;
+pub(super) mod show;
 
 use std::{
     fs, io,
@@ -37,16 +37,16 @@ pub fn run(global: &Global, verb: &AppVerb) -> Result<Exit, Failure> {
 }
 
 /// A template that was found.
-struct Found {
+pub(super) struct Found {
     /// As mistakes name it.
-    file: PathBuf,
-    text: String,
+    pub(super) file: PathBuf,
+    pub(super) text: String,
     /// `None`: there is no configuration to judge it by.
-    around: Option<Surroundings>,
+    pub(super) around: Option<Surroundings>,
 }
 
 impl Found {
-    fn checked(&self) -> Checked {
+    pub(super) fn checked(&self) -> Checked {
         Template::check(&self.file, &self.text, self.around.as_ref())
     }
 }
@@ -108,6 +108,19 @@ pub(super) async fn registered(config: &Config, app: &str, fresh: Fresh) -> Resu
             Err(Failure::usage(lines.join("\n")))
         }
     }
+}
+
+/// The text of a registered template, with whatever mistakes it has.
+///
+/// # Errors
+/// An app that is not registered; a template that cannot be read.
+pub(super) async fn registered_text(config: &Config, app: &AppName, fresh: Fresh) -> Result<Found, Failure> {
+    if !config.delivery.apps.contains_key(app) {
+        return Err(Failure::usage(format!(
+            "{app} has no template that this console knows: name it in the configuration: [apps.{app}] with template = \"/path/{FILE}\", or {{ git = \"ssh://…\" }}"
+        )));
+    }
+    find(config, Some(app.as_str()), None, fresh).await
 }
 
 fn locate(config: &Config, subject: Option<&str>) -> Result<(Located, Option<AppName>), Failure> {

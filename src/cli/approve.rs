@@ -17,22 +17,29 @@ use crate::{
 /// Gives the answer and says what it changes.
 pub fn run(global: &Global, id: &str, answer: Answer, reason: &str) -> Result<Exit, Failure> {
     let sources = Sources::load(global)?;
+    let told = wait(give(&sources, id, answer, reason))?;
+    out::print(&format!("{told}\n"))?;
+    Ok(Exit::DONE)
+}
+
+/// Gives the answer; what it changes, in one line.
+///
+/// # Errors
+/// That nothing waits for it, that it is not this person's to give, and what the ledger says.
+pub(super) async fn give(sources: &Sources, id: &str, answer: Answer, reason: &str) -> Result<String, Failure> {
     let (verb, action) = match answer {
         Answer::Yes => ("approve", "deployment.approve"),
         Answer::No => ("reject", "deployment.reject"),
     };
     sources.may_act(verb)?;
     let ledger = sources.ledger()?;
-    wait(async {
-        let found = ledger.deployments().find(id).await.map_err(failure)?;
-        let who = Who::of_process();
-        let approvals = ledger.approvals();
-        let name = who.short();
-        let work = approvals.answer(&found.id, answer, &name, reason);
-        let now = Deed { action, target: found.id.to_string(), reason }.perform(&ledger, &who, work).await?;
-        out::print(&format!("{}\n", told(&now, answer)))?;
-        Ok(Exit::DONE)
-    })
+    let found = ledger.deployments().find(id).await.map_err(failure)?;
+    let who = Who::of_process();
+    let approvals = ledger.approvals();
+    let name = who.short();
+    let work = approvals.answer(&found.id, answer, &name, reason);
+    let now = Deed { action, target: found.id.to_string(), reason }.perform(&ledger, &who, work).await?;
+    Ok(told(&now, answer))
 }
 
 fn told(now: &Deployment, answer: Answer) -> String {

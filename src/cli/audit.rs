@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::Layers,
     ledger::{
-        LedgerError,
+        Ledger, LedgerError,
         audit::{Check, Entry, Head, Verdict},
     },
     text::counted,
@@ -37,7 +37,8 @@ pub struct Request {
 /// Prints the acts, or what a check of them finds.
 pub fn run(global: &Global, request: &Request) -> Result<Exit, Failure> {
     let config = Layers::from_process(global.flags()).load().map_err(Failure::usage)?;
-    let audit = fleet::ledger(&config, &config.rights())?.audit();
+    let ledger = fleet::ledger(&config, &config.rights())?;
+    let audit = ledger.audit();
     let format = request.output.format;
     wait(async {
         if request.verify {
@@ -66,17 +67,22 @@ pub fn run(global: &Global, request: &Request) -> Result<Exit, Failure> {
             });
         }
         let since = request.since.map(|since| since.resolve(&Local::now()));
-        let entries = match audit.rows(since).await {
-            // Nothing was recorded, and nothing is what there is to tell.
-            Err(LedgerError::Absent { .. }) => Vec::new(),
-            other => other.map_err(failure)?,
-        };
+        let entries = rows(&ledger, since).await?;
         out::print(&match format {
             Format::Json => json::array(&entries.iter().map(Row::of).collect::<Vec<_>>())?,
             Format::Table => table(&entries).render(out::width()),
         })?;
         Ok(Exit::DONE)
     })
+}
+
+/// The acts since a moment, oldest first.
+pub(in crate::cli) async fn rows(ledger: &Ledger, since: Option<DateTime<Utc>>) -> Result<Vec<Entry>, Failure> {
+    match ledger.audit().rows(since).await {
+        // Nothing was recorded, and nothing is what there is to tell.
+        Err(LedgerError::Absent { .. }) => Ok(Vec::new()),
+        other => other.map_err(failure),
+    }
 }
 
 fn failure(error: LedgerError) -> Failure {

@@ -14,8 +14,7 @@ use super::{
     exit::{Exit, Failure},
     fleet::Sources,
     gather::wait,
-    json,
-    out::{self, complain},
+    json, out,
     table::{Column, Table},
 };
 use crate::{
@@ -35,10 +34,10 @@ use crate::{
 pub(super) use commit::{Commit, Fresh, Named};
 pub(super) use engine::Link;
 pub(super) use record::{last, outside, record};
-pub(super) use said::Said;
+pub(super) use said::{Hearer, LayerCount, LayerWord, Said, line as progress_line};
 
 /// The act's name in the audit.
-const ACTION: &str = "app.build";
+pub(super) const ACTION: &str = "app.build";
 
 /// What is asked for.
 pub struct Request<'a> {
@@ -102,7 +101,7 @@ pub(super) async fn build(
     logins: &Logins,
     push: bool,
     stop: &CancellationToken,
-    said: &mut Said,
+    said: &mut dyn Hearer,
 ) -> Result<Built, Failure> {
     let ledger = sources.ledger()?;
     let (audit, builds) = (ledger.audit(), ledger.builds());
@@ -158,11 +157,16 @@ pub(super) async fn build(
     audit.finish(entry, outcome).await.map_err(Failure::failed)?;
     let recorded = recorded?;
     let built = built.map(|built| match recorded {
-        Some(recorded) => Built { version: recorded.version.to_string(), ..built },
+        Some(recorded) => {
+            if *recorded.version != *built.version {
+                said.remark(&format!("{} is known as {}: that is the version to deploy", built.version, recorded.version));
+            }
+            Built { version: recorded.version.to_string(), ..built }
+        }
         None => built,
     });
     built.map_err(|fault| {
-        fault.tail().iter().for_each(|line| complain(&format!("  {line}")));
+        fault.tail().iter().for_each(|line| said.remark(&format!("  {line}")));
         match fault {
             BuildFault::Engine { source: EngineError::Connect(_), .. } => Failure::incomplete(fault),
             BuildFault::NoFile { .. } | BuildFault::NoImages | BuildFault::Version(_) | BuildFault::Ignore { .. } => Failure::usage(fault),

@@ -4,6 +4,7 @@ use chrono::Utc;
 
 use super::{
     args::Global,
+    desk,
     exit::{Exit, Failure},
     fleet::Sources,
 };
@@ -12,6 +13,7 @@ use crate::{
     runtime::{
         Kept, Settings, State,
         console::{Console, Opening},
+        delivery_desk::DeliveryDesk,
         runner::Runner,
     },
     ui::{
@@ -53,9 +55,13 @@ pub fn run(global: &Global) -> Result<Exit, Failure> {
     let runner = Runner::new(sources.journal()?, Who::of_process().short().into());
     let state = State::new(sources.specs(), sources.rules, sources.rights, settings, Utc::now());
     let state_dir = sources.config.state.clone();
+    let global = global.clone();
+    let (records, simulated) = (ledger.clone(), sources.sim.is_some());
+    let has_ledger = move || !simulated && records.is_there();
+    let delivery = DeliveryDesk::new(Box::new(move || desk::start(&global)), Box::new(has_ledger));
     let sim = sources.sim;
-    let code =
-        Console::run(Opening { state, engine, reports, ledger, runner, mouse, note, theme_dir, state_dir }).map_err(Failure::failed)?;
+    let code = Console::run(Opening { state, engine, reports, ledger, runner, delivery, mouse, note, theme_dir, state_dir })
+        .map_err(Failure::failed)?;
     drop(sim);
     Ok(Exit(code))
 }

@@ -1,6 +1,6 @@
 //! What a verb does to the ledger itself: told to the audit before and after, as every act is.
 
-use std::future::Future;
+use std::{fmt::Display, future::Future};
 
 use super::exit::Failure;
 use crate::ledger::{
@@ -27,15 +27,7 @@ impl Deed<'_> {
     where
         F: Future<Output = Result<T, LedgerError>>,
     {
-        let intent = Intent {
-            who: who.clone(),
-            action: self.action.to_owned(),
-            host: String::new(),
-            target: Target { name: self.target, id: String::new() },
-            argument: self.reason.to_owned(),
-            plan: String::new(),
-        };
-        let entry = ledger.audit().begin(intent).await.map_err(failure)?;
+        let entry = ledger.audit().begin(self.intent(who)).await.map_err(failure)?;
         let done = work.await;
         let outcome = match &done {
             Ok(_) => Outcome::done(""),
@@ -44,6 +36,36 @@ impl Deed<'_> {
         };
         ledger.audit().finish(entry, outcome).await.map_err(failure)?;
         done.map_err(failure)
+    }
+
+    /// The same for work that the ledger has no part in; what came of it is noted in its own words.
+    ///
+    /// # Errors
+    /// What the work says; when the audit cannot be written, nothing is done.
+    pub async fn carry<T, F>(self, ledger: &Ledger, who: &Who, work: F) -> Result<T, Failure>
+    where
+        T: Display,
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let entry = ledger.audit().begin(self.intent(who)).await.map_err(failure)?;
+        let done = work.await;
+        let outcome = match &done {
+            Ok(what) => Outcome::done(what.to_string()),
+            Err(why) => Outcome::failed(why.clone().words()),
+        };
+        ledger.audit().finish(entry, outcome).await.map_err(failure)?;
+        done
+    }
+
+    fn intent(self, who: &Who) -> Intent {
+        Intent {
+            who: who.clone(),
+            action: self.action.to_owned(),
+            host: String::new(),
+            target: Target { name: self.target, id: String::new() },
+            argument: self.reason.to_owned(),
+            plan: String::new(),
+        }
     }
 }
 

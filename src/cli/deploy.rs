@@ -7,13 +7,15 @@ mod endings;
 mod errand;
 pub(super) mod follow;
 mod gates;
-mod history;
+pub(super) mod history;
 mod hosts;
 mod lines;
 mod planned;
+pub(super) mod preview;
 mod question;
 mod queue;
 pub(super) mod quiet;
+pub(super) mod readiness;
 pub(super) mod rebuild;
 mod release;
 mod space;
@@ -21,33 +23,30 @@ pub(super) mod stage;
 pub(super) mod standing;
 mod strategy;
 pub(super) mod unlock;
+mod wish;
 
+pub(super) use aim::{Aim, is_same};
+pub(super) use follow::begins;
+pub(super) use gates::{Gate, Opens};
 pub(super) use hosts::{Sought, seek};
-
-use std::sync::Arc;
+pub(super) use question::word;
+pub(super) use stage::Stage;
+pub(super) use wish::Wish;
 
 use super::{
     args::{Applying, Deploying, Format, Global, Promoting, Running},
-    build::Fresh,
     exit::{Exit, Failure},
     fleet::Sources,
     gather::wait,
     out,
 };
 use crate::{
-    delivery::{
-        observed::Observed,
-        plan::{Options, Plan},
-        release::{DeploymentId, Release},
-    },
-    fleet::{EnvironmentId, HostId, ServiceName},
+    delivery::{plan::Plan, release::DeploymentId},
+    fleet::EnvironmentId,
 };
-use aim::{Aim, Given, is_same};
-use errand::{Errand, Work};
 use follow::{Attention, attend};
 use history::History;
 use queue::Queue;
-use stage::Stage;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,95 +121,72 @@ pub fn run(global: &Global, asked: &Deploying, how: &Running, kind: &Kind) -> Re
             return Err(Failure::usage(format!("{}: a simulated fleet takes no deployments, and is gone with this process", kind.word())));
         }
     }
-    // A template's server that is down stops nobody from looking or from going back.
-    let fresh = match kind {
-        Kind::Plan | Kind::Rollback => Fresh::LastKnown,
-        Kind::Deploy | Kind::Promote { .. } | Kind::Apply => Fresh::Now,
-    };
-    let aim = wait(Aim::of(&sources.config, &asked.app, &asked.environment, fresh))?;
-    let options = options(asked, kind, &aim)?;
-    let history = History::of(&sources)?;
     wait(async {
-        // A secret that has no value shows before anything is asked.
-        let mut stage = Stage::new(&sources, &aim.app, &aim.environment, *kind != Kind::Plan)?;
-        if *kind == Kind::Plan {
-            stage.learn_secrets(&sources, (&aim.app, &aim.environment));
-        }
-        let wish = Wish { global, sources: &sources, asked, how, kind, aim: &aim, options: &options, stage: &stage, history: &history };
-        wish.fulfil().await
+        let history = History::of(&sources)?;
+        let wish = Wish::of(&sources, &history, asked, kind).await?;
+        Dialogue { global, how, wish: &wish }.lead().await
     })
 }
 
-/// Everything that one wish is made of.
-struct Wish<'a> {
+/// What is shown and asked on the way from a wish to its end.
+struct Dialogue<'a> {
     global: &'a Global,
-    sources: &'a Sources,
-    asked: &'a Deploying,
     how: &'a Running,
-    kind: &'a Kind,
-    aim: &'a Aim,
-    options: &'a Options,
-    stage: &'a Stage,
-    history: &'a History,
+    wish: &'a Wish<'a>,
 }
 
-impl Wish<'_> {
-    async fn fulfil(&self) -> Result<Exit, Failure> {
+impl Dialogue<'_> {
+    async fn lead(&self) -> Result<Exit, Failure> {
+        let Wish { history, kind, stage, options, asked, .. } = self.wish;
         let queue = Queue::new(self.how.wait);
         let mut agreed: Option<Plan> = None;
         loop {
-            let observed = match self.kind {
-                Kind::Plan => self.look().await?,
-                _ => queue.turn(self.stage, self.options, async || self.look().await).await?,
+            let observed = match kind {
+                Kind::Plan => self.wish.look().await?,
+                _ => queue.turn(stage, options, async || self.wish.look().await).await?,
             };
-            let release = self.release(&observed).await?;
-            let needed = gates::needed(self.history, self.aim, &release, &observed, self.options).await?;
+            let release = self.wish.release(&observed).await?;
+            let needed = self.wish.gate(&release, &observed).await?.needed()?;
             // A number is only taken for what is going to happen.
-            let deployment = match (self.kind, &agreed) {
+            let deployment = match (kind, &agreed) {
                 (Kind::Plan, _) => DeploymentId::new(0, 0),
                 (_, Some(plan)) => plan.deployment.clone(),
-                (_, None) => self.history.reserve().await?,
+                (_, None) => history.reserve().await?,
             };
-            let mut plan = self.plan(&release, &observed, &deployment).await?;
+            let mut plan = self.wish.plan(&release, &observed, &deployment).await?;
             let is_agreed = agreed.as_ref().is_some_and(|agreed| is_same(agreed, &plan));
             if !is_agreed {
                 self.show(&plan, &deployment)?;
             }
-            if *self.kind == Kind::Plan || plan.is_nothing() {
+            if **kind == Kind::Plan || plan.is_nothing() {
                 return self.nothing(&plan);
             }
             if !is_agreed {
-                space::suffices(self.stage, self.history, &plan).await?;
-                question::confirm(self.asked.yes, &plan)?;
+                self.wish.has_room(&plan).await?;
+                question::confirm(asked.yes, &plan)?;
             }
             if agreed.is_none() {
-                self.history.ask(&plan, &release, needed).await?;
+                history.ask(&plan, &release, needed).await?;
             }
             if needed > 0 {
                 if self.how.detach {
                     out::complain(&format!("{}; then: quarterdeck deployment resume {deployment}", gates::waits(&deployment, needed)));
                     return self.left(&deployment).await;
                 }
-                plan = gates::wait_for_approval(self.history, needed, plan, async || {
+                plan = gates::wait_for_approval(history, needed, plan, async || {
                     // Without patience the run itself finds out that there is a lock; the approval stays.
                     let observed = match queue.waits() {
-                        true => queue.turn(self.stage, self.options, async || self.look().await).await?,
-                        false => self.look().await?,
+                        true => queue.turn(stage, options, async || self.wish.look().await).await?,
+                        false => self.wish.look().await?,
                     };
-                    self.plan(&release, &observed, &deployment).await
+                    self.wish.plan(&release, &observed, &deployment).await
                 })
                 .await?;
             }
             agreed = Some(plan.clone());
-            let errand = Errand {
-                deployment: deployment.clone(),
-                action: self.kind.action().into(),
-                work: Work::Begin { plan: Box::new(plan) },
-                values: self.stage.values.clone(),
-            };
-            let run = errand.start(self.global, self.sources).await?;
-            let attention = Attention { detach: self.how.detach, quiet: self.asked.output.format == Format::Json };
-            let exit = attend(self.history, run, attention).await?;
+            let run = self.wish.begin(self.global, plan).await?;
+            let attention = Attention { detach: self.how.detach, quiet: asked.output.format == Format::Json };
+            let exit = attend(history, run, attention).await?;
             // Another was quicker; who waits waits on.
             if exit == Exit::LOCKED && queue.waits() && needed == 0 {
                 continue;
@@ -220,53 +196,12 @@ impl Wish<'_> {
         }
     }
 
-    /// What is there, and what is owed.
-    async fn look(&self) -> Result<Observed, Failure> {
-        let mut observed = self.stage.observe(&self.aim.policy).await;
-        self.history.note_owed(&mut observed, &self.aim.app, &self.aim.environment).await?;
-        Ok(observed)
-    }
-
-    async fn release(&self, observed: &Observed) -> Result<Release, Failure> {
-        let (aim, history) = (self.aim, self.history);
-        let rest = match self.options.only_owed || self.options.only_failed {
-            // What was begun is finished with what it was begun with.
-            true => history.last_begun(&aim.app, &aim.environment).await?.map(|last| last.release.to_string()),
-            false => None,
-        };
-        let asked = self.asked.release.as_deref().or(rest.as_deref());
-        let version: Arc<str>;
-        let asked = match self.kind {
-            Kind::Rollback => return history.way_back(&aim.app, &aim.environment, asked).await,
-            Kind::Plan | Kind::Deploy => asked,
-            Kind::Promote { from } => {
-                version = history.good_version(&aim.app, from).await?;
-                Some(&*version)
-            }
-            Kind::Apply => {
-                version = release::running(observed)
-                    .ok_or_else(|| Failure::usage(format!("nothing of {} runs in {}: deploy a release first", aim.app, aim.environment)))?;
-                Some(&*version)
-            }
-        };
-        release::find(self.sources, (self.stage, history), aim, observed, asked).await
-    }
-
-    async fn plan(&self, release: &Release, observed: &Observed, deployment: &DeploymentId) -> Result<Plan, Failure> {
-        let (ports, audit) = (self.sources.config.delivery.ports.clone(), self.history.head().await?);
-        let given = Given { ports, stage: self.stage, audit: &audit };
-        let mut plan = self.aim.plan(release, observed, deployment, self.options, given)?;
-        self.stage.note_balancers(&mut plan).await;
-        plan.warnings.extend(endings::of_process(self.sources, &plan.hosts));
-        Ok(plan)
-    }
-
     /// The plan, where it is read: a program that reads the object at the end does not read this.
     fn show(&self, plan: &Plan, deployment: &DeploymentId) -> Result<(), Failure> {
-        match (self.asked.output.format, self.kind) {
+        match (self.wish.asked.output.format, self.wish.kind) {
             (Format::Table, _) => out::print(&plan.to_string()),
             (Format::Json, Kind::Plan) => Ok(()),
-            (Format::Json, _) if self.asked.yes => Ok(()),
+            (Format::Json, _) if self.wish.asked.yes => Ok(()),
             (Format::Json, _) => {
                 out::complain(&format!("deployment {deployment}: {plan}"));
                 Ok(())
@@ -276,7 +211,7 @@ impl Wish<'_> {
 
     /// Nothing was asked for, or nothing is to be done.
     fn nothing(&self, plan: &Plan) -> Result<Exit, Failure> {
-        if self.asked.output.format == Format::Json {
+        if self.wish.asked.output.format == Format::Json {
             out::print(&planned::preview(plan)?)?;
         }
         Ok(Exit::DONE)
@@ -284,7 +219,7 @@ impl Wish<'_> {
 
     /// It goes on without us.
     async fn left(&self, deployment: &DeploymentId) -> Result<Exit, Failure> {
-        if self.asked.output.format == Format::Table {
+        if self.wish.asked.output.format == Format::Table {
             out::print(&format!("{deployment}\n"))?;
         }
         self.told(deployment).await?;
@@ -293,24 +228,9 @@ impl Wish<'_> {
 
     /// How it stands now, as the object that was asked for.
     async fn told(&self, deployment: &DeploymentId) -> Result<(), Failure> {
-        match self.asked.output.format {
+        match self.wish.asked.output.format {
             Format::Table => Ok(()),
-            Format::Json => out::print(&self.history.page(deployment).await?),
+            Format::Json => out::print(&self.wish.history.page(deployment).await?),
         }
     }
-}
-
-fn options(asked: &Deploying, kind: &Kind, aim: &Aim) -> Result<Options, Failure> {
-    let strategy = asked.strategy.as_deref().map(|text| strategy::read(text, &aim.policy.strategy)).transpose()?;
-    Ok(Options {
-        rollback: *kind == Kind::Rollback,
-        service: asked.service.as_ref().map(ServiceName::new),
-        host: asked.on.as_ref().map(HostId::new),
-        without: asked.without.iter().map(HostId::new).collect(),
-        only_failed: asked.only_failed,
-        only_owed: asked.only_owed,
-        strategy,
-        override_reason: asked.override_reason.as_deref().map(Arc::from),
-        reason: asked.reason.as_deref().map(Arc::from),
-    })
 }

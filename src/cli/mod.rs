@@ -15,6 +15,7 @@ mod cp;
 mod deed;
 mod deploy;
 mod deployments;
+mod desk;
 mod doctor;
 mod drain;
 mod events;

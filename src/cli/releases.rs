@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     fleet::AppName,
-    ledger::{LedgerError, RecordedRelease},
+    ledger::{Ledger, LedgerError, RecordedRelease},
     text,
 };
 
@@ -22,16 +22,22 @@ use crate::{
 pub fn run(global: &Global, app: &str, output: Output) -> Result<Exit, Failure> {
     let ledger = Sources::load(global)?.ledger()?;
     wait(async {
-        let releases = match ledger.releases().list(&AppName::new(app)).await {
-            Err(LedgerError::Absent { .. }) => Vec::new(),
-            other => other.map_err(failure)?,
-        };
+        let releases = list(&ledger, &AppName::new(app)).await?;
         out::print(&match output.format {
             Format::Json => json::array(&releases.iter().map(Row::of).collect::<Vec<_>>())?,
             Format::Table => table(&releases, Utc::now()).render(out::width()),
         })?;
         Ok(Exit::DONE)
     })
+}
+
+/// An app's releases, newest first.
+pub(in crate::cli) async fn list(ledger: &Ledger, app: &AppName) -> Result<Vec<RecordedRelease>, Failure> {
+    match ledger.releases().list(app).await {
+        // Nothing was recorded, and nothing is what there is to tell.
+        Err(LedgerError::Absent { .. }) => Ok(Vec::new()),
+        other => other.map_err(failure),
+    }
 }
 
 /// A release as JSON.

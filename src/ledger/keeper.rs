@@ -2,7 +2,9 @@
 
 use std::{
     os::unix::fs::MetadataExt as _,
+    path::Path,
     thread::{self, JoinHandle},
+    time::SystemTime,
 };
 
 use futures_util::future::BoxFuture;
@@ -21,6 +23,28 @@ pub(super) struct Keeper {
     thread: Option<JoinHandle<()>>,
     /// Device and inode of the file that is open; `None` for what is not kept in a file.
     file: Option<(u64, u64)>,
+    /// How the files stood when they were opened.
+    stamp: Option<Stamp>,
+}
+
+/// Sizes and times of the ledger's file and its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp([Option<(u64, SystemTime)>; 2]);
+
+impl Stamp {
+    /// `None` for what is not kept in a file.
+    pub(super) fn of(place: &Place) -> Option<Self> {
+        let Place::File(file) = place else { return None };
+        let mut log = file.clone().into_os_string();
+        log.push("-wal");
+        let look = |file: &Path| std::fs::metadata(file).ok().and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
+        Some(Self([look(file), look(Path::new(&log))]))
+    }
+
+    /// Whether somebody writes to it: what is written shows there first.
+    fn has_log(self) -> bool {
+        self.0[1].is_some_and(|(length, _)| length > 0)
+    }
 }
 
 impl Keeper {
@@ -29,6 +53,7 @@ impl Keeper {
         // jobs: wait
         let (jobs, mut queue) = mpsc::channel::<Job>(JOBS);
         let (tell, told) = oneshot::channel();
+        let stamp = Stamp::of(&engine.place());
         let (engine, stopped) = (engine.clone(), |error: &dyn std::fmt::Display| LedgerError::Stopped(error.to_string()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| stopped(&error))?;
         let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || {
@@ -48,7 +73,7 @@ impl Keeper {
                 store.close().await;
             });
         });
-        let mut keeper = Self { jobs: Some(jobs), thread: Some(thread.map_err(|error| stopped(&error))?), file: None };
+        let mut keeper = Self { jobs: Some(jobs), thread: Some(thread.map_err(|error| stopped(&error))?), file: None, stamp };
         match told.await {
             Ok(opened) => keeper.file = opened?,
             Err(_) => return Err(stopped(&"its thread ended while opening")),
@@ -57,9 +82,11 @@ impl Keeper {
     }
 
     /// Whether what is open is still what lies there: somebody may have moved the file away, and what is written to it then is seen by
-    /// nobody.
-    pub(super) fn is_at(&self, place: &Place) -> bool {
-        self.file.is_none() || self.file == identity(place)
+    /// nobody. Who only looks may have opened it as one that nobody writes to, and looks anew once somebody has.
+    pub(super) fn is_at(&self, place: &Place, access: Access) -> bool {
+        let is_same = self.file.is_none() || self.file == identity(place);
+        let sees_all = access == Access::Record || self.stamp.is_some_and(|stamp| stamp.has_log());
+        is_same && (sees_all || self.stamp == Stamp::of(place))
     }
 
     /// Runs work on the connection and brings its result back.

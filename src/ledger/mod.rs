@@ -19,6 +19,7 @@ mod keeper;
 mod migrations;
 mod orders;
 mod postgres;
+mod pulses;
 mod records;
 mod releases;
 mod rows;
@@ -39,16 +40,17 @@ pub use app_builds::{AppBuild, AppBuilds};
 pub use approvals::{Answer, Approval, Approvals, START};
 pub use audit::Audit;
 pub use builds::BuildRecords;
-pub use deployments::{Asked, Deployment, DeploymentFilter, Deployments, Good, Proof, Rebuilt, Standing};
+pub use deployments::{Asked, Deployment, DeploymentFilter, Deployments, Good, Proof, Rebuilt, Standing, UnderWay};
 pub use engine::{LedgerEngine, Place, Server};
 pub use error::LedgerError;
 pub use freezes::{Freeze, Freezes};
 pub use orders::{Orders, Told};
-pub use records::RunRecords;
+pub use records::{Look, RunRecords};
 pub use releases::{RecordedRelease, Releases};
 pub use state_dir::{Sharing, StateDir, StateDirError};
 
 use keeper::Keeper;
+pub use keeper::Stamp;
 use store::{Store, Trouble};
 
 /// What may be done with it.
@@ -135,6 +137,20 @@ impl Ledger {
         RunRecords::new(self.clone(), dir)
     }
 
+    /// Whether there is something to read, as far as that shows without opening it.
+    pub fn is_there(&self) -> bool {
+        match self.place() {
+            Place::File(file) => file.exists(),
+            Place::Server(_) => true,
+        }
+    }
+
+    /// Differs from the last one when something may have been written since: a look at files that costs next to nothing. `None`: only a
+    /// question tells.
+    pub fn stamp(&self) -> Option<Stamp> {
+        Stamp::of(&self.place())
+    }
+
     /// Where it is kept.
     pub fn place(&self) -> Place {
         self.inner.engine.place()
@@ -184,7 +200,7 @@ impl Ledger {
     /// The connection's keeper. One that failed to open is tried again with the next call: a full disk may have been emptied.
     async fn keeper(&self) -> Result<Arc<Keeper>, LedgerError> {
         let mut slot = self.inner.keeper.lock().await;
-        if let Some(keeper) = slot.as_ref().filter(|keeper| keeper.is_at(&self.place())) {
+        if let Some(keeper) = slot.as_ref().filter(|keeper| keeper.is_at(&self.place(), self.inner.access)) {
             return Ok(Arc::clone(keeper));
         }
         let keeper = Arc::new(Keeper::start(&self.inner.engine, self.inner.access).await?);

@@ -4,11 +4,22 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
-use super::{Ledger, LedgerEngine, LedgerError, StateDir, approvals, bundles, journal, orders};
+use super::{Deployment, Ledger, LedgerEngine, LedgerError, StateDir, approvals, bundles, deployments, journal, orders, pulses};
 use crate::{
     delivery::release::DeploymentId,
-    run::{Order, Records, RecordsError, journal::Entry},
+    run::{Order, Pulse, Records, RecordsError, journal::Entry},
 };
+
+/// A deployment as whoever looks on finds it, all of one moment.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// Its row.
+    pub deployment: Deployment,
+    /// Its journal from the row on that was asked for.
+    pub entries: Vec<Entry>,
+    /// What its run is at.
+    pub pulse: Option<Pulse>,
+}
 
 /// A run's records, through a [`Ledger`].
 #[derive(Clone, Debug)]
@@ -32,6 +43,23 @@ impl RunRecords {
         done.await.map_err(failed(deployment))
     }
 
+    /// How a deployment stands, with the rows of its journal from this number on.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn look(&self, deployment: &DeploymentId, seq: u64) -> Result<Look, LedgerError> {
+        let id = deployment.clone();
+        let look = self.ledger.read(move |connection| {
+            async move {
+                let deployment = deployments::one(connection, &id).await?;
+                let entries = journal::since(connection, &id, seq).await?;
+                Ok(Look { deployment, entries, pulse: pulses::get(connection, &id).await? })
+            }
+            .boxed()
+        });
+        look.await
+    }
+
     /// Where a bundle lies; who shares a server with other machines is told on which.
     fn told(&self, path: &std::path::Path) -> Arc<str> {
         let machine = match &self.ledger.inner.engine {
@@ -53,6 +81,12 @@ impl Records for RunRecords {
     async fn append(&self, deployment: &DeploymentId, entries: &[Entry]) -> Result<(), RecordsError> {
         let (id, entries) = (deployment.clone(), entries.to_vec());
         let done = self.ledger.write(move |connection| async move { journal::append(connection, &id, &entries).await }.boxed());
+        done.await.map_err(failed(deployment))
+    }
+
+    async fn pulse(&self, deployment: &DeploymentId, pulse: &Pulse) -> Result<(), RecordsError> {
+        let (id, pulse) = (deployment.clone(), pulse.clone());
+        let done = self.ledger.write(move |connection| async move { pulses::put(connection, &id, &pulse).await }.boxed());
         done.await.map_err(failed(deployment))
     }
 

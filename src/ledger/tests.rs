@@ -220,7 +220,7 @@ async fn files_that_are_refused_with_the_cause_and_the_remedy() {
     drop(Ledger::open(&dir).await.unwrap());
     tamper(&dir, "PRAGMA user_version = 9").await;
     let error = Ledger::open(&dir).await.unwrap_err();
-    assert_eq!(error, LedgerError::Newer { place: Place::File(dir.ledger_file()), found: 9, known: 4 });
+    assert_eq!(error, LedgerError::Newer { place: Place::File(dir.ledger_file()), found: 9, known: 5 });
     tamper(&dir, "PRAGMA user_version = 1; PRAGMA application_id = 7").await;
     assert!(Ledger::open(&dir).await.unwrap_err().to_string().contains("another program's SQLite database"));
     let looked = Ledger::lazy(dir.clone(), Access::Look).audit().rows(None).await.unwrap_err();
@@ -392,4 +392,49 @@ async fn several_users_of_a_group_write_one_chain() {
     assert_eq!(uids, [0, 54001, 54001, 54002, 54002, 54001, 54001, 54002, 54002]);
     assert!(audit.verify(Vec::new()).await.unwrap().is_whole());
     assert!(snapshot(dir.path()).values().all(|(mode, ..)| *mode == 0o660), "{:?}", snapshot(dir.path()));
+}
+
+#[tokio::test]
+async fn what_a_run_is_at_is_one_row_that_goes_with_its_end() {
+    use crate::{
+        delivery::{plan::fixture::Shop, steps::StepId, strategies::script},
+        run::{
+            Pulse, Records as _, Wait,
+            journal::{Entry, State, Word},
+        },
+    };
+    let (_temp, dir) = dir();
+    let ledger = Ledger::open(&dir).await.unwrap();
+    let plan = Shop::of_web(1).plan(1).unwrap();
+    let (id, records) = (plan.deployment.clone(), ledger.records(dir.clone()));
+    ledger.deployments().open(Asked { plan: plan.clone(), by: "ana".to_owned(), needed: 1 }).await.unwrap();
+    let waiting = ledger.deployments().under_way(9).await.unwrap();
+    assert_eq!((waiting.len(), waiting[0].deployment.state, waiting[0].sign), (1, State::Waiting, None));
+    let row = |seq, at: i64, word| Entry { seq, at: chrono::DateTime::from_timestamp_millis(at).unwrap(), word };
+    let begun = Word::Begun { by: "ana".into(), plan: Box::new(plan.clone()), script: Box::new(script(&plan)) };
+    records.append(&id, &[row(0, 5_000, begun)]).await.unwrap();
+    let sign = |found: Vec<UnderWay>| found[0].sign.map(|at| at.timestamp_millis());
+    assert_eq!(sign(ledger.deployments().under_way(9).await.unwrap()), Some(5_000), "the journal is a sign of life, too");
+    for (at, said) in [(7_000, "503"), (8_000, "200")] {
+        let wait = Wait { said: Some(said.into()), ..Wait::default() };
+        let at = chrono::DateTime::from_timestamp_millis(at).unwrap();
+        records.pulse(&id, &Pulse { at, waits: [(StepId(3), wait)].into(), traffic: None }).await.unwrap();
+    }
+    let look = records.look(&id, 0).await.unwrap();
+    let pulse = look.pulse.unwrap();
+    assert_eq!((look.entries.len(), pulse.waits[&StepId(3)].said.as_deref()), (1, Some("200")));
+    assert_eq!(sign(ledger.deployments().under_way(9).await.unwrap()), Some(8_000));
+    // Who only looks sees what others write meanwhile, whether or not anybody had it open when he came.
+    let looker = Ledger::lazy(dir.clone(), Access::Look);
+    assert_eq!(looker.deployments().under_way(9).await.unwrap().len(), 1);
+    drop((records, ledger));
+    let looker_alone = Ledger::lazy(dir.clone(), Access::Look);
+    drop(looker);
+    assert_eq!(looker_alone.deployments().under_way(9).await.unwrap().len(), 1);
+    let (ledger, before) = (Ledger::open(&dir).await.unwrap(), looker_alone.stamp());
+    let ended = Word::Ended { state: State::Good, reason: None, owed: Default::default() };
+    ledger.records(dir.clone()).append(&id, &[row(1, 9_000, ended)]).await.unwrap();
+    assert_ne!(looker_alone.stamp(), before, "files tell that something was written");
+    assert_eq!(looker_alone.deployments().under_way(9).await.unwrap(), []);
+    assert_eq!(ledger.records(dir).look(&id, 0).await.unwrap().pulse, None);
 }

@@ -10,10 +10,10 @@ use tokio::sync::Mutex;
 use super::{
     failure::{Failure, FailureKind},
     gate::{place, published, wait},
-    halt::Halt,
     pace::Pace,
     perform::may_run,
     port::{Place, Port, Question, SlotChange, SlotState},
+    pulse::Vigil,
 };
 use crate::{
     delivery::{
@@ -23,6 +23,7 @@ use crate::{
         steps::{FULL, Member, Route, Watched},
     },
     fleet::{ContainerSummary, HostId},
+    text::counted,
     traffic::{Backend, Check, Slot, free},
 };
 
@@ -66,7 +67,7 @@ async fn set<P: Port>(port: &P, route: &Route, slot: &Slot, changes: &[SlotChang
 
 /// Gives a container requests.
 pub(super) async fn admit<P: Port>(
-    (port, halt, filling): (&P, &Halt, Filling<'_>),
+    (port, vigil, filling): (&P, &Vigil<'_>, Filling<'_>),
     host: &HostId,
     found: &ContainerSummary,
     route: &Route,
@@ -76,7 +77,7 @@ pub(super) async fn admit<P: Port>(
     let filled = fill(port, filling, route, at).await?;
     let share = (filled.share != weight).then_some(SlotChange::Weight(weight));
     if filled.state != SlotState::Ready {
-        checked(port, halt, route, at).await?;
+        checked(port, vigil, route, at).await?;
         let place = place(port, host, found, route.port).await?;
         answers(port, host, found, place).await?;
         let changes: Vec<_> = share.into_iter().chain([SlotChange::State(SlotState::Ready)]).collect();
@@ -129,7 +130,7 @@ async fn ours<P: Port>(port: &P, hosts: &[HostId]) -> Result<HashSet<SocketAddr>
 }
 
 /// A check has passed since the slot got its address.
-async fn checked<P: Port>(port: &P, halt: &Halt, route: &Route, at: SocketAddr) -> Result<(), Failure> {
+async fn checked<P: Port>(port: &P, vigil: &Vigil<'_>, route: &Route, at: SocketAddr) -> Result<(), Failure> {
     let (begun, mut pace) = (port.now(), Pace::default());
     loop {
         let why = match slot(port, route, at).await?.map(|slot| slot.check) {
@@ -142,7 +143,8 @@ async fn checked<P: Port>(port: &P, halt: &Halt, route: &Route, at: SocketAddr) 
         if (port.now() - begun).to_std().unwrap_or_default() >= CHECKED {
             return Err(Failure::gate(format!("the balancer {} does not see it up within {CHECKED:?}: {why}", route.lb)));
         }
-        wait(port, halt, pace.next()).await?;
+        vigil.waits_for(&format!("{}: {why}", route.lb));
+        wait(port, vigil, pace.next()).await?;
     }
 }
 
@@ -153,7 +155,7 @@ async fn answers<P: Port>(port: &P, host: &HostId, found: &ContainerSummary, pla
 
 /// Sends a container nothing new and waits for what it has; at the deadline what is left is cut when it stops.
 pub(super) async fn drain<P: Port>(
-    port: &P,
+    (port, vigil): (&P, &Vigil<'_>),
     host: &HostId,
     found: &ContainerSummary,
     route: &Route,
@@ -172,6 +174,7 @@ pub(super) async fn drain<P: Port>(
     loop {
         match slot(port, route, address).await? {
             Some(slot) if slot.sessions > 0 && (port.now() - begun).to_std().unwrap_or_default() < within => {
+                vigil.waits_for(&format!("{} under way", counted(usize::try_from(slot.sessions).unwrap_or(usize::MAX), "request")));
                 port.sleep(pace.next()).await;
             }
             Some(_) | None => return Ok(()),
@@ -200,7 +203,7 @@ pub(super) async fn withdraw<P: Port>(port: &P, host: &HostId, found: &Container
 
 /// All requests go from some containers to others, in one word to the balancer where the others only wait for it.
 pub(super) async fn switch<P: Port>(
-    (port, halt, turn, hosts): (&P, &Halt, &Mutex<()>, &[HostId]),
+    (port, vigil, turn, hosts): (&P, &Vigil<'_>, &Mutex<()>, &[HostId]),
     route: &Route,
     to: &[Member],
     from: &[Member],
@@ -218,7 +221,7 @@ pub(super) async fn switch<P: Port>(
     };
     let mut backend = port.slots(&route.lb, &route.backend).await?;
     let cold = to.iter().filter(|(_, _, address)| !waits(&backend, *address));
-    let cold: Vec<_> = cold.map(|(host, found, _)| admit((port, halt, Filling { turn, hosts }), host, found, route, FULL)).collect();
+    let cold: Vec<_> = cold.map(|(host, found, _)| admit((port, vigil, Filling { turn, hosts }), host, found, route, FULL)).collect();
     if !cold.is_empty() {
         try_join_all(cold).await?;
         backend = port.slots(&route.lb, &route.backend).await?;
@@ -300,7 +303,7 @@ impl Figures {
 /// Holds the new ones' figures against the old ones' until there was enough time and there were enough requests. Too few: it waits, it never passes.
 pub(super) async fn compare<P: Port>(
     port: &P,
-    halt: &Halt,
+    vigil: &Vigil<'_>,
     route: &Route,
     new: &[Watched],
     (time, limits): (Duration, &Compare),
@@ -308,9 +311,13 @@ pub(super) async fn compare<P: Port>(
     let begun = port.now();
     let first = figures(port, route, new).await?;
     loop {
-        wait(port, halt, COMPARED.min(time.max(Duration::from_millis(100)))).await?;
+        wait(port, vigil, COMPARED.min(time.max(Duration::from_millis(100)))).await?;
         let now = figures(port, route, new).await?;
         let (fresh, old) = (now.0.since(first.0), now.1.since(first.1));
+        vigil.waits_for(&format!(
+            "{} of {} requests failed on the new ones, {} of {} on the old; {} are needed",
+            fresh.failed, fresh.served, old.failed, old.served, limits.min_requests
+        ));
         if fresh.served >= limits.min_requests {
             if fresh.errors() > limits.errors * old.errors().max(LEAST_ERRORS) {
                 let (failed, served) = (fresh.failed, fresh.served);

@@ -46,6 +46,8 @@ pub trait Balancer: Send + Sync {
     fn set_slots(&self, lb: &str, backend: &str, changes: &[(Arc<str>, SlotChange)]) -> impl Future<Output = Result<(), PortError>> + Send;
     /// As [`Port::proof_begins`].
     fn proof_begins(&self, routes: &[Route]) -> impl Future<Output = Vec<Count>> + Send;
+    /// As [`Port::proof_so_far`].
+    fn proof_so_far(&self, begun: &[Count]) -> impl Future<Output = Option<Proof>> + Send;
     /// As [`Port::proof_ends`].
     fn proof_ends(&self, begun: &[Count]) -> impl Future<Output = Option<Proof>> + Send;
 }
@@ -65,6 +67,10 @@ impl Balancer for NoBalancer {
 
     async fn proof_begins(&self, _: &[Route]) -> Vec<Count> {
         Vec::new()
+    }
+
+    async fn proof_so_far(&self, _: &[Count]) -> Option<Proof> {
+        None
     }
 
     async fn proof_ends(&self, _: &[Count]) -> Option<Proof> {
@@ -184,13 +190,13 @@ impl<B: Balancer> Port for Wire<B> {
         self.judge(host, answer).await
     }
 
-    async fn pull(&self, host: &HostId, image: &str) -> Result<(), PortError> {
+    async fn pull(&self, host: &HostId, image: &str, told: &(dyn Fn(u64, u64) + Sync)) -> Result<(), PortError> {
         let client = self.client(host).await?;
         if client.has_image(image).await.map_err(away)? {
             return Ok(());
         }
         let auth = self.login(image).await?;
-        let answer = client.image_pull(image, &auth).await.map_err(|error| unheard(image, &auth, error));
+        let answer = client.image_pull(image, &auth, told).await.map_err(|error| unheard(image, &auth, error));
         self.judge(host, answer).await
     }
 
@@ -339,6 +345,10 @@ impl<B: Balancer> Port for Wire<B> {
 
     async fn proof_begins(&self, routes: &[Route]) -> Vec<Count> {
         self.balancer.proof_begins(routes).await
+    }
+
+    async fn proof_so_far(&self, begun: &[Count]) -> Option<Proof> {
+        self.balancer.proof_so_far(begun).await
     }
 
     async fn proof_ends(&self, begun: &[Count]) -> Option<Proof> {

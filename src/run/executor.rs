@@ -26,6 +26,7 @@ use super::{
     log::{Log, outcome},
     perform::{Scene, runs},
     port::Port,
+    pulse::{Notes, Pulse},
     records::{Order, Records, RecordsError},
 };
 use crate::{
@@ -37,13 +38,15 @@ use crate::{
         strategies::Script,
     },
     fleet::HostId,
-    traffic::proof::Proof,
+    traffic::proof::{Count, Proof},
 };
 
 /// Between two signs of life.
 const BEAT: Duration = Duration::from_secs(5);
 /// Until the first of them: taking the lock was one.
 const FIRST_BEAT: Duration = Duration::from_secs(2);
+/// Between two words to those who look on.
+const TELL: Duration = Duration::from_secs(1);
 /// Between two looks at what a person may have said.
 const LISTEN: Duration = Duration::from_secs(1);
 
@@ -228,17 +231,19 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
     /// With the locks in hand.
     async fn carry(&self, plan: &Plan, script: &Script, entries: &[Entry], held: Held, way: Way) -> Result<Outcome, RunError> {
         let deployment = &plan.deployment;
+        let notes = Notes::default();
         let scene = Scene {
             port: self.port,
             records: self.records,
             deployment,
             script,
             halt: Halt::default(),
+            notes: &notes,
             hosts: &plan.hosts,
             filling: tokio::sync::Mutex::new(()),
         };
         let log = Log::new(self.port, self.records, deployment, script, entries, &held);
-        let mut drive = Drive { scene: &scene, plan, held: &held, log, leftovers: Vec::new() };
+        let mut drive = Drive { scene: &scene, plan, held: &held, log, leftovers: Vec::new(), counted: Vec::new() };
         let ended = drive.log.progress.ended.filter(|state| matches!(state, State::Good | State::Unwound));
         let mut baseline = Vec::new();
         let outcome = match ended {
@@ -264,6 +269,7 @@ impl<'a, P: Port, R: Records> Run<'a, P, R> {
                         now
                     }
                 };
+                drive.counted.clone_from(&baseline);
                 match drive.whole(first, way).await {
                     Ok(outcome) => outcome,
                     Err(stop) => drive.parked(&stop),
@@ -307,6 +313,8 @@ pub(super) struct Drive<'a, P, R> {
     pub(super) log: Log<'a, P, R>,
     /// What could not be tidied up.
     leftovers: Vec<String>,
+    /// What the balancers had served when it began.
+    counted: Vec<Count>,
 }
 
 /// Why the run stands still where it is.
@@ -352,6 +360,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
                 scene.port.sleep(BEAT).await;
             }
         };
+        let tells = tell(scene, self.counted.clone());
         let work = async {
             self.log.write(self.held, first).await?;
             match (way, self.log.progress.turned.clone()) {
@@ -361,6 +370,8 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
                 (Way::Forward | Way::Back, _) => self.forward().await,
             }
         };
+        // Nobody waits for those who only look on.
+        let beats = async { select(pin!(beats), pin!(tells)).await.factor_first().0 };
         match select(pin!(work), pin!(beats)).await {
             Either::Left((outcome, _)) => outcome,
             Either::Right((failure, _)) => Err(failure.into()),
@@ -376,7 +387,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
             }
             self.log.write(self.held, vec![Word::Intent { step: step.id }]).await?;
             fence(self.scene, self.held, step).await?;
-            let result = self.scene.perform(step.host.as_ref(), &step.act).await;
+            let result = self.scene.perform(step.id, step.host.as_ref(), &step.act).await;
             self.log.write(self.held, vec![outcome(step.id, &result)]).await?;
             result.map_err(|failure| Stop(sentence(step, &failure)))?;
         }
@@ -545,7 +556,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
                 under_way.insert(step.id);
                 running.push(async move {
                     let result = match fence(scene, held, step).await {
-                        Ok(()) => scene.perform(step.host.as_ref(), &step.act).await,
+                        Ok(()) => scene.perform(step.id, step.host.as_ref(), &step.act).await,
                         Err(failure) => Err(failure),
                     };
                     (step, result)
@@ -641,6 +652,29 @@ async fn write_beside<P: Port, R: Records, F: Future>(
         }
     }
     write.await.map(|()| ended)
+}
+
+/// Tells those who look on what it is at: what is new at most once a second, a sign of life at every beat. What cannot be told is told the
+/// next time.
+async fn tell<P: Port, R: Records>(scene: &Scene<'_, P, R>, counted: Vec<Count>) -> Failure {
+    let (mut traffic, mut silent) = (None, Duration::ZERO);
+    loop {
+        scene.port.sleep(TELL).await;
+        silent += TELL;
+        let (waits, is_new) = scene.notes.take();
+        let is_due = silent >= BEAT;
+        if !is_new && !is_due {
+            continue;
+        }
+        if is_due && !counted.is_empty() {
+            traffic = scene.port.proof_so_far(&counted).await;
+        }
+        silent = Duration::ZERO;
+        let pulse = Pulse { at: scene.port.now(), waits, traffic: traffic.clone() };
+        if let Err(error) = scene.records.pulse(scene.deployment, &pulse).await {
+            tracing::debug!(deployment = %scene.deployment, %error, "those who look on are not told");
+        }
+    }
 }
 
 /// A failure with its place.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::{
     failure::Failure,
-    halt::Halt,
     pace::Pace,
     perform::ended,
     port::{Life, Place, Port, PortError, Question, outside},
+    pulse::Vigil,
 };
 use crate::{
     delivery::{
@@ -18,16 +18,18 @@ use crate::{
     fleet::{ContainerId, ContainerState, ContainerSummary, Health, HostId},
 };
 
+/// What is told of a container that can only be watched.
+pub const NOTHING_TO_ASK: &str = "there is nothing to ask: it must go on running";
 /// So many bad answers in a row while it bakes are no accident.
 const BAKE_FALLS: u32 = 3;
 /// Nobody hears a halt later than so.
 const NAP: Duration = Duration::from_secs(1);
 
 /// Sleeps, unless told to stop.
-pub(super) async fn wait<P: Port>(port: &P, halt: &Halt, time: Duration) -> Result<(), Failure> {
+pub(super) async fn wait<P: Port>(port: &P, vigil: &Vigil<'_>, time: Duration) -> Result<(), Failure> {
     let mut left = time;
     loop {
-        if halt.is_said() {
+        if vigil.is_halted() {
             return Err(Failure::halted());
         }
         if left.is_zero() {
@@ -58,17 +60,23 @@ pub(super) fn published(found: &ContainerSummary, inside: u16) -> Option<u16> {
 }
 
 /// Waits until a container serves.
-pub(super) async fn pass<P: Port>(port: &P, halt: &Halt, host: &HostId, found: &ContainerSummary, gate: &Gate) -> Result<(), Failure> {
+pub(super) async fn pass<P: Port>(
+    port: &P,
+    vigil: &Vigil<'_>,
+    host: &HostId,
+    found: &ContainerSummary,
+    gate: &Gate,
+) -> Result<(), Failure> {
     let clock = (gate.interval, gate.rise, gate.timeout);
     let inside = match &gate.probe {
         GateProbe::Image { port: inside } => {
             let life = port.life(host, &found.id).await?.ok_or_else(|| Failure::gate("it is gone"))?;
             if life.health != Health::None {
-                return healthcheck(port, halt, host, &found.id, clock).await;
+                return healthcheck(port, vigil, host, &found.id, clock).await;
             }
             match inside {
                 Some(inside) => Some(*inside),
-                None => return settle(port, halt, host, &found.id, &life).await,
+                None => return settle(port, vigil, host, &found.id, &life).await,
             }
         }
         GateProbe::Http { port, .. } | GateProbe::Tcp { port } => Some(*port),
@@ -78,7 +86,7 @@ pub(super) async fn pass<P: Port>(port: &P, halt: &Halt, host: &HostId, found: &
         Some(question) => question,
         None => return Err(Failure::gate("there is nothing to ask it")),
     };
-    until(port, halt, host, &found.id, &question, clock).await
+    until(port, vigil, host, &found.id, &question, clock).await
 }
 
 async fn question<P: Port>(
@@ -104,7 +112,7 @@ async fn question<P: Port>(
 /// Asks until there were enough good answers in a row. The whole time is `timeout`; what ends before does not wait for it.
 pub(super) async fn until<P: Port>(
     port: &P,
-    halt: &Halt,
+    vigil: &Vigil<'_>,
     host: &HostId,
     id: &ContainerId,
     question: &Question,
@@ -121,6 +129,7 @@ pub(super) async fn until<P: Port>(
             Err(PortError::Away(answer)) => (good, last) = (0, answer),
             Err(error) => return Err(error.into()),
         }
+        vigil.asked(good, (good == 0).then_some(last.as_str()));
         if good >= rise {
             return Ok(());
         }
@@ -136,7 +145,7 @@ pub(super) async fn until<P: Port>(
             let restarts = again_and_again(port, host, id).await;
             return Err(Failure::gate(format!("not healthy within {timeout:?}: {last}{restarts}")));
         }
-        wait(port, halt, interval).await?;
+        wait(port, vigil, interval).await?;
     }
 }
 
@@ -154,7 +163,7 @@ async fn again_and_again<P: Port>(port: &P, host: &HostId, id: &ContainerId) -> 
 
 async fn healthcheck<P: Port>(
     port: &P,
-    halt: &Halt,
+    vigil: &Vigil<'_>,
     host: &HostId,
     id: &ContainerId,
     (interval, _, timeout): (Duration, u16, Duration),
@@ -170,16 +179,20 @@ async fn healthcheck<P: Port>(
                 return Err(Failure::gate(format!("its HEALTHCHECK did not pass within {timeout:?}")));
             }
             // The engine asks it; to look at what it was answered costs the container nothing.
-            _ => wait(port, halt, pace.next().min(interval)).await?,
+            _ => {
+                vigil.waits_for(&format!("its HEALTHCHECK says {}", life.health));
+                wait(port, vigil, pace.next().min(interval)).await?;
+            }
         }
     }
 }
 
 /// Nothing to ask: it must stay as it is for a while.
-async fn settle<P: Port>(port: &P, halt: &Halt, host: &HostId, id: &ContainerId, first: &Life) -> Result<(), Failure> {
+async fn settle<P: Port>(port: &P, vigil: &Vigil<'_>, host: &HostId, id: &ContainerId, first: &Life) -> Result<(), Failure> {
     let mut left = SETTLED;
+    vigil.waits_for(NOTHING_TO_ASK);
     while !left.is_zero() {
-        wait(port, halt, NAP).await?;
+        wait(port, vigil, NAP).await?;
         left = left.saturating_sub(NAP);
         let life = port.life(host, id).await?.ok_or_else(|| Failure::gate("it is gone"))?;
         if life.state != ContainerState::Running || life.restarts != first.restarts || life.started != first.started {
@@ -190,7 +203,7 @@ async fn settle<P: Port>(port: &P, halt: &Halt, host: &HostId, id: &ContainerId,
 }
 
 /// Watches containers for a while: they must go on running, without a restart, and answer.
-pub(super) async fn bake<P: Port>(port: &P, halt: &Halt, time: Duration, watch: &[Watched]) -> Result<(), Failure> {
+pub(super) async fn bake<P: Port>(port: &P, vigil: &Vigil<'_>, time: Duration, watch: &[Watched]) -> Result<(), Failure> {
     let begun = port.now();
     let mut seen: Vec<Option<Life>> = vec![None; watch.len()];
     let mut falls = vec![0_u32; watch.len()];
@@ -200,6 +213,7 @@ pub(super) async fn bake<P: Port>(port: &P, halt: &Halt, time: Duration, watch: 
                 Ok(()) => falls[at] = 0,
                 Err(answer) => {
                     falls[at] += 1;
+                    vigil.asked(0, Some(&format!("{} on {}: {answer}", watched.container.name, watched.host)));
                     if falls[at] >= BAKE_FALLS {
                         let (name, host) = (&watched.container.name, &watched.host);
                         return Err(Failure::gate(format!("{name} on {host} did not stay well: {answer}")));
@@ -211,7 +225,7 @@ pub(super) async fn bake<P: Port>(port: &P, halt: &Halt, time: Duration, watch: 
         if spent >= time {
             return Ok(());
         }
-        wait(port, halt, NAP.min(time - spent)).await?;
+        wait(port, vigil, NAP.min(time - spent)).await?;
     }
 }
 

@@ -17,6 +17,7 @@ mod log;
 mod pace;
 mod perform;
 mod port;
+mod pulse;
 mod records;
 pub mod secrets;
 #[cfg(test)]
@@ -26,7 +27,9 @@ mod unwind;
 pub use executor::{Outcome, Run, RunError};
 pub use failure::{Failure, FailureKind};
 pub use freeze::{Barrier, freeze, lift};
+pub use gate::NOTHING_TO_ASK;
 pub use halt::Halt;
 pub use lock::{FoundLock, Held, Holder, LockError, STALE, Sign, find_locks, read_journal};
 pub use port::{Life, MarkOrder, Place, Port, PortError, Question, SlotChange, SlotState};
+pub use pulse::{Pulse, Wait};
 pub use records::{Order, Records, RecordsError};

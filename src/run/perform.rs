@@ -9,6 +9,7 @@ use super::{
     halt::Halt,
     pace::Pace,
     port::{Port, PortError, Question},
+    pulse::{Notes, Vigil},
     records::Records,
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         plan::Blueprint,
         release::{DeploymentId, label},
         spec::{Deliver, Protocol, Restart},
-        steps::{Act, Subject},
+        steps::{Act, StepId, Subject},
         strategies::Script,
     },
     fleet::{ContainerState, ContainerSummary, HostId},
@@ -37,6 +38,8 @@ pub(super) struct Scene<'a, P, R> {
     pub(super) deployment: &'a DeploymentId,
     pub(super) script: &'a Script,
     pub(super) halt: Halt,
+    /// What steps tell while they wait.
+    pub(super) notes: &'a Notes,
     /// Where it acts.
     pub(super) hosts: &'a [HostId],
     /// Held while a balancer's slot is looked for and filled.
@@ -44,12 +47,13 @@ pub(super) struct Scene<'a, P, R> {
 }
 
 impl<P: Port, R: Records> Scene<'_, P, R> {
-    /// Performs an act, and again while the host is away for a moment.
-    pub(super) async fn perform(&self, host: Option<&HostId>, act: &Act) -> Result<(), Failure> {
+    /// Performs an act of a step, and again while the host is away for a moment.
+    pub(super) async fn perform(&self, step: StepId, host: Option<&HostId>, act: &Act) -> Result<(), Failure> {
         let begun = self.port.now();
         let mut wait = Duration::from_millis(250);
+        let vigil = Vigil::new(&self.halt, self.notes, step, begun);
         loop {
-            let failure = match self.once(host, act).await {
+            let failure = match self.once(&vigil, host, act).await {
                 Err(failure) if failure.kind == FailureKind::Away => failure,
                 other => return other,
             };
@@ -57,36 +61,35 @@ impl<P: Port, R: Records> Scene<'_, P, R> {
             if spent >= PATIENCE || (self.halt.is_said() && act.only_looks()) {
                 return Err(failure);
             }
+            vigil.waits_for(&failure.text);
             self.port.sleep(wait).await;
             wait = (wait * 2).min(Duration::from_secs(4));
         }
     }
 
-    async fn once(&self, host: Option<&HostId>, act: &Act) -> Result<(), Failure> {
+    async fn once(&self, vigil: &Vigil<'_>, host: Option<&HostId>, act: &Act) -> Result<(), Failure> {
         match (act, host) {
-            (Act::Pause { time }, _) => self.pause(*time).await,
-            (Act::Bake { time, watch }, _) => gate::bake(self.port, &self.halt, *time, watch).await,
-            (Act::Approve { question }, _) => self.approve(question).await,
-            (Act::Compare { route, new, time, limits }, _) => balance::compare(self.port, &self.halt, route, new, (*time, limits)).await,
-            (Act::Switch { route, to, from }, _) => {
-                balance::switch((self.port, &self.halt, &self.filling, self.hosts), route, to, from).await
-            }
-            (act, Some(host)) => self.on_host(host, act).await,
+            (Act::Pause { time }, _) => gate::wait(self.port, vigil, *time).await,
+            (Act::Bake { time, watch }, _) => gate::bake(self.port, vigil, *time, watch).await,
+            (Act::Approve { question }, _) => self.approve(vigil, question).await,
+            (Act::Compare { route, new, time, limits }, _) => balance::compare(self.port, vigil, route, new, (*time, limits)).await,
+            (Act::Switch { route, to, from }, _) => balance::switch((self.port, vigil, &self.filling, self.hosts), route, to, from).await,
+            (act, Some(host)) => self.on_host(vigil, host, act).await,
             (act, None) => Err(Failure::new(FailureKind::Refused, format!("{act}: on no host"))),
         }
     }
 
-    async fn on_host(&self, host: &HostId, act: &Act) -> Result<(), Failure> {
+    async fn on_host(&self, vigil: &Vigil<'_>, host: &HostId, act: &Act) -> Result<(), Failure> {
         let port = self.port;
         match act {
-            Act::Pull { image } => Ok(port.pull(host, image).await?),
+            Act::Pull { image } => Ok(port.pull(host, image, &|bytes, of| vigil.has(bytes, of)).await?),
             Act::EnsureNetwork { name } => Ok(port.ensure_network(host, name).await?),
             Act::EnsureVolume { name } => Ok(port.ensure_volume(host, name).await?),
             Act::Create { blueprint } => self.create(host, blueprint).await,
             Act::Start { container, .. } => self.start(host, container).await,
             Act::Gate { container, gate } => {
                 let found = self.there(host, container).await?;
-                gate::pass(port, &self.halt, host, &found, gate).await
+                gate::pass(port, vigil, host, &found, gate).await
             }
             Act::SetRestart { container, to, .. } => match self.find(host, container).await? {
                 Some(found) => gone_is(port.set_restart(host, &found.id, *to).await, *to == Restart::No),
@@ -110,15 +113,15 @@ impl<P: Port, R: Records> Scene<'_, P, R> {
                 let found = self.there(host, container).await?;
                 let at = gate::place(port, host, &found, *inside).await?;
                 let question = Question::Http { at, path: path.clone(), contains: contains.clone() };
-                gate::until(port, &self.halt, host, &found.id, &question, (Duration::from_secs(1), 1, *timeout)).await
+                gate::until(port, vigil, host, &found.id, &question, (Duration::from_secs(1), 1, *timeout)).await
             }
             Act::Admit { route, container, weight } => {
                 let found = self.there(host, container).await?;
                 let filling = balance::Filling { turn: &self.filling, hosts: self.hosts };
-                balance::admit((port, &self.halt, filling), host, &found, route, *weight).await
+                balance::admit((port, vigil, filling), host, &found, route, *weight).await
             }
             Act::Drain { route, container, within, .. } => match self.find(host, container).await? {
-                Some(found) => balance::drain(port, host, &found, route, *within).await,
+                Some(found) => balance::drain((port, vigil), host, &found, route, *within).await,
                 None => Ok(()),
             },
             Act::Withdraw { route, container } => match self.find(host, container).await? {
@@ -237,16 +240,12 @@ impl<P: Port, R: Records> Scene<'_, P, R> {
         }
     }
 
-    async fn pause(&self, time: Duration) -> Result<(), Failure> {
-        gate::wait(self.port, &self.halt, time).await
-    }
-
-    async fn approve(&self, question: &str) -> Result<(), Failure> {
+    async fn approve(&self, vigil: &Vigil<'_>, question: &str) -> Result<(), Failure> {
         loop {
             match self.records.answer(self.deployment, question).await {
                 Ok(Some(Ok(()))) => return Ok(()),
                 Ok(Some(Err(reason))) => return Err(Failure::gate(format!("rejected: {reason}"))),
-                Ok(None) => gate::wait(self.port, &self.halt, Duration::from_secs(1)).await?,
+                Ok(None) => gate::wait(self.port, vigil, Duration::from_secs(1)).await?,
                 Err(error) => return Err(Failure::new(FailureKind::Refused, error.to_string())),
             }
         }

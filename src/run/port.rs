@@ -144,8 +144,8 @@ pub trait Port: Send + Sync {
     fn life(&self, host: &HostId, id: &ContainerId) -> impl Future<Output = Result<Option<Life>, PortError>> + Send;
     /// All that its engine tells of it, for evidence: [masked](crate::fleet::mask) already. `None`: it is gone.
     fn document(&self, host: &HostId, id: &ContainerId) -> impl Future<Output = Result<Option<Value>, PortError>> + Send;
-    /// The image is on the host afterwards.
-    fn pull(&self, host: &HostId, image: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// The image is on the host afterwards; meanwhile it is told how many bytes of how many are there, as far as the engine says.
+    fn pull(&self, host: &HostId, image: &str, told: &(dyn Fn(u64, u64) + Sync)) -> impl Future<Output = Result<(), PortError>> + Send;
     /// The network is there afterwards; one of other people under that name is refused.
     fn ensure_network(&self, host: &HostId, name: &str) -> impl Future<Output = Result<(), PortError>> + Send;
     /// The volume is there afterwards; one of other people under that name is refused.
@@ -191,6 +191,8 @@ pub trait Port: Send + Sync {
     /// What these groups have served so far, as far as their balancers tell; from now on they are asked by us, too, where the configuration
     /// says where.
     fn proof_begins(&self, routes: &[Route]) -> impl Future<Output = Vec<Count>> + Send;
+    /// What these groups have served since then, up to now. `None`: nobody counted.
+    fn proof_so_far(&self, begun: &[Count]) -> impl Future<Output = Option<Proof>> + Send;
     /// What these groups have served since then; our own questions end. `None`: nobody counted.
     fn proof_ends(&self, begun: &[Count]) -> impl Future<Output = Option<Proof>> + Send;
 

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use thiserror::Error;
 
-use super::journal::Entry;
+use super::{journal::Entry, pulse::Pulse};
 use crate::delivery::release::DeploymentId;
 
 /// Something was not written or read.
@@ -33,6 +33,8 @@ pub enum Order {
 pub trait Records: Send + Sync {
     /// Adds entries; on return they outlive this process.
     fn append(&self, deployment: &DeploymentId, entries: &[Entry]) -> impl Future<Output = Result<(), RecordsError>> + Send;
+    /// Says what it is at, for those who look on, in the place of what was said before. Nothing depends on it.
+    fn pulse(&self, deployment: &DeploymentId, pulse: &Pulse) -> impl Future<Output = Result<(), RecordsError>> + Send;
     /// Everything that was added, in order.
     fn load(&self, deployment: &DeploymentId) -> impl Future<Output = Result<Vec<Entry>, RecordsError>> + Send;
     /// What a person has told the run last.

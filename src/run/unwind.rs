@@ -80,7 +80,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
                 continue;
             }
             self.log.write(self.held, vec![Word::Intent { step: step.id }]).await?;
-            let result = calm.perform(step.host.as_ref(), &step.act).await;
+            let result = calm.perform(step.id, step.host.as_ref(), &step.act).await;
             self.log.write(self.held, vec![outcome(step.id, &result)]).await?;
             if let Err(failure) = result {
                 left.push(sentence(step, &failure));
@@ -97,6 +97,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
             deployment: self.scene.deployment,
             script: self.scene.script,
             halt: Halt::default(),
+            notes: self.scene.notes,
             hosts: self.scene.hosts,
             filling: tokio::sync::Mutex::new(()),
         }
@@ -162,7 +163,7 @@ impl<'a, P: Port, R: Records> Drive<'a, P, R> {
 
 async fn undo<P: Port, R: Records>(scene: &Scene<'_, P, R>, step: &Step) -> Result<(), Failure> {
     for act in step.act.inverse() {
-        scene.perform(step.host.as_ref(), &act).await?;
+        scene.perform(step.id, step.host.as_ref(), &act).await?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Effect, State,
+    delivery_desk::DeliveryDesk,
     handoff::Handoff,
     log_desk::LogDesk,
     probes::Probes,
@@ -28,6 +29,7 @@ use crate::{
     act::{Act, Plan, Run},
     action::{Action, Command},
     alerts::Probe,
+    board::{News, Order, Watch},
     bundle::{self, Material},
     engine::{Engine, HostCommand, Question, Report, exec::ExecOrder, logs::LogReport},
     fleet::{ContainerKey, ContainerState, Delta, Host, HostId},
@@ -39,7 +41,7 @@ use crate::{
         layers::{act_results::ActResults, command_line::CommandLine, theme_picker::ThemePicker},
         osc52,
         panel::{PanelId, Refresh},
-        screen::Screen,
+        screen::{Request, Screen},
         svg::{self, SvgOptions},
         theme,
     },
@@ -75,6 +77,8 @@ pub struct Opening {
     pub ledger: Ledger,
     /// What carries plans out.
     pub runner: Runner,
+    /// What reads and does deliveries; it starts when it is needed.
+    pub delivery: DeliveryDesk,
     /// Whether the mouse is ours from the start.
     pub mouse: bool,
     /// One line for the foot until the first key: what was wrong with theme or keymap.
@@ -109,6 +113,9 @@ pub struct Console {
     opening: Option<Preparing>,
     runner: Runner,
     desk: LogDesk,
+    delivery: DeliveryDesk,
+    /// What the delivery desk was told to keep up to date.
+    watched: Watch,
     terminal: Terminal,
     canvas: Canvas<Writer>,
     dirty: bool,
@@ -145,7 +152,7 @@ impl Console {
     /// # Errors
     /// When standard input or output is no terminal, or it cannot be set up.
     pub fn run(opening: Opening) -> Result<i32, TerminalError> {
-        let Opening { state, engine, reports, ledger, runner, mouse, note, theme_dir, state_dir } = opening;
+        let Opening { state, engine, reports, ledger, runner, delivery, mouse, note, theme_dir, state_dir } = opening;
         let (terminal, events) = terminal::open(terminal::Modes { mouse, kitty_keys: false })?;
         let size = terminal::window_size().map_err(|source| TerminalError::Setup { what: "reading its size", source })?;
         let canvas = Canvas::new(size, terminal.writer().clone());
@@ -162,6 +169,8 @@ impl Console {
             opening: None,
             runner,
             desk,
+            delivery,
+            watched: Watch::Nothing,
             terminal,
             canvas,
             dirty: true,
@@ -204,6 +213,10 @@ impl Console {
         let mut bus_open = true;
         let writer = self.terminal.writer().clone();
         loop {
+            if let Err(why) = self.delivery.wake(Instant::now()) {
+                self.screen.say(why);
+                self.dirty = true;
+            }
             self.paint_if_due();
             let wake = self.next_wake();
             let reads = self.is_reading() && self.desk.listens(self.state.tape(), Instant::now());
@@ -218,6 +231,12 @@ impl Console {
                 prepared = prepared(&mut self.opening), if self.opening.is_some() => {
                     self.opening = None;
                     if let Some(code) = self.enter(prepared, &mut events).await? {
+                        return Ok(code);
+                    }
+                    None
+                }
+                news = self.delivery.news() => {
+                    if let Some(code) = self.learn(news)? {
                         return Ok(code);
                     }
                     None
@@ -367,6 +386,21 @@ impl Console {
         };
         self.dirty = true;
         self.urgent = true;
+        self.fulfil(requests)
+    }
+
+    /// The delivery desk told something.
+    fn learn(&mut self, news: News) -> Result<Option<i32>, TerminalError> {
+        let note = self.state.learn_delivery(news);
+        let requests = self.screen.hear(&self.state.view());
+        if let Some(note) = note {
+            self.screen.say(note);
+        }
+        self.dirty = true;
+        self.fulfil(requests)
+    }
+
+    fn fulfil(&mut self, requests: Vec<Request>) -> Result<Option<i32>, TerminalError> {
         for request in requests {
             for effect in self.state.update(request) {
                 if let Some(code) = self.perform(effect)? {
@@ -381,6 +415,7 @@ impl Console {
         self.dirty = true;
         self.urgent = true;
         match effect {
+            Effect::Deliver(order) => self.deliver(order),
             Effect::Engine(command) => self.ask(command),
             Effect::Act(plan) => self.begin(*plan),
             Effect::CancelActs(run) => {
@@ -548,6 +583,21 @@ impl Console {
         self.canvas.repaint();
     }
 
+    fn deliver(&mut self, order: Order) {
+        if let Err(why) = self.delivery.order(order) {
+            self.screen.say(why);
+        }
+    }
+
+    /// Tells the delivery desk what is looked at, where that is something else than before.
+    fn watch(&mut self) {
+        let watch = self.screen.watches(&self.state.view());
+        if watch != self.watched {
+            self.watched = watch.clone();
+            self.deliver(Order::Watch(watch));
+        }
+    }
+
     /// Hands a command to the host it concerns. A full queue says so: nothing is done in secret, and nothing twice.
     fn ask(&mut self, command: Command) {
         let (host, command) = match command {
@@ -633,6 +683,7 @@ impl Console {
         self.ask_for_evidence();
         let wanted = self.screen.wanted(&self.state.view());
         self.demand(&wanted);
+        self.watch();
     }
 
     /// What the screen would say more about is asked for, and as long as somebody looks at it, again.
@@ -703,7 +754,7 @@ impl Console {
         let screen = self.screen_wake(now);
         self.screen_due = Some(screen);
         let logs = if self.is_reading() { self.desk.due(self.state.tape(), now) } else { None };
-        logs.map_or(screen, |logs| logs.min(screen))
+        [logs, self.delivery.due()].into_iter().flatten().fold(screen, Instant::min)
     }
 
     /// When the screen reads differently by time alone, or a postponed frame is due.

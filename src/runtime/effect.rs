@@ -6,6 +6,7 @@ use super::Kept;
 use crate::{
     act::{Plan, RunId},
     action::Command,
+    board::Order,
     fleet::ContainerKey,
     logs::ExportForm,
 };
@@ -13,6 +14,8 @@ use crate::{
 /// One deed of the loop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
+    /// For the delivery desk.
+    Deliver(Order),
     /// For the engine side.
     Engine(Command),
     /// Carry out a confirmed plan, and show how far it is.

@@ -4,6 +4,7 @@
 //! [`console`] performs those.
 
 pub mod console;
+pub mod delivery_desk;
 mod effect;
 mod handoff;
 pub mod journal;

@@ -11,6 +11,7 @@ use super::{Effect, Kept};
 use crate::{
     act::{Progress, Run, RunId, Runs, Stage},
     alerts::{Evidence, Finding, Probe, Usage},
+    board::{Board, News},
     fleet::{
         Change, ContainerKey, Delta, Fleet, HostId, HostSpec,
         identity::IdentityRule,
@@ -65,6 +66,7 @@ pub struct State {
     evidence: Evidence,
     filter: Filter,
     stocks: BTreeMap<HostId, Reading>,
+    board: Board,
     marks: BTreeSet<ContainerKey>,
     runs: Runs,
     /// Leaving was asked for while acts are under way, and the answer was that they are.
@@ -99,6 +101,7 @@ impl State {
             evidence: Evidence::default(),
             filter: Filter::default(),
             stocks: BTreeMap::new(),
+            board: Board::default(),
             marks: BTreeSet::new(),
             runs: Runs::default(),
             leaving: false,
@@ -125,6 +128,7 @@ impl State {
             evidence: &self.evidence,
             filter: &self.filter,
             stocks: &self.stocks,
+            board: &self.board,
             marks: &self.marks,
             runs: &self.runs,
             rights: &self.rights,
@@ -147,6 +151,12 @@ impl State {
         }
         self.changed.merge(change);
         visible
+    }
+
+    /// Takes what the delivery desk tells; a line for the foot comes back.
+    pub fn learn_delivery(&mut self, news: News) -> Option<String> {
+        self.reset = true;
+        self.board.learn(news)
     }
 
     /// Takes what a host keeps.
@@ -180,6 +190,7 @@ impl State {
     /// Takes a request of the screen.
     pub fn update(&mut self, request: Request) -> Vec<Effect> {
         match request {
+            Request::Deliver(order) => return vec![Effect::Deliver(order)],
             Request::Ask(command) => return vec![Effect::Engine(command)],
             Request::Filter(text) => {
                 if self.filter.set(&text) {

@@ -47,6 +47,8 @@ struct Watch {
     asks: Vec<Probe>,
     /// Those that began before the first word to a balancer: what was under way then is waited for beside the run.
     asked: Vec<AbortOnDropHandle<ProbeReport>>,
+    /// What had come of those by then.
+    before: Vec<ProbeReport>,
 }
 
 impl Watch {
@@ -57,6 +59,7 @@ impl Watch {
         }
         if self.first.is_empty() {
             let before = std::mem::replace(&mut self.asks, asking(&self.fronts));
+            self.before = before.iter().map(Probe::report).collect();
             self.asked = before.into_iter().map(|probe| AbortOnDropHandle::new(tokio::spawn(probe.finish()))).collect();
         }
         self.first.push(count);
@@ -261,6 +264,19 @@ impl engine_port::Balancer for RunTraffic {
         let begun = self.counts(routes.iter().map(|route| (Arc::clone(&route.lb), Arc::clone(&route.backend))).collect()).await;
         *self.watched() = Watch { begun: begun.clone(), fronts, asks, ..Watch::default() };
         begun
+    }
+
+    async fn proof_so_far(&self, begun: &[Count]) -> Option<Proof> {
+        let now = self.counts(begun.iter().map(|count| (Arc::clone(&count.lb), Arc::clone(&count.backend))).collect()).await;
+        let watch = self.watched();
+        let asked: Vec<_> = watch.asks.iter().map(Probe::report).collect();
+        // Until the first word to a balancer it is the time before that is measured.
+        let (before, during) = match &*watch.first {
+            [] => (ProbeReport::of_all(&asked), None),
+            _ => (ProbeReport::of_all(&watch.before), ProbeReport::of_all(&asked)),
+        };
+        let proof = Proof { before: Span { probe: before, ..Span::default() }, during: Span::between(begun, &now, during) };
+        (proof != Proof::default()).then_some(proof)
     }
 
     async fn proof_ends(&self, begun: &[Count]) -> Option<Proof> {

@@ -29,5 +29,7 @@ pub fn copied_text(action: Action, selection: &Selection, view: &View<'_>) -> Op
             (_, container) => container.map(|container| container.name.to_string()),
         },
         Selection::Host(host) => Some(host.to_string()),
+        Selection::Lane { app, .. } => Some(app.to_string()),
+        Selection::Deployment(id) => Some(id.to_string()),
     }
 }

@@ -3,6 +3,7 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
+    layers::run::sign,
     panel::{Panel, PanelId},
     theme::{Role, Symbol},
     view::View,
@@ -58,11 +59,14 @@ pub fn header(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
         (summary.exited, "exited", Symbol::Bad, Role::StateBad),
         (summary.drift, "drift", Symbol::Odd, Role::StateAttention),
     ];
-    let figures: Vec<_> = figures.into_iter().filter(|(count, ..)| *count > 0).collect();
-    let texts: Vec<String> = figures.iter().map(|(count, word, symbol, _)| format!("{} {count} {word}", theme.symbol(*symbol))).collect();
+    let figures = figures.into_iter().filter(|(count, ..)| *count > 0);
+    let mut figures: Vec<(String, Role)> =
+        figures.map(|(count, word, symbol, role)| (format!("{} {count} {word}", theme.symbol(symbol)), role)).collect();
+    let is_well = figures.is_empty();
+    figures.extend(deployments(view));
     let containers = counted(summary.containers, "container");
     // What is wrong comes first: where the line is short the air gives way, then how many containers there are.
-    let wrong = |gap: usize| texts.iter().map(|text| width(text) + gap).sum::<usize>();
+    let wrong = |gap: usize| figures.iter().map(|(text, _)| width(text) + gap).sum::<usize>();
     let (gap, counts) = match pen.left() {
         room if wrong(3) + width(&containers) + 3 <= room => (3, true),
         room if wrong(2) + width(&containers) + 2 <= room => (2, true),
@@ -71,17 +75,25 @@ pub fn header(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
     if counts {
         pen.skip(gap).text(&containers, plain);
     }
-    for ((.., role), text) in figures.iter().zip(&texts) {
+    for (text, role) in &figures {
         if width(text) + usize::from(gap) <= pen.left() {
             pen.skip(gap).text(text, theme.style(*role));
         }
     }
-    if all_live && figures.is_empty() && summary.containers > 0 {
+    if all_live && is_well && summary.containers > 0 {
         let text = format!("{} all well", theme.symbol(Symbol::Done));
         if width(&text) + 3 <= pen.left() {
             pen.skip(3).text(&text, theme.style(Role::StateDone));
         }
     }
+}
+
+/// What is under way, waits or is dead, whoever began it; the sign is that of the worst.
+fn deployments(view: &View<'_>) -> Option<(String, Role)> {
+    let briefs = view.board.run.briefs();
+    let worst = briefs.iter().max_by_key(|brief| brief.stand.weight())?;
+    let (symbol, role) = sign(worst);
+    Some((format!("{} {}", view.theme.symbol(symbol), counted(briefs.len(), "deployment")), role))
 }
 
 /// Second line: the panels with their digits; names give way to digits when the screen is narrow.
@@ -180,6 +192,10 @@ pub fn hint_word(action: Action) -> &'static str {
         Action::SelectionProcesses => "processes",
         Action::GroupFold => "fold",
         Action::UsageToggle => "usage",
+        Action::DeliveryRollBack => "roll back",
+        Action::DeliveryApplyConfig => "apply config",
+        Action::ChangesShow => "what changed",
+        Action::HistoryPickTime => "time travel",
         other => other.row().id.rsplit('.').next().unwrap_or(other.row().id),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{panel::Selection, view::View};
 use crate::{
-    fleet::{HostId, Selector, ServiceKey, matrix::Column},
+    fleet::{AppName, EnvironmentId, HostId, Selector, ServiceKey, matrix::Column},
     logs::{CastRule, LogWish},
     text::counted,
 };
@@ -30,6 +30,9 @@ pub fn of_selection(selection: &Selection, view: &View<'_>) -> Result<LogWish, S
                 _ => LogWish::Open { rule: CastRule::Matching(selector(host, Some(service))?), title },
             }
         }
+        Selection::Lane { app, environment } => of_lane(app, environment.as_ref())?,
+        // The run's own layer knows which containers are its.
+        Selection::Deployment(_) => of_filter(view),
         Selection::Host(host) => LogWish::Open { rule: CastRule::Matching(selector(host, None)?), title: host.to_string() },
         Selection::Container(key) | Selection::Event(key) => match view.fleet.container(key) {
             Some(container) => {
@@ -39,6 +42,14 @@ pub fn of_selection(selection: &Selection, view: &View<'_>) -> Result<LogWish, S
         },
     };
     Ok(wish)
+}
+
+/// The logs of an app, in one environment or in all.
+fn of_lane(app: &AppName, environment: Option<&EnvironmentId>) -> Result<LogWish, String> {
+    let place = environment.map(|name| format!(" env:{name}")).unwrap_or_default();
+    let rule = Selector::parse(&format!("app:{app}{place}")).map_err(|error| error.to_string())?;
+    let title = environment.map_or_else(|| app.to_string(), |name| format!("{app} in {name}"));
+    Ok(LogWish::Open { rule: CastRule::Matching(rule), title })
 }
 
 /// The logs of all that the filter selects.

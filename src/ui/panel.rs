@@ -2,11 +2,17 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{layers::LogLayer, screen::Request, view::View};
+use super::{
+    layers::{LogLayer, PastChoice, PastLayer},
+    screen::Request,
+    view::View,
+};
 use crate::{
     action::{Action, Command, Context, Selected},
     alerts::Probe,
-    fleet::{Change, ContainerKey, HostId, ServiceKey, matrix::Column},
+    board::Watch,
+    delivery::release::DeploymentId,
+    fleet::{AppName, Change, ContainerKey, EnvironmentId, HostId, ServiceKey, matrix::Column},
     stats::Wanted,
     stock::StockKey,
 };
@@ -24,6 +30,10 @@ pub enum PanelId {
     Logs,
     /// What everything uses.
     Resources,
+    /// The way of versions from commit to production.
+    Delivery,
+    /// What was deployed.
+    History,
     /// What the engines report.
     Events,
     /// What is bad now.
@@ -41,6 +51,8 @@ impl PanelId {
             Self::Hosts => Context::Hosts,
             Self::Logs => Context::Logs,
             Self::Resources => Context::Resources,
+            Self::Delivery => Context::Delivery,
+            Self::History => Context::History,
             Self::Events => Context::Events,
             Self::Triage => Context::Triage,
             Self::Stock => Context::Stock,
@@ -55,6 +67,8 @@ impl PanelId {
             Self::Hosts => "Hosts",
             Self::Logs => "Logs",
             Self::Resources => "Resources",
+            Self::Delivery => "Delivery",
+            Self::History => "History",
             Self::Events => "Events",
             Self::Triage => "Triage",
             Self::Stock => "Stock",
@@ -69,6 +83,8 @@ impl PanelId {
             Self::Hosts => Action::PanelHosts,
             Self::Logs => Action::PanelLogs,
             Self::Resources => Action::PanelResources,
+            Self::Delivery => Action::PanelDelivery,
+            Self::History => Action::PanelHistory,
             Self::Events => Action::PanelEvents,
             Self::Triage => Action::PanelTriage,
             Self::Stock => Action::PanelStock,
@@ -96,6 +112,15 @@ pub enum Selection {
     Host(HostId),
     /// An event about this container (or object) of a host.
     Event(ContainerKey),
+    /// A lane of an app; without an environment: its commits and builds.
+    Lane {
+        /// The app.
+        app: AppName,
+        /// Where.
+        environment: Option<EnvironmentId>,
+    },
+    /// A deployment.
+    Deployment(DeploymentId),
     /// A line of a log.
     Line,
 }
@@ -110,6 +135,8 @@ impl Selection {
             Self::Container(_) => Selected::Container,
             Self::Host(_) => Selected::Host,
             Self::Event(_) => Selected::Event,
+            Self::Lane { .. } => Selected::Lane,
+            Self::Deployment(_) => Selected::Deployment,
             Self::Line => Selected::Entry,
         }
     }
@@ -117,7 +144,7 @@ impl Selection {
     /// The host it is about, where it is about one.
     pub fn host(&self) -> Option<&HostId> {
         match self {
-            Self::Nothing | Self::Group | Self::Line => None,
+            Self::Nothing | Self::Group | Self::Line | Self::Lane { .. } | Self::Deployment(_) => None,
             Self::Service { column, .. } => match column {
                 Some(Column::Host(host)) => Some(host),
                 Some(Column::Environment(_)) | None => None,
@@ -141,6 +168,8 @@ pub enum Outcome {
     Request(Request),
     /// Open one of the layers that belong to the logs.
     LogLayer(LogLayer),
+    /// Open one of the layers that belong to the past.
+    Past(PastLayer),
     /// Go to where this panel was entered from.
     Back,
     /// Go to another panel, filtered.
@@ -243,8 +272,16 @@ pub trait Panel {
         Wanted::default()
     }
 
+    /// What the delivery desk is to keep up to date while it is in front.
+    fn watches(&self, _view: &View<'_>) -> Watch {
+        Watch::Nothing
+    }
+
     /// Something was measured, at most once a second: the moment to work out what is shown of it.
     fn measured(&mut self, _view: &View<'_>) {}
+
+    /// Takes what was typed into a line of [`Outcome::Past`]; only the panel that opens one wants it.
+    fn choose_past(&mut self, _choice: PastChoice, _view: &View<'_>) {}
 
     /// Takes the answer of a [`Outcome::ChooseColumns`] menu.
     fn choose_columns(&mut self, shown: &[&str]) {

@@ -11,7 +11,7 @@ use super::{
     frame,
     keymap::{Key, MenuEntry, Pending, Press},
     layers::{
-        Destination, Layer, LayerOutcome,
+        Destination, Layer, LayerOutcome, PastLayer,
         act_argument::{ActArgument, Argument},
         act_menu::ActMenu,
         act_results::ActResults,
@@ -35,6 +35,7 @@ use crate::{
     act::{Act, Plan, RunId},
     action::{Action, Answer, Availability, Command, Context, Selected, availability},
     alerts::Probe,
+    board::{Order, Watch},
     fleet::ContainerKey,
     logs::LogWish,
     rights::Rights,
@@ -44,6 +45,8 @@ use crate::{
 /// What the screen asks of the runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
+    /// Something for the delivery desk.
+    Deliver(Order),
     /// Something for the engine side.
     Ask(Command),
     /// Filter by this text from now on.
@@ -157,11 +160,11 @@ impl Screen {
         self.panel().visible(view)
     }
 
-    /// What the panel in front would say more about; nothing while a layer covers it.
+    /// What the panel in front would say more about, or the layer that covers it.
     pub fn probes(&self, view: &View<'_>) -> Vec<Probe> {
-        match self.layers.last().is_some_and(|layer| layer.is_full()) {
-            true => Vec::new(),
-            false => self.panel().probes(view),
+        match self.layers.last().filter(|layer| layer.is_full()) {
+            Some(layer) => layer.probes(view),
+            None => self.panel().probes(view),
         }
     }
 
@@ -174,6 +177,12 @@ impl Screen {
     pub fn wanted(&self, view: &View<'_>) -> Wanted {
         let covered = self.layers.last().is_some_and(|layer| layer.is_full());
         if covered { Wanted::default() } else { self.panel().wanted(view) }
+    }
+
+    /// What the delivery desk is to keep up to date: what is in front decides.
+    pub fn watches(&self, view: &View<'_>) -> Watch {
+        let above = self.layers.iter().rev().find_map(|layer| layer.watches());
+        above.unwrap_or_else(|| self.panel().watches(view))
     }
 
     /// Something was measured.
@@ -201,6 +210,13 @@ impl Screen {
         for layer in &mut self.layers {
             layer.answer(answer);
         }
+    }
+
+    /// The delivery desk told something, which stands on the board by now.
+    pub fn hear(&mut self, view: &View<'_>) -> Vec<Request> {
+        let Some(layer) = self.layers.last_mut() else { return Vec::new() };
+        let outcome = layer.hear(view);
+        self.follow(outcome, view)
     }
 
     /// A key.
@@ -303,8 +319,13 @@ impl Screen {
     /// another panel.
     fn act_over(&mut self, action: Action, view: &View<'_>) -> Vec<Request> {
         let Some(layer) = self.layers.last() else { return Vec::new() };
-        let (context, is_full) = (layer.context(), layer.is_full());
+        let (context, is_full, selection) = (layer.context(), layer.is_full(), layer.selection());
         match action {
+            Action::DeliveryApprove | Action::DeliveryReject | Action::DeliveryRollBack | Action::ChangesShow | Action::RunOpen
+                if selection != Selection::Nothing =>
+            {
+                self.act_on(action, &selection, view)
+            }
             Action::AppQuit => vec![Request::Quit],
             Action::AppSuspend => vec![Request::Suspend],
             Action::ScreenRedraw => vec![Request::Repaint],
@@ -324,6 +345,8 @@ impl Screen {
             | Action::PanelHosts
             | Action::PanelLogs
             | Action::PanelResources
+            | Action::PanelDelivery
+            | Action::PanelHistory
             | Action::PanelEvents
             | Action::PanelStock
             | Action::PanelTriage
@@ -333,6 +356,21 @@ impl Screen {
                 self.act_everywhere(action, view)
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// An action about what the top layer shows.
+    fn act_on(&mut self, action: Action, selection: &Selection, view: &View<'_>) -> Vec<Request> {
+        let read_only = matches!(view.rights, Rights::View { .. });
+        if let Availability::Denied(denial) = availability(action, read_only, self.panel().id().context(), selection.kind()) {
+            self.say(format!("{}: {denial}", action.row().id));
+            return Vec::new();
+        }
+        match action {
+            Action::DeliveryRollBack => self.open_sheet(action, selection, view),
+            Action::ChangesShow => self.open_changes(selection, view),
+            Action::RunOpen => self.open_run(selection, view),
+            _ => self.at_lane(action, selection, view),
         }
     }
 
@@ -386,9 +424,20 @@ impl Screen {
             Action::PanelHosts => return self.go(PanelId::Hosts, view),
             Action::PanelLogs => return self.go(PanelId::Logs, view),
             Action::PanelResources => return self.go(PanelId::Resources, view),
+            Action::PanelDelivery => return self.go(PanelId::Delivery, view),
+            Action::PanelHistory => return self.go(PanelId::History, view),
             Action::PanelEvents => return self.go(PanelId::Events, view),
             Action::PanelStock => return self.go(PanelId::Stock, view),
             Action::PanelTriage => return self.go(PanelId::Triage, view),
+            Action::DeliveryDeploy | Action::DeliveryPromote | Action::DeliveryRollBack | Action::DeliveryApplyConfig => {
+                return self.open_sheet(action, &selection, view);
+            }
+            Action::DeliveryBuild | Action::DeliveryFreeze | Action::DeliveryApprove | Action::DeliveryReject | Action::DeliveryCompare => {
+                return self.at_lane(action, &selection, view);
+            }
+            Action::RunOpen => return self.open_run(&selection, view),
+            Action::ChangesShow => return self.open_changes(&selection, view),
+            Action::TemplateOpen => return self.open_template(&selection, view),
             Action::PaneNext => return self.go_beside(1, view),
             Action::PanePrevious => return self.go_beside(-1, view),
             Action::ContainerExec => {
@@ -512,6 +561,7 @@ impl Screen {
                 }
                 Vec::new()
             }
+            Outcome::Past(which) => self.open_past(which, view),
             Outcome::Back => {
                 self.show(self.before, view);
                 Vec::new()
@@ -549,6 +599,12 @@ impl Screen {
         }
     }
 
+    fn open_past(&mut self, which: PastLayer, view: &View<'_>) -> Vec<Request> {
+        let (layer, asked) = which.open(view);
+        self.layers.push(layer);
+        asked.into_iter().collect()
+    }
+
     /// What a layer's outcome means for the screen.
     fn follow(&mut self, outcome: LayerOutcome, view: &View<'_>) -> Vec<Request> {
         match outcome {
@@ -567,6 +623,11 @@ impl Screen {
                 self.say(note);
                 Vec::new()
             }
+            // The lines are read in a panel of their own.
+            LayerOutcome::Finish(Request::Logs(wish @ LogWish::Open { .. })) => {
+                self.layers.clear();
+                self.open_logs(Ok(wish), view)
+            }
             LayerOutcome::Finish(request) => {
                 self.layers.pop();
                 vec![request]
@@ -581,10 +642,20 @@ impl Screen {
                 let outcome = self.panels[self.current].jump(number, view);
                 self.obey(outcome, view)
             }
+            LayerOutcome::Past(which) => self.open_past(which, view),
+            LayerOutcome::PastChosen(choice) => {
+                self.layers.pop();
+                self.panels[self.current].choose_past(choice, view);
+                Vec::new()
+            }
             LayerOutcome::Columns(shown) => {
                 self.layers.pop();
                 self.panels[self.current].choose_columns(&shown);
                 vec![Request::KeepColumns(shown)]
+            }
+            LayerOutcome::OpenRun(deployment) => {
+                self.layers.pop();
+                self.open_run(&Selection::Deployment(deployment), view)
             }
             LayerOutcome::Go(destination) => {
                 self.layers.clear();
@@ -601,6 +672,10 @@ impl Screen {
             LayerOutcome::Run(action) => {
                 self.layers.pop();
                 self.act(action, view)
+            }
+            LayerOutcome::RunAt(action, selection) => {
+                self.layers.pop();
+                self.open_sheet(action, &selection, view)
             }
         }
     }
@@ -653,5 +728,10 @@ impl Screen {
 }
 
 mod act_targets;
+mod changes;
+mod lane;
+mod run;
+mod sheet;
+mod template;
 #[cfg(test)]
 mod tests;

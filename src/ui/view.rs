@@ -11,6 +11,7 @@ use super::{filter::Filter, keymap::Keymap, theme::Theme};
 use crate::{
     act::Runs,
     alerts::{Evidence, Usage},
+    board::Board,
     fleet::{ContainerKey, Fleet, HostId, matrix::Matrix, summary::Summary, trouble::Trouble},
     logs::Tape,
     rights::Rights,
@@ -37,6 +38,8 @@ pub struct View<'a> {
     pub filter: &'a Filter,
     /// What the engines answered when they were last asked for what they keep.
     pub stocks: &'a BTreeMap<HostId, Reading>,
+    /// What the delivery desk told.
+    pub board: &'a Board,
     /// The rows marked for a common action.
     pub marks: &'a BTreeSet<ContainerKey>,
     /// The acts of this process, how far each is.

@@ -245,8 +245,18 @@ async fn a_newer_schema_and_an_older_one() {
         assert!(matches!(looked, LedgerError::Newer { found: 9, .. }), "{looked}");
         // One that stood still at the audit alone: read where that is enough, brought up by who may write.
         let older = if home.postgres.is_some() { "UPDATE quarterdeck_ledger SET schema = 1" } else { "PRAGMA user_version = 1" };
-        let tables =
-            ["built_images", "app_builds", "releases", "deployments", "deployment_number", "journal", "orders", "approvals", "freezes"];
+        let tables = [
+            "built_images",
+            "app_builds",
+            "releases",
+            "deployments",
+            "deployment_number",
+            "journal",
+            "orders",
+            "approvals",
+            "freezes",
+            "pulses",
+        ];
         home.tamper(&format!("{older}; {}", tables.map(|table| format!("DROP TABLE {table}")).join("; "))).await;
         let looking = Ledger::lazy(home.engine(), Access::Look);
         assert_eq!(looking.audit().rows(None).await, Ok(Vec::new()));

@@ -4,6 +4,7 @@
 //! of the source's own configuration counts. A [`Snapshot`] is what is built: a commit's tree, or a work tree with changes as a tree of its own.
 
 mod program;
+mod proposal;
 mod repository;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use thiserror::Error;
 
 pub use program::Git;
 pub(super) use program::absolute_path;
+pub use proposal::Signature;
 pub use repository::{Place, Repository};
 
 /// A commit.

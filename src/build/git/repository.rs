@@ -63,7 +63,7 @@ impl Place {
         }
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         match self {
             Self::Tree(root) => root.display().to_string(),
             Self::Remote { url, .. } => url.clone(),
@@ -93,6 +93,10 @@ impl Repository {
     /// Where its commits come from.
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    pub(super) fn git(&self) -> &Git {
+        &self.git
     }
 
     /// Where its commits come from, as others know it: a work tree's `origin`, where it has one. Without a password.
@@ -181,6 +185,14 @@ impl Repository {
     /// [`GitError::Failed`] when one of them is none.
     pub async fn between(&self, from: &Commit, to: &Commit, limit: usize) -> Result<Vec<Commit>, GitError> {
         self.commits(&[to.sha.as_str(), &format!("^{}", from.sha)], limit).await
+    }
+
+    /// The last commits up to this one, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`GitError::Failed`].
+    pub async fn until(&self, to: &Commit, limit: usize) -> Result<Vec<Commit>, GitError> {
+        self.commits(&[to.sha.as_str()], limit).await
     }
 
     async fn commits(&self, which: &[&str], limit: usize) -> Result<Vec<Commit>, GitError> {

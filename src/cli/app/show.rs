@@ -56,17 +56,22 @@ pub(super) fn chosen(template: &Template, name: Option<&str>) -> Result<Vec<Envi
 }
 
 /// One environment of a template whose secrets are masked, under the name of the configuration as it is.
-pub(super) struct View {
+pub(in crate::cli) struct View {
     masked: Template,
     explained: Explained,
 }
 
 impl View {
-    pub(super) fn of(template: &Template, environment: EnvironmentId, around: Option<&Surroundings>) -> Option<Self> {
+    pub(in crate::cli) fn of(template: &Template, environment: EnvironmentId, around: Option<&Surroundings>) -> Option<Self> {
         let config = template.environments.get(&environment)?.revision.hash();
         let masked = masked(template.clone());
         let explained = explain(&masked, &environment, around)?;
         Some(Self { masked, explained: Explained { config, ..explained } })
+    }
+
+    /// Setting by setting.
+    pub(in crate::cli) fn explained(self) -> Explained {
+        self.explained
     }
 
     /// TOML to read, each line with where it was said.

@@ -155,8 +155,17 @@ impl Named {
         self.read(&files, &self.file).await.map(|(path, text)| (PathBuf::from(path), text))
     }
 
+    /// The template's path from the repository's root.
+    pub fn path(&self) -> String {
+        self.below(&self.file)
+    }
+
+    fn below(&self, file: &str) -> String {
+        if self.home.is_empty() { file.to_owned() } else { format!("{}/{file}", self.home) }
+    }
+
     async fn read(&self, files: &[TreeFile], file: &str) -> Result<(String, String), Failure> {
-        let path = if self.home.is_empty() { file.to_owned() } else { format!("{}/{file}", self.home) };
+        let path = self.below(file);
         match self.repository.read(files, &path).await {
             Ok(Some(bytes)) => Ok((path, String::from_utf8_lossy(&bytes).into_owned())),
             Ok(None) => Err(Failure::usage(BuildFault::NoFile { file: path })),

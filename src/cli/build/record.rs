@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use super::{Commit, Link};
 use crate::{
     build::{Built, Logins},
-    cli::{exit::Failure, out},
+    cli::exit::Failure,
     delivery::{Spec, spec::ImageSource},
     engine::docker::split_tag,
     fleet::ImageRef,
@@ -81,10 +81,5 @@ pub async fn record(ledger: &Ledger, commit: &Commit, built: &Built, outside: Ou
         by: Who::of_process().short(),
     };
     let recorded = ledger.app_builds().record(build).await;
-    let recorded =
-        recorded.map_err(|error| Failure::failed(format!("the images are pushed, but the build could not be recorded: {error}")))?;
-    if *recorded.version != *built.version {
-        out::complain(&format!("{} is known as {}: that is the version to deploy", built.version, recorded.version));
-    }
-    Ok(Some(recorded))
+    recorded.map(Some).map_err(|error| Failure::failed(format!("the images are pushed, but the build could not be recorded: {error}")))
 }

@@ -33,16 +33,16 @@ pub(super) struct Given<'a> {
 }
 
 /// What a deployment is for.
-pub(super) struct Aim {
-    pub(super) app: AppName,
-    pub(super) environment: EnvironmentId,
-    pub(super) template: Template,
+pub(in crate::cli) struct Aim {
+    pub(in crate::cli) app: AppName,
+    pub(in crate::cli) environment: EnvironmentId,
+    pub(in crate::cli) template: Template,
     /// What the environment adds to a build, today.
-    pub(super) revision: Revision,
+    pub(in crate::cli) revision: Revision,
     /// Today's, as tight as the configuration has it.
-    pub(super) policy: Policy,
+    pub(in crate::cli) policy: Policy,
     /// Whether the configuration lets nobody pass over a gate.
-    pub(super) no_override: bool,
+    pub(in crate::cli) no_override: bool,
 }
 
 impl Aim {
@@ -105,7 +105,7 @@ impl Aim {
 }
 
 /// Whether two plans are one to a person who approves: release, hosts, steps, what is lost; not ports, times or figures.
-pub(super) fn is_same(a: &Plan, b: &Plan) -> bool {
+pub(in crate::cli) fn is_same(a: &Plan, b: &Plan) -> bool {
     let (steps_a, steps_b) = (script(a).steps, script(b).steps);
     let does = |step: &Step| (step.host.clone(), step.service.clone(), std::mem::discriminant(&step.act));
     (&a.release, &a.hosts, &a.out, &a.lost) == (&b.release, &b.hosts, &b.out, &b.lost)

@@ -57,13 +57,13 @@ pub(super) enum Work {
 }
 
 /// A run that was started.
-pub(super) struct Started {
-    pub(super) deployment: DeploymentId,
-    pub(super) child: Child,
+pub(in crate::cli) struct Started {
+    pub(in crate::cli) deployment: DeploymentId,
+    pub(in crate::cli) child: Child,
     /// What it has to say.
-    pub(super) log: PathBuf,
+    pub(in crate::cli) log: PathBuf,
     /// So much of that was said by others before.
-    pub(super) said: u64,
+    pub(in crate::cli) said: u64,
     /// No row of its journal is older.
     pub(super) at: DateTime<Utc>,
     /// Whether its journal begins with it.

@@ -189,6 +189,38 @@ pub(super) async fn attend(history: &History, mut run: Started, attention: Atten
     }
 }
 
+/// Waits until a run that we have started has its locks, without a word; it goes on by itself.
+///
+/// # Errors
+/// What kept it from beginning, or what it ended in before anybody looked.
+pub(in crate::cli) async fn begins(history: &History, run: &mut Started) -> Result<(), Failure> {
+    let id = run.deployment.clone();
+    loop {
+        let ended = tokio::select! {
+            status = run.child.wait() => Some(status.map_err(|error| Failure::failed(format!("deployment {id}: {error}")))?),
+            () = sleep(LOOK) => None,
+        };
+        let mut rows = history.since(&id, 0).await?;
+        if rows.first().is_some_and(|row| row.at < run.at) {
+            // An earlier beginning that never got its locks is written over by this one.
+            rows.clear();
+        }
+        match (End::of(&rows), ended) {
+            (Some(end), _) if matches!(end.state, State::Good | State::Parked) => return Ok(()),
+            (Some(end), _) => return Err(Failure::failed(end.ending().headline(&id).trim_end())),
+            // Once it has written more than what it means to do, it has its locks.
+            (None, None) if rows.len() > 1 => return Ok(()),
+            (None, None) => {}
+            (None, Some(status)) => {
+                let said = words(&run.log, run.said);
+                let said = said.lines().map(|line| line.trim_start_matches("quarterdeck: ")).collect::<Vec<_>>().join("\n");
+                let said = if said.is_empty() { format!("its run ended without a word ({status})") } else { said };
+                return Err(Failure::failed(format!("deployment {id} has not begun: {said}")));
+            }
+        }
+    }
+}
+
 fn goes_on(id: &DeploymentId) -> String {
     format!("deployment {id} goes on by itself: quarterdeck deployment follow {id}, or: quarterdeck deployment park {id}")
 }
@@ -234,7 +266,7 @@ fn has_spoken(run: &Started) -> bool {
 }
 
 /// What it has to say, as far as somebody wants to read it.
-fn words(log: &Path, from: u64) -> String {
+pub(in crate::cli) fn words(log: &Path, from: u64) -> String {
     let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(log)?;
         file.seek(SeekFrom::Start(from))?;

@@ -22,11 +22,55 @@ use crate::{
 /// Between two looks at whether somebody has said yes.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How many others must say yes. The way back to what was good there needs none of it, and through a freeze only a reason; what finishes a
-/// deployment on hosts that it is owed was asked for before.
+/// What a policy says of a wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Gate {
+    /// It may begin when so many others have said yes.
+    Open(u32),
+    /// It may not begin as it was asked for.
+    Shut {
+        /// Why.
+        why: String,
+        /// What a person could say that opens it.
+        opens: Opens,
+        /// The same for a command line.
+        remedy: &'static str,
+    },
+}
+
+/// What opens a gate that is shut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Opens {
+    /// Nothing: the build, or the configuration, has to be another.
+    Nothing,
+    /// A reason.
+    Reason,
+    /// A reason for passing it over.
+    Override,
+}
+
+impl Gate {
+    fn shut(why: String, opens: Opens, remedy: &'static str) -> Self {
+        Self::Shut { why, opens, remedy }
+    }
+
+    /// How many others must say yes.
+    ///
+    /// # Errors
+    /// That it is shut, with what opens it.
+    pub(super) fn needed(self) -> Result<u32, Failure> {
+        match self {
+            Self::Open(needed) => Ok(needed),
+            Self::Shut { why, remedy: "", .. } => Err(Failure::refused(why)),
+            Self::Shut { why, remedy, .. } => Err(Failure::refused(format!("{why}{remedy}"))),
+        }
+    }
+}
+
+/// How many others must say yes, where nothing may be passed over or asked any more.
 ///
 /// # Errors
-/// A freeze; a build that is not good where it has to be first; an override where none is allowed.
+/// As [`Gate::needed`].
 pub(super) async fn needed(
     history: &History,
     aim: &Aim,
@@ -34,38 +78,55 @@ pub(super) async fn needed(
     observed: &Observed,
     options: &Options,
 ) -> Result<u32, Failure> {
+    gate(history, aim, release, observed, options).await?.needed()
+}
+
+/// A freeze; a build that is not good where it has to be first; an override where none is allowed; how many others must say yes. The way back to
+/// what was good there needs none of it, and through a freeze only a reason; what finishes a deployment on hosts that it is owed was asked for
+/// before.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(super) async fn gate(history: &History, aim: &Aim, release: &Release, observed: &Observed, options: &Options) -> Result<Gate, Failure> {
     let Aim { app, environment, policy, .. } = aim;
     let was_good = (options.rollback || options.only_owed) && history.was_good(app, environment, &release.id()).await?;
     let frozen = frozen(history, observed, aim).await?;
     if was_good && frozen.is_none() {
-        return Ok(0);
+        return Ok(Gate::Open(0));
     }
     if options.override_reason.is_some() {
-        return match aim.no_override {
-            true => Err(Failure::refused(format!("--override is refused in {environment}: [policy.{environment}] says override = false"))),
-            false => Ok(0),
-        };
+        return Ok(match aim.no_override {
+            true => {
+                let why = format!("--override is refused in {environment}: [policy.{environment}] says override = false");
+                Gate::shut(why, Opens::Nothing, "")
+            }
+            false => Gate::Open(0),
+        });
     }
+    let passes = if aim.no_override { Opens::Nothing } else { Opens::Override };
     match frozen {
-        Some(frozen) if options.rollback && was_good => match &options.reason {
-            Some(_) => return Ok(0),
-            None => return Err(Failure::refused(format!("{frozen}; a rollback to what was good there goes through with --reason WHY"))),
-        },
-        Some(frozen) => return Err(Failure::refused(format!("{frozen}; quarterdeck thaw, or --override REASON"))),
+        Some(frozen) if options.rollback && was_good => {
+            return Ok(match &options.reason {
+                Some(_) => Gate::Open(0),
+                None => Gate::shut(frozen, Opens::Reason, "; a rollback to what was good there goes through with --reason WHY"),
+            });
+        }
+        Some(frozen) => return Ok(Gate::shut(frozen, passes, "; quarterdeck thaw, or --override REASON")),
         None => {}
     }
     if is_dirty(&release.version) && !policy.auto {
-        let remedy = "commit, build, and deploy that; or --override REASON";
-        return Err(Failure::refused(format!("{} was built with changes that nobody committed: {remedy}", release.version)));
+        let why = format!("{} was built with changes that nobody committed", release.version);
+        return Ok(Gate::shut(why, passes, ": commit, build, and deploy that; or --override REASON"));
     }
     // It speaks of the build: one that is good here already only gets another configuration.
     if let Some(after) = &policy.after
         && !history.is_build_good(app, after, &release.version).await?
         && !history.is_build_good(app, environment, &release.version).await?
     {
-        return Err(Failure::refused(format!("{environment} takes only builds that are good in {after}, and {} is not", release.version)));
+        let why = format!("{environment} takes only builds that are good in {after}, and {} is not", release.version);
+        return Ok(Gate::shut(why, passes, ""));
     }
-    Ok(policy.approve)
+    Ok(Gate::Open(policy.approve))
 }
 
 /// Whether nothing may be deployed there now: by the ledger, or by what stands on a host, which another ledger's people put there.

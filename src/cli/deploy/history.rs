@@ -1,6 +1,6 @@
 //! What was deployed before, out of the ledger; and the deployment that is asked for now, into it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::planned;
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     },
     fleet::{AppName, EnvironmentId},
     ledger::{
-        AppBuild, Asked, Deployment, DeploymentFilter, Freeze, Ledger, LedgerError, RunRecords, StateDir,
+        AppBuild, Asked, Deployment, DeploymentFilter, Freeze, Ledger, LedgerError, Look, RunRecords, Stamp, StateDir, UnderWay,
         audit::{Intent, Outcome, Target, Who},
     },
     run::{
@@ -30,9 +30,11 @@ use crate::{
 
 /// So many of an environment's last deployments are looked through for one that did something.
 const LOOKED_THROUGH: u32 = 20;
+/// From so many of the last good ones it is told how long the next will take.
+const LATELY: u32 = 5;
 
 /// The ledger, as deployments need it.
-pub(super) struct History {
+pub(in crate::cli) struct History {
     ledger: Ledger,
     records: RunRecords,
 }
@@ -52,18 +54,23 @@ fn or_nothing<T: Default>(result: Result<T, LedgerError>) -> Result<T, Failure> 
 
 impl History {
     /// The one that the configuration names.
-    pub(super) fn of(sources: &Sources) -> Result<Self, Failure> {
+    pub(in crate::cli) fn of(sources: &Sources) -> Result<Self, Failure> {
         let ledger = sources.ledger()?;
         let records = ledger.records(StateDir::at(&sources.config.state));
         Ok(Self { ledger, records })
     }
 
-    pub(super) fn records(&self) -> &RunRecords {
+    /// The ledger itself, for what only reads it.
+    pub(in crate::cli) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(in crate::cli) fn records(&self) -> &RunRecords {
         &self.records
     }
 
     /// A deployment by its id or number; `None`: the ledger does not know it.
-    pub(super) async fn find(&self, text: &str) -> Result<Option<Deployment>, Failure> {
+    pub(in crate::cli) async fn find(&self, text: &str) -> Result<Option<Deployment>, Failure> {
         match self.ledger.deployments().find(text).await {
             Ok(found) => Ok(Some(found)),
             Err(LedgerError::NoDeployment(_) | LedgerError::Absent { .. }) => Ok(None),
@@ -72,7 +79,7 @@ impl History {
     }
 
     /// Its journal.
-    pub(super) async fn journal(&self, id: &DeploymentId) -> Result<Vec<Entry>, Failure> {
+    pub(in crate::cli) async fn journal(&self, id: &DeploymentId) -> Result<Vec<Entry>, Failure> {
         self.records.load(id).await.map_err(Failure::failed)
     }
 
@@ -81,13 +88,41 @@ impl History {
         self.records.since(id, seq).await.map_err(Failure::failed)
     }
 
+    /// How it stands, with its journal from this row on and what its run is at.
+    pub(in crate::cli) async fn look(&self, id: &DeploymentId, seq: u64) -> Result<Look, Failure> {
+        self.records.look(id, seq).await.map_err(deed::failure)
+    }
+
+    /// What has not come to its end, at most so many.
+    pub(in crate::cli) async fn under_way(&self, limit: u32) -> Result<Vec<UnderWay>, Failure> {
+        or_nothing(self.ledger.deployments().under_way(limit).await)
+    }
+
+    /// Differs from the last one when something may have been written since; `None`: only a question tells.
+    pub(in crate::cli) fn stamp(&self) -> Option<Stamp> {
+        self.ledger.stamp()
+    }
+
+    /// How long the last good ones took there, newest first.
+    pub(in crate::cli) async fn lately(&self, app: &AppName, environment: &EnvironmentId) -> Result<Vec<Duration>, Failure> {
+        let filter = DeploymentFilter {
+            app: Some(app.clone()),
+            environment: Some(environment.clone()),
+            state: Some(State::Good),
+            limit: LATELY,
+            ..DeploymentFilter::default()
+        };
+        let past = or_nothing(self.ledger.deployments().list(filter).await)?;
+        Ok(past.iter().filter_map(|past| (past.finished? - past.started?).to_std().ok()).collect())
+    }
+
     /// The plan that stands in the ledger.
-    pub(super) async fn plan(&self, id: &DeploymentId) -> Result<Option<Plan>, Failure> {
+    pub(in crate::cli) async fn plan(&self, id: &DeploymentId) -> Result<Option<Plan>, Failure> {
         self.ledger.deployments().plan(id).await.map_err(fault)
     }
 
     /// Tells the run of a deployment something, in the name of who runs this process.
-    pub(super) async fn order(&self, id: &DeploymentId, order: Order, reason: &str) -> Result<(), Failure> {
+    pub(in crate::cli) async fn order(&self, id: &DeploymentId, order: Order, reason: &str) -> Result<(), Failure> {
         let who = Who::of_process();
         let action = match order {
             Order::GoOn => "deployment.go-on",
@@ -118,17 +153,17 @@ impl History {
     }
 
     /// Whether a later deployment is good there: what this one kept is its business then.
-    pub(super) async fn is_superseded(&self, plan: &Plan) -> Result<bool, Failure> {
+    pub(in crate::cli) async fn is_superseded(&self, plan: &Plan) -> Result<bool, Failure> {
         let good = or_nothing(self.ledger.deployments().good(&plan.app, &plan.environment).await)?;
         Ok(good.first().is_some_and(|newest| newest.deployment != plan.deployment))
     }
 
-    pub(super) async fn reserve(&self) -> Result<DeploymentId, Failure> {
+    pub(in crate::cli) async fn reserve(&self) -> Result<DeploymentId, Failure> {
         self.ledger.deployments().next_id().await.map_err(fault)
     }
 
     /// Records the release, and that somebody asks for this plan.
-    pub(super) async fn ask(&self, plan: &Plan, release: &Release, needed: u32) -> Result<(), Failure> {
+    pub(in crate::cli) async fn ask(&self, plan: &Plan, release: &Release, needed: u32) -> Result<(), Failure> {
         let by = Who::of_process().short();
         self.ledger.releases().record(release.clone(), &by).await.map_err(fault)?;
         self.ledger.deployments().open(Asked { plan: plan.clone(), by, needed }).await.map_err(fault)
@@ -185,7 +220,7 @@ impl History {
     }
 
     /// A deployment as it stands.
-    pub(super) async fn deployment(&self, id: &DeploymentId) -> Result<Deployment, Failure> {
+    pub(in crate::cli) async fn deployment(&self, id: &DeploymentId) -> Result<Deployment, Failure> {
         self.ledger.deployments().find(&id.to_string()).await.map_err(fault)
     }
 
@@ -211,7 +246,7 @@ impl History {
     }
 
     /// A release of an app that was recorded.
-    pub(super) async fn release(&self, app: &AppName, id: &ReleaseId) -> Result<Option<Release>, Failure> {
+    pub(in crate::cli) async fn release(&self, app: &AppName, id: &ReleaseId) -> Result<Option<Release>, Failure> {
         or_nothing(self.ledger.releases().find(app, &id.to_string()).await)
     }
 
@@ -260,7 +295,7 @@ impl History {
     }
 
     /// The last deployment that was begun there: one that never was did nothing, and tells nothing of any host.
-    pub(super) async fn last_begun(&self, app: &AppName, environment: &EnvironmentId) -> Result<Option<Deployment>, Failure> {
+    pub(in crate::cli) async fn last_begun(&self, app: &AppName, environment: &EnvironmentId) -> Result<Option<Deployment>, Failure> {
         let filter = DeploymentFilter {
             app: Some(app.clone()),
             environment: Some(environment.clone()),

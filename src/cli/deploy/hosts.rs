@@ -91,9 +91,15 @@ fn is_named(lock: &FoundLock, text: &str) -> bool {
 ///
 /// # Errors
 /// When neither has it; when its run is alive.
-pub(super) async fn known(sources: &Sources, history: &History, text: &str, alive: bool) -> Result<Deployment, Failure> {
+pub(super) async fn known(
+    sources: &Sources,
+    history: &History,
+    text: &str,
+    alive: bool,
+    say: &dyn Fn(&str),
+) -> Result<Deployment, Failure> {
     if let Some(found) = history.find(text).await? {
-        catch_up(sources, history, &found.id).await?;
+        catch_up(sources, history, &found.id, say).await?;
         return Ok(found);
     }
     let absent = || Failure::usage(format!("there is no deployment {text:?}, neither in the ledger nor on a host"));
@@ -112,12 +118,12 @@ pub(super) async fn known(sources: &Sources, history: &History, text: &str, aliv
     }
     history.records().append(&sought.id, &sought.entries).await.map_err(Failure::failed)?;
     let hosts: Vec<_> = sought.hosts.iter().map(HostId::as_str).collect();
-    out::complain(&format!("deployment {} was in another's ledger: read from {}, held by {}", sought.id, hosts.join(", "), sought.holder));
+    say(&format!("deployment {} was in another's ledger: read from {}, held by {}", sought.id, hosts.join(", "), sought.holder));
     history.deployment(&sought.id).await
 }
 
 /// Adds what stands in the locks and not yet in the ledger.
-async fn catch_up(sources: &Sources, history: &History, id: &DeploymentId) -> Result<(), Failure> {
+async fn catch_up(sources: &Sources, history: &History, id: &DeploymentId, say: &dyn Fn(&str)) -> Result<(), Failure> {
     let entries = history.journal(id).await?;
     let Some((Plan { app, environment, hosts, .. }, _)) = beginning(&entries) else { return Ok(()) };
     let stage = Stage::new(sources, app, environment, false)?;
@@ -134,10 +140,7 @@ async fn catch_up(sources: &Sources, history: &History, id: &DeploymentId) -> Re
             rows.retain(|row| row.seq >= next);
             if !rows.is_empty() {
                 history.records().append(id, &rows).await.map_err(Failure::failed)?;
-                out::complain(&format!(
-                    "deployment {id}: another has carried it on since: {} more rows are read from the hosts",
-                    rows.len()
-                ));
+                say(&format!("deployment {id}: another has carried it on since: {} more rows are read from the hosts", rows.len()));
             }
             Ok(())
         }

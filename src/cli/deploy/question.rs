@@ -6,9 +6,17 @@ use crate::{cli::exit::Failure, delivery::plan::Plan};
 
 /// Waits for the right answer on the terminal; `yes` stands for it.
 pub(super) fn confirm(yes: bool, plan: &Plan) -> Result<(), Failure> {
+    must_say(yes, word(plan).map_or("yes", |(word, _)| word))
+}
+
+/// The word that a person has to type where a yes is not enough, and why it is not.
+pub(in crate::cli) fn word(plan: &Plan) -> Option<(&str, &'static str)> {
     let one_way = plan.jobs.iter().any(|job| job.one_way);
-    let word = if one_way || plan.options.override_reason.is_some() { plan.app.as_str() } else { "yes" };
-    must_say(yes, word)
+    match () {
+        () if one_way => Some((plan.app.as_str(), "a job in it cannot be undone")),
+        () if plan.options.override_reason.is_some() => Some((plan.app.as_str(), "it passes over a gate")),
+        () => None,
+    }
 }
 
 /// Asks for a word, unless it was said beforehand.

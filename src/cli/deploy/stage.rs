@@ -21,11 +21,11 @@ use crate::{
     ledger::{StateDir, audit::Who},
     rights::Rights,
     run::{
-        Holder,
+        Holder, PortError,
         engine_port::{EnginePort, RunHost, RunLinks},
         secrets,
     },
-    traffic::{Balancers, Ground, RunTraffic},
+    traffic::{Backend, Balancers, Ground, RunTraffic},
 };
 
 /// Everything that a run acts through.
@@ -103,6 +103,14 @@ impl Stage {
         Ok(Self { port, holder, values, sealed, known, also, forgetful })
     }
 
+    /// A backend of a balancer as it is now.
+    ///
+    /// # Errors
+    /// What the balancer says, or does not.
+    pub(in crate::cli) async fn balancer(&self, lb: &str, backend: &str) -> Result<Backend, PortError> {
+        self.port.balancer().show(lb, backend).await
+    }
+
     /// What a plan should say of the balancers and cannot know by itself.
     pub(super) async fn note_balancers(&self, plan: &mut Plan) {
         let changes = |service: &&ServicePlan| service.changes.iter().any(Change::is_change);
@@ -117,7 +125,7 @@ impl Stage {
             if self.forgetful.contains(&lb) {
                 plan.warnings.push(format!("balancer {lb}: a restart of it undoes the switch: set `persist` in its configuration").into());
             }
-            match self.port.balancer().show(&lb, &backend).await {
+            match self.balancer(&lb, &backend).await {
                 Ok(found) if found.sticky => stick(plan, &lb, &backend),
                 Ok(_) => {}
                 Err(error) => plan.warnings.push(error.to_string().into()),

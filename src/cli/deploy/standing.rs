@@ -2,7 +2,7 @@
 
 use super::{
     aim::{Aim, Given, is_same},
-    errand::{Errand, Work},
+    errand::{Errand, Started, Work},
     follow::{Attention, attend, is_idle},
     gates,
     history::History,
@@ -37,28 +37,73 @@ pub(in crate::cli) fn run(global: &Global, asked: &Standing, way: Way) -> Result
     sources.may_act("deployment")?;
     let history = History::of(&sources)?;
     wait(async {
-        let found = known(&sources, &history, &asked.id, asked.alive).await?;
-        let entries = history.journal(&found.id).await?;
-        let begun = beginning(&entries).filter(|_| !is_idle(&entries));
-        let Some((plan, _)) = begun else {
-            return match way {
-                Way::Forward => begin(global, &sources, &history, asked, &found).await,
-                Way::Back => {
-                    Err(Failure::refused(format!("deployment {} was not begun: there is nothing to take back; reject it", found.id)))
-                }
-            };
-        };
-        if way == Way::Back && Progress::of(&entries).ended == Some(State::Good) {
-            let remedy = format!("quarterdeck rollback {} {}", found.app, found.environment);
-            return Err(Failure::refused(format!("deployment {} is good; back from it: {remedy}", found.id)));
-        }
-        let word = if way == Way::Forward { "carry on" } else { "take back" };
-        out::print(&format!("{word}: {}\n", plan.headline()))?;
-        question::must_say(asked.yes, "yes")?;
-        let action = if way == Way::Forward { "deployment.resume" } else { "deployment.unwind" };
-        let work = Work::Resume { way, alive: asked.alive };
-        send(global, &sources, &history, plan, (action, work), asked.detach).await
+        let proposed = carry_on(&sources, &history, (&asked.id, asked.alive), way, &out::complain).await?;
+        send(global, &sources, &history, proposed, asked).await
     })
+}
+
+/// What would be sent, for somebody to say yes to.
+pub(in crate::cli) enum Proposed {
+    /// This.
+    Errand(Box<Proposal>),
+    /// Nothing is to be done, and why.
+    Nothing(String),
+    /// What was approved is not what would be done now, which is this.
+    Void(Box<Plan>, Failure),
+}
+
+/// A run that is carried on, taken back, tidied up or begun.
+pub(in crate::cli) struct Proposal {
+    plan: Plan,
+    action: &'static str,
+    work: Work,
+    /// What a person reads before.
+    words: String,
+}
+
+impl Proposal {
+    /// Starts the run. `say` hears what is worth knowing and stops nothing.
+    ///
+    /// # Errors
+    /// When nothing was started.
+    pub(in crate::cli) async fn start(self, global: &Global, sources: &Sources, say: &dyn Fn(&str)) -> Result<Started, Failure> {
+        let stage = Stage::new(sources, &self.plan.app, &self.plan.environment, true)?;
+        stage.changed_secrets(&self.plan).iter().for_each(|line| say(line));
+        let deployment = self.plan.deployment.clone();
+        Errand { deployment, action: self.action.into(), work: self.work, values: stage.values }.start(global, sources).await
+    }
+}
+
+/// What carrying it on, or taking it back, comes to.
+///
+/// # Errors
+/// Everything that forbids it.
+pub(in crate::cli) async fn carry_on(
+    sources: &Sources,
+    history: &History,
+    (id, alive): (&str, bool),
+    way: Way,
+    say: &dyn Fn(&str),
+) -> Result<Proposed, Failure> {
+    let found = known(sources, history, id, alive, say).await?;
+    let entries = history.journal(&found.id).await?;
+    let begun = beginning(&entries).filter(|_| !is_idle(&entries));
+    let Some((plan, _)) = begun else {
+        return match way {
+            Way::Forward => begin(sources, history, &found).await,
+            Way::Back => Err(Failure::refused(format!("deployment {} was not begun: there is nothing to take back; reject it", found.id))),
+        };
+    };
+    if way == Way::Back && Progress::of(&entries).ended == Some(State::Good) {
+        let remedy = format!("quarterdeck rollback {} {}", found.app, found.environment);
+        return Err(Failure::refused(format!("deployment {} is good; back from it: {remedy}", found.id)));
+    }
+    let (word, action) = match way {
+        Way::Forward => ("carry on", "deployment.resume"),
+        Way::Back => ("take back", "deployment.unwind"),
+    };
+    let words = format!("{word}: {}\n", plan.headline());
+    Ok(Proposed::Errand(Box::new(Proposal { plan: plan.clone(), action, work: Work::Resume { way, alive }, words })))
 }
 
 /// Ends a warm window; tidies up after a run that died when it was good.
@@ -70,25 +115,37 @@ pub(in crate::cli) fn finish(global: &Global, asked: &Standing) -> Result<Exit, 
     sources.may_act("deployment")?;
     let history = History::of(&sources)?;
     wait(async {
-        let found = known(&sources, &history, &asked.id, asked.alive).await?;
-        let id = &found.id;
-        let entries = history.journal(id).await?;
-        let progress = Progress::of(&entries);
-        let Some((plan, script)) = beginning(&entries).filter(|_| progress.good) else {
-            return Err(Failure::refused(format!("deployment {id} is not good: there is nothing that is only kept warm")));
-        };
-        if progress.ended.is_some() && script.cool.iter().all(|step| progress.done.contains(&step.id)) {
-            out::print(&format!("deployment {id}: nothing of it is warm\n"))?;
-            return Ok(Exit::DONE);
-        }
-        if progress.ended.is_some() && history.is_superseded(plan).await? {
-            out::print(&format!("deployment {id}: a later one has taken over what it kept\n"))?;
-            return Ok(Exit::DONE);
-        }
-        out::print(&format!("put away what is kept warm: {}; the way back is slower then\n", plan.headline()))?;
-        question::must_say(asked.yes, "yes")?;
-        send(global, &sources, &history, plan, ("deployment.finish", Work::Finish), asked.detach).await
+        let proposed = put_away(&sources, &history, (&asked.id, asked.alive), &out::complain).await?;
+        send(global, &sources, &history, proposed, asked).await
     })
+}
+
+/// What ending a warm window comes to.
+///
+/// # Errors
+/// When it is not good.
+pub(in crate::cli) async fn put_away(
+    sources: &Sources,
+    history: &History,
+    (id, alive): (&str, bool),
+    say: &dyn Fn(&str),
+) -> Result<Proposed, Failure> {
+    let found = known(sources, history, id, alive, say).await?;
+    let id = &found.id;
+    let entries = history.journal(id).await?;
+    let progress = Progress::of(&entries);
+    let Some((plan, script)) = beginning(&entries).filter(|_| progress.good) else {
+        return Err(Failure::refused(format!("deployment {id} is not good: there is nothing that is only kept warm")));
+    };
+    if progress.ended.is_some() && script.cool.iter().all(|step| progress.done.contains(&step.id)) {
+        return Ok(Proposed::Nothing(format!("deployment {id}: nothing of it is warm")));
+    }
+    if progress.ended.is_some() && history.is_superseded(plan).await? {
+        return Ok(Proposed::Nothing(format!("deployment {id}: a later one has taken over what it kept")));
+    }
+    let words = format!("put away what is kept warm: {}; the way back is slower then\n", plan.headline());
+    let proposal = Proposal { plan: plan.clone(), action: "deployment.finish", work: Work::Finish, words };
+    Ok(Proposed::Errand(Box::new(proposal)))
 }
 
 /// Tells its run to stop where it is.
@@ -112,25 +169,31 @@ pub(in crate::cli) fn park(global: &Global, id: &str, reason: &str) -> Result<Ex
     })
 }
 
-async fn send(
-    global: &Global,
-    sources: &Sources,
-    history: &History,
-    plan: &Plan,
-    (action, work): (&str, Work),
-    detach: bool,
-) -> Result<Exit, Failure> {
-    let stage = Stage::new(sources, &plan.app, &plan.environment, true)?;
-    stage.changed_secrets(plan).iter().for_each(|line| out::complain(line));
-    let values = stage.values;
-    let errand = Errand { deployment: plan.deployment.clone(), action: action.into(), work, values };
-    let run = errand.start(global, sources).await?;
-    attend(history, run, Attention { detach, quiet: false }).await
+/// Shows it, asks, starts it and follows it.
+async fn send(global: &Global, sources: &Sources, history: &History, proposed: Proposed, asked: &Standing) -> Result<Exit, Failure> {
+    let proposal = match proposed {
+        Proposed::Errand(proposal) => proposal,
+        Proposed::Nothing(words) => {
+            out::print(&format!("{words}\n"))?;
+            return Ok(Exit::DONE);
+        }
+        Proposed::Void(plan, failure) => {
+            out::print(&plan.to_string())?;
+            return Err(failure);
+        }
+    };
+    out::print(&proposal.words)?;
+    match &proposal.work {
+        Work::Begin { plan } => question::confirm(asked.yes, plan)?,
+        Work::Resume { .. } | Work::Finish => question::must_say(asked.yes, "yes")?,
+    }
+    let run = proposal.start(global, sources, &out::complain).await?;
+    attend(history, run, Attention { detach: asked.detach, quiet: false }).await
 }
 
 /// Begins one that was asked for and never began: its asker has left, or the lock was another's. What was approved is what is done, so the plan is
 /// made anew and must be the same.
-async fn begin(global: &Global, sources: &Sources, history: &History, asked: &Standing, found: &Deployment) -> Result<Exit, Failure> {
+async fn begin(sources: &Sources, history: &History, found: &Deployment) -> Result<Proposed, Failure> {
     let id = &found.id;
     if !matches!(found.state, State::Waiting | State::Failed) {
         let reason = found.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -160,26 +223,24 @@ async fn begin(global: &Global, sources: &Sources, history: &History, asked: &St
     let observed = Queue::Never.turn(&stage, &old.options, look).await?;
     let (ports, audit) = (sources.config.delivery.ports.clone(), history.head().await?);
     let plan = aim.plan(&release, &observed, id, &old.options, Given { ports, stage: &stage, audit: &audit })?;
-    out::print(&plan.to_string())?;
+    let words = plan.to_string();
     if plan.is_nothing() {
-        return Ok(Exit::DONE);
+        return Ok(Proposed::Nothing(words.trim_end().to_owned()));
     }
     if needed > 0 && !is_same(&plan, &old) {
-        return void(history, id, found.state, &plan).await;
+        let failure = void(history, id, found.state, &plan).await?;
+        return Ok(Proposed::Void(Box::new(plan), failure));
     }
-    question::confirm(asked.yes, &plan)?;
     let action = if plan.options.rollback { "app.rollback" } else { "app.deploy" };
     let work = Work::Begin { plan: Box::new(plan.clone()) };
-    send(global, sources, history, &plan, (action, work), asked.detach).await
+    Ok(Proposed::Errand(Box::new(Proposal { plan, action, work, words })))
 }
 
 /// What was approved is not what would be done now.
-async fn void(history: &History, id: &DeploymentId, state: State, plan: &Plan) -> Result<Exit, Failure> {
+async fn void(history: &History, id: &DeploymentId, state: State, plan: &Plan) -> Result<Failure, Failure> {
     if state == State::Waiting {
         history.replan(plan).await?;
-        return Err(Failure::refused(format!(
-            "it has changed since it was approved, and the approval is void: deployment {id} waits anew"
-        )));
+        return Ok(Failure::refused(format!("it has changed since it was approved, and the approval is void: deployment {id} waits anew")));
     }
-    Err(Failure::refused(format!("it has changed since deployment {id} was approved: ask for it anew")))
+    Ok(Failure::refused(format!("it has changed since deployment {id} was approved: ask for it anew")))
 }

@@ -8,9 +8,10 @@ mod tests;
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 use serde::Serialize;
 
+pub(super) use crate::board::past::word;
 pub(super) use carried::of_journal;
 pub use show::show;
-pub(super) use show::{Page, PageRow, journal};
+pub(super) use show::{Page, PageRow, journal, remedy};
 
 use super::{
     TimeSpec,
@@ -52,13 +53,23 @@ pub fn run(global: &Global, request: &Request) -> Result<Exit, Failure> {
         }
         let since = request.since.map(|since| since.resolve(&now));
         let filter = DeploymentFilter { app, environment, by: request.by.clone(), since, limit: request.limit, ..Default::default() };
-        let found = or_none(ledger.deployments().list(filter).await)?;
+        let found = list(&ledger, filter).await?;
         out::print(&match request.output.format {
             Format::Json => json::array(&found.iter().map(Row::of).collect::<Vec<_>>())?,
             Format::Table => table(&found).render(out::width()),
         })?;
         Ok(Exit::DONE)
     })
+}
+
+/// Those that a filter names, newest first.
+pub(in crate::cli) async fn list(ledger: &Ledger, filter: DeploymentFilter) -> Result<Vec<Deployment>, Failure> {
+    or_none(ledger.deployments().list(filter).await)
+}
+
+/// What ran where at a moment.
+pub(in crate::cli) async fn standing_at(ledger: &Ledger, at: DateTime<Utc>) -> Result<Vec<Standing>, Failure> {
+    or_none(ledger.deployments().standing(at).await)
 }
 
 /// Nothing was recorded, and nothing is what there is to tell.
@@ -76,25 +87,13 @@ async fn standing(
     environment: Option<EnvironmentId>,
     output: Output,
 ) -> Result<Exit, Failure> {
-    let mut found = or_none(ledger.deployments().standing(at).await)?;
+    let mut found = standing_at(ledger, at).await?;
     found.retain(|one| app.as_ref().is_none_or(|app| one.app == *app) && environment.as_ref().is_none_or(|e| one.environment == *e));
     out::print(&match output.format {
         Format::Json => json::array(&found.iter().map(StandingRow::of).collect::<Vec<_>>())?,
         Format::Table => standing_table(&found).render(out::width()),
     })?;
     Ok(Exit::DONE)
-}
-
-/// A state as people and programs read it.
-pub(super) fn word(state: State) -> &'static str {
-    match state {
-        State::Waiting => "waiting",
-        State::Running => "running",
-        State::Parked => "parked",
-        State::Good => "good",
-        State::Failed => "failed",
-        State::Unwound => "unwound",
-    }
 }
 
 pub(super) fn moment(at: DateTime<Utc>) -> String {

@@ -169,7 +169,8 @@ impl<'a> Page<'a> {
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    /// Its facts, label and value; only those that it has.
+    pub(in crate::cli) fn facts(&self) -> Vec<(&'static str, String)> {
         let one = self.deployment;
         let mut facts = vec![
             ("deployment", format!("{}  {}", one.id, word(one.state))),
@@ -195,11 +196,12 @@ impl<'a> Page<'a> {
         facts.extend(one.reason.clone().map(|why| ("reason", why)));
         facts.extend(remedy(one).map(|what| ("then", what)));
         facts.extend(self.question.clone().map(|question| ("waits for", format!("an answer to: {question}"))));
-        let mut text = String::new();
-        for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{name:<12}{value}");
-        }
+        facts.retain(|(_, value)| !value.is_empty());
+        facts
+    }
+
+    /// What is longer than a line, title and lines; a chapter without a line says nothing.
+    pub(in crate::cli) fn chapters(&self) -> [(&'static str, Vec<String>); 4] {
         let answers = self.approvals.iter().map(|one| {
             let word = if one.answer == Answer::Yes { "yes" } else { "no" };
             let void = if one.void { "  (void: the plan has changed)" } else { "" };
@@ -210,19 +212,24 @@ impl<'a> Page<'a> {
             let host = line.host.as_deref().map(|host| format!("{host}  ")).unwrap_or_default();
             format!("{:>4}  {}  {host}{}", line.seq, line.clock, line.text)
         });
-        for (title, lines) in
-            [("PLAN", self.plan.clone()), ("ANSWERS", answers.collect()), ("ORDERS", orders.collect()), ("JOURNAL", journal.collect())]
-        {
-            if !lines.is_empty() {
-                let _ = writeln!(text, "\n{title}\n{}", lines.join("\n"));
-            }
+        [("PLAN", self.plan.clone()), ("ANSWERS", answers.collect()), ("ORDERS", orders.collect()), ("JOURNAL", journal.collect())]
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for (name, value) in self.facts() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{name:<12}{value}");
+        }
+        for (title, lines) in self.chapters().into_iter().filter(|(_, lines)| !lines.is_empty()) {
+            let _ = writeln!(text, "\n{title}\n{}", lines.join("\n"));
         }
         text
     }
 }
 
 /// What a person does about one that is not as it should be.
-fn remedy(one: &Deployment) -> Option<String> {
+pub(in crate::cli) fn remedy(one: &Deployment) -> Option<String> {
     let (id, app, environment) = (&one.id, &one.app, &one.environment);
     let (failed, away): (Vec<_>, Vec<_>) = one.owed.iter().partition(|host| one.hosts.contains(host));
     match one.state {

@@ -9,8 +9,8 @@ use super::{
     quote,
 };
 use crate::{
-    delivery::spec::{ConfigHash, Policy},
-    fleet::EnvironmentId,
+    delivery::spec::{ConfigHash, Policy, RenderedService},
+    fleet::{EnvironmentId, ServiceName},
     written::Origin,
 };
 
@@ -43,6 +43,17 @@ pub struct Row {
     pub value: String,
     /// Who said it.
     pub source: Source,
+    /// What it would be without this environment's own word; `None`: the environment says nothing of it.
+    pub over: Option<Over>,
+}
+
+/// What an environment's own word stands in place of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Nothing: only the environment says it.
+    Nothing,
+    /// This value, as TOML.
+    Value(String),
 }
 
 /// Who said a setting.
@@ -80,26 +91,33 @@ pub fn explain(template: &Template, environment: &EnvironmentId, around: Option<
         let hosts = [over.clone(), format!("environments.{environment}")];
         let usual = [over.clone(), own.clone()];
         let variables = [over, format!("environments.{environment}"), own.clone()];
+        let base = base(template, name, &policy);
         let rows = facts::of_rendered(running).into_iter().map(|fact| {
             let special: Option<&[String]> = match fact.part {
                 Part::Hosts => Some(&hosts),
                 Part::Variables => Some(&variables),
                 _ => None,
             };
-            row(template, fact, special.unwrap_or(&usual))
+            row(template, fact, special.unwrap_or(&usual), &base)
         });
         let mut rows: Vec<Row> = rows.collect();
         // That there is none is worth a line where somebody said so.
         let none = running.spec.traffic.is_none().then(|| template.origin(&format!("{}.traffic", usual[0]))).flatten();
-        rows.extend(none.map(|origin| Row { key: "traffic".to_owned(), value: quote::text("none"), source: said(Some(origin)) }));
+        rows.extend(none.map(|origin| Row {
+            key: "traffic".to_owned(),
+            value: quote::text("none"),
+            source: said(Some(origin)),
+            over: Some(instead(&base, Part::Traffic, None)),
+        }));
         sections.push(Section { title: own, rows });
     }
     for (name, job) in &rendered.jobs {
         let own = format!("jobs.{name}");
         let variables = [format!("environments.{environment}"), own.clone()];
+        let base = template.spec.jobs.get(name).map(facts::of_job).unwrap_or_default();
         let rows = facts::of_job(job).into_iter().map(|fact| {
             let places = if fact.part == Part::Variables { &variables[..] } else { &variables[1..] };
-            row(template, fact, places)
+            row(template, fact, places, &base)
         });
         let rows = rows.collect();
         sections.push(Section { title: own, rows });
@@ -107,16 +125,32 @@ pub fn explain(template: &Template, environment: &EnvironmentId, around: Option<
     Some(Explained { environment: environment.clone(), config: rendered.config, sections })
 }
 
-/// The first place that says it has said it; nobody: it is a default.
-fn row(template: &Template, fact: Fact, places: &[String]) -> Row {
+/// What a service would run where the environment says nothing of it.
+fn base(template: &Template, service: &ServiceName, policy: &Policy) -> Vec<Fact> {
+    let Some(spec) = template.spec.services.get(service) else { return Vec::new() };
+    facts::of_rendered(&RenderedService { spec: spec.clone(), hosts: policy.hosts.clone() })
+}
+
+fn instead(base: &[Fact], part: Part, name: Option<&str>) -> Over {
+    let found = base.iter().find(|fact| fact.part == part && fact.name.as_deref() == name);
+    found.map_or(Over::Nothing, |fact| Over::Value(fact.value.clone()))
+}
+
+/// The first place that says it has said it; nobody: it is a default. The last place is the weakest, and no word of the environment's own.
+fn row(template: &Template, fact: Fact, places: &[String], base: &[Fact]) -> Row {
     let part = fact.part.key();
-    let origin = places.iter().find_map(|place| match (&fact.name, fact.part) {
-        (Some(name), Part::Variables) => template.origin(&format!("{place}.{part}.{name}")),
-        // Lists are said as a whole.
-        _ => template.origin(&format!("{place}.{part}")),
+    let found = places.iter().enumerate().find_map(|(index, place)| {
+        let origin = match (&fact.name, fact.part) {
+            (Some(name), Part::Variables) => template.origin(&format!("{place}.{part}.{name}")),
+            // Lists are said as a whole.
+            _ => template.origin(&format!("{place}.{part}")),
+        };
+        origin.map(|origin| (index, origin))
     });
+    let is_own = found.is_some_and(|(index, _)| index + 1 < places.len());
+    let over = is_own.then(|| instead(base, fact.part, fact.name.as_deref()));
     let key = fact.name.map_or_else(|| part.to_owned(), |name| format!("{part}.{}", quote::key(&name)));
-    Row { key, value: fact.value, source: said(origin) }
+    Row { key, value: fact.value, source: said(found.map(|(_, origin)| origin)), over }
 }
 
 fn said(origin: Option<&Origin>) -> Source {
@@ -125,7 +159,7 @@ fn said(origin: Option<&Origin>) -> Source {
 
 fn policy_rows(template: &Template, environment: &EnvironmentId, written: &Policy, policy: &Policy) -> Vec<Row> {
     let place = |key: &str| said(template.origin(&format!("environments.{environment}.{key}")));
-    let row = |key: &str, value: String, source: Source| Row { key: key.to_owned(), value, source };
+    let row = |key: &str, value: String, source: Source| Row { key: key.to_owned(), value, source, over: None };
     let mut rows = vec![
         row("hosts", quote::list(policy.hosts.iter().map(|host| host.as_str())), place("hosts")),
         row("auto", policy.auto.to_string(), place("auto")),

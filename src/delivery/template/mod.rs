@@ -16,9 +16,11 @@ mod quantity;
 mod quote;
 mod read;
 mod render;
+mod rewrite;
 mod surroundings;
 #[cfg(test)]
 mod tests;
+mod variables;
 
 use std::{
     path::{Path, PathBuf},
@@ -36,11 +38,13 @@ use crate::{
 
 pub use compose::{Imported, import};
 pub use diff::{Change, Diff, Differs, Standing};
-pub use explain::{Explained, Row, Section, Source, explain};
+pub use explain::{Explained, Over, Row, Section, Source, explain};
 pub use hash::canonical;
 pub use part::Part;
 pub use render::{render, start_order};
+pub use rewrite::{Edit, RewriteError, rewrite};
 pub use surroundings::Surroundings;
+pub use variables::{Level, Place, SaidVariable, Variable};
 
 use places::Places;
 

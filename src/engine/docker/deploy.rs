@@ -1,7 +1,7 @@
 //! The requests of a deployment: making, starting and ending containers, and what they need around them. Each is sent once; whoever does not
 //! know whether it was carried out looks and sends it again.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -172,7 +172,7 @@ impl Client {
     ///
     /// # Errors
     /// Every [`EngineError`]; what the registry says comes as `Status`, with 404 for what is not there.
-    pub async fn image_pull(&self, reference: &str, auth: &RegistryAuth) -> Result<(), EngineError> {
+    pub async fn image_pull(&self, reference: &str, auth: &RegistryAuth, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<(), EngineError> {
         let (repository, version) = split(reference);
         let path = format!("/images/create?fromImage={}&tag={}", escaped(repository), escaped(version));
         let what = named(&Method::POST, &path);
@@ -188,6 +188,7 @@ impl Client {
         }
         let mut body = response.into_body();
         let mut line = Vec::new();
+        let mut layers = Layers::default();
         // The end of the stream says nothing: a failure midway is one of its lines.
         while let Some(frame) = tokio::time::timeout(PULL_IDLE, body.frame()).await.map_err(|_| idle())? {
             let frame = frame.map_err(|error| super::error::broken(&what, &error.to_string()))?;
@@ -196,6 +197,9 @@ impl Client {
                 line.extend_from_slice(piece);
                 if piece.ends_with(b"\n") {
                     told(&line)?;
+                    if let Some((bytes, of)) = layers.note(&line) {
+                        progress(bytes, of);
+                    }
                     line.clear();
                 }
             }
@@ -270,6 +274,33 @@ fn split(reference: &str) -> (&str, &str) {
 }
 
 /// One line of progress: an error in it is the end.
+/// How much of an image's layers has come. An engine tells a layer's size when it begins to fetch it: the whole grows meanwhile.
+#[derive(Default)]
+struct Layers(BTreeMap<String, (u64, u64)>);
+
+impl Layers {
+    /// An image has no more.
+    const MOST: usize = 256;
+
+    /// Takes a line of the engine's; what is there now of all that is known, where that has changed.
+    fn note(&mut self, line: &[u8]) -> Option<(u64, u64)> {
+        let value = serde_json::from_slice::<Value>(line).ok()?;
+        let id = value["id"].as_str()?;
+        match value["status"].as_str()? {
+            "Downloading" if self.0.len() < Self::MOST || self.0.contains_key(id) => {
+                let figure = |name: &str| value["progressDetail"][name].as_u64();
+                self.0.insert(id.to_owned(), (figure("current")?, figure("total")?));
+            }
+            "Download complete" | "Verifying Checksum" => {
+                let known = self.0.get_mut(id)?;
+                known.0 = known.1;
+            }
+            _ => return None,
+        }
+        Some(self.0.values().fold((0, 0), |(now, of), layer| (now + layer.0, of + layer.1)))
+    }
+}
+
 fn told(line: &[u8]) -> Result<(), EngineError> {
     let Ok(value) = serde_json::from_slice::<Value>(line) else { return Ok(()) };
     let Some(message) = value["error"].as_str() else { return Ok(()) };
@@ -280,6 +311,20 @@ fn told(line: &[u8]) -> Result<(), EngineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn layers_add_up() {
+        let mut layers = Layers::default();
+        let line = |id: &str, status: &str, now: u64, of: u64| {
+            json!({ "id": id, "status": status, "progressDetail": { "current": now, "total": of } }).to_string().into_bytes()
+        };
+        assert_eq!(layers.note(&line("a", "Downloading", 10, 100)), Some((10, 100)));
+        assert_eq!(layers.note(&line("b", "Downloading", 5, 50)), Some((15, 150)));
+        assert_eq!(layers.note(&line("a", "Extracting", 10, 100)), None);
+        assert_eq!(layers.note(&line("c", "Download complete", 0, 0)), None, "its size was never told");
+        assert_eq!(layers.note(&line("a", "Download complete", 0, 0)), Some((105, 150)));
+        assert_eq!(layers.note(b"nonsense"), None);
+    }
 
     #[test]
     fn references_fall_into_what_the_engine_takes() {

@@ -97,6 +97,15 @@ pub struct Deployment {
     pub reason: Option<String>,
 }
 
+/// A deployment that has not come to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnderWay {
+    /// As it stands.
+    pub deployment: Deployment,
+    /// When its run wrote something last, by the clock of who wrote it; `None`: nothing yet.
+    pub sign: Option<DateTime<Utc>>,
+}
+
 /// The balancer's and our own figures of a deployment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Proof {
@@ -242,6 +251,14 @@ impl Deployments {
     /// Every [`LedgerError`].
     pub async fn list(&self, filter: DeploymentFilter) -> Result<Vec<Deployment>, LedgerError> {
         self.ledger.read(move |connection| async move { table::list(connection, &filter).await }.boxed()).await
+    }
+
+    /// Those that wait for their approval, run or stand still, in the order in which they were asked for; at most so many.
+    ///
+    /// # Errors
+    /// Every [`LedgerError`].
+    pub async fn under_way(&self, limit: u32) -> Result<Vec<UnderWay>, LedgerError> {
+        self.ledger.read(move |connection| table::under_way(connection, limit).boxed()).await
     }
 
     /// What was good in an environment, newest first.

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
-use super::{Asked, Deployment, DeploymentFilter, Good, Proof, Rebuilt, Standing};
+use super::{Asked, Deployment, DeploymentFilter, Good, Proof, Rebuilt, Standing, UnderWay};
 use crate::{
     delivery::{plan::Plan, release::DeploymentId},
     fleet::{AppName, EnvironmentId, HostId},
     ledger::{
-        LedgerError, Place,
+        LedgerError, Place, pulses,
         rows::{column, count, from_json, maybe_moment, maybe_number, maybe_text, moment, number, parsed, text, to_json},
         store::Trouble,
     },
@@ -33,6 +33,7 @@ const LIST: &str = select!(
     "WHERE ($1 = '' OR app = $1) AND ($2 = '' OR environment = $2) AND ($3 = '' OR asker = $3) AND ($4 = '' OR state = $4)
      AND asked >= $5 AND asked < $6 ORDER BY asked DESC, number DESC LIMIT $7"
 );
+const UNDER_WAY: &str = select!("WHERE state IN ('waiting', 'running', 'parked') ORDER BY asked, number LIMIT $1");
 const PLAN: &str = "SELECT plan FROM deployments WHERE id = $1";
 const GOOD: &str = "SELECT id, environment, release, finished FROM deployments
     WHERE app = $1 AND environment = $2 AND state = 'good' AND finished IS NOT NULL ORDER BY finished DESC, number DESC";
@@ -186,6 +187,7 @@ pub(in crate::ledger) async fn follow(
         Word::Resumed { .. } => sqlx::query(RESUME).bind(id),
         Word::Good => sqlx::query(GOOD_NOW).bind(at).bind(id),
         Word::Ended { state, reason, owed } => {
+            pulses::end(connection, &parsed(&id)?).await?;
             let (reason, owed) = (reason.as_deref().map(crate::text::clean_line), to_json(owed)?);
             match state {
                 State::Good | State::Failed | State::Unwound => {
@@ -260,6 +262,17 @@ pub(super) async fn list(connection: &mut AnyConnection, filter: &DeploymentFilt
         .bind(filter.until.map_or(i64::MAX, |at| at.timestamp_millis()))
         .bind(i64::from(filter.limit));
     list.fetch_all(connection).await?.iter().map(deployment).collect()
+}
+
+pub(super) async fn under_way(connection: &mut AnyConnection, limit: u32) -> Result<Vec<UnderWay>, Trouble> {
+    let rows = sqlx::query(UNDER_WAY).bind(i64::from(limit)).fetch_all(&mut *connection).await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let deployment = deployment(row)?;
+        let sign = pulses::last_sign(connection, &deployment.id).await?;
+        found.push(UnderWay { deployment, sign });
+    }
+    Ok(found)
 }
 
 pub(super) async fn good(connection: &mut AnyConnection, app: &str, environment: &str) -> Result<Vec<Good>, Trouble> {

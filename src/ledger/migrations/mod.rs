@@ -2,19 +2,21 @@
 //! not. Step N leads to schema N. A step is never changed once it was released: a new table is a new step.
 
 /// For SQLite.
-pub(super) const SQLITE: [&str; 4] = [
+pub(super) const SQLITE: [&str; 5] = [
     include_str!("sqlite/1_audit.sql"),
     include_str!("sqlite/2_builds.sql"),
     include_str!("sqlite/3_delivery.sql"),
     include_str!("sqlite/4_app_builds.sql"),
+    include_str!("sqlite/5_pulses.sql"),
 ];
 
 /// For PostgreSQL.
-pub(super) const POSTGRES: [&str; 4] = [
+pub(super) const POSTGRES: [&str; 5] = [
     include_str!("postgres/1_audit.sql"),
     include_str!("postgres/2_builds.sql"),
     include_str!("postgres/3_delivery.sql"),
     include_str!("postgres/4_app_builds.sql"),
+    include_str!("postgres/5_pulses.sql"),
 ];
 
 /// The schema of today.

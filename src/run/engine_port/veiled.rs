@@ -132,8 +132,8 @@ impl<B: Balancer> Port for EnginePort<B> {
         Ok(document)
     }
 
-    async fn pull(&self, host: &HostId, image: &str) -> Result<(), PortError> {
-        self.veiled(self.wire.pull(host, image).await)
+    async fn pull(&self, host: &HostId, image: &str, told: &(dyn Fn(u64, u64) + Sync)) -> Result<(), PortError> {
+        self.veiled(self.wire.pull(host, image, told).await)
     }
 
     async fn ensure_network(&self, host: &HostId, name: &str) -> Result<(), PortError> {
@@ -216,6 +216,10 @@ impl<B: Balancer> Port for EnginePort<B> {
 
     async fn proof_begins(&self, routes: &[Route]) -> Vec<Count> {
         self.wire.proof_begins(routes).await
+    }
+
+    async fn proof_so_far(&self, begun: &[Count]) -> Option<Proof> {
+        self.wire.proof_so_far(begun).await
     }
 
     async fn proof_ends(&self, begun: &[Count]) -> Option<Proof> {

@@ -44,6 +44,9 @@ fn a_version_that_never_gets_well_is_taken_back() {
             assert_eq!(outcome.state, State::Unwound, "{outcome:?}");
             assert!(outcome.reason.as_ref().unwrap().contains(r#"host "app-01": gate shop-production-web-1-2-0000"#), "{outcome:?}");
             scenario.is_unwound();
+            let told = scenario.world.lock().pulses.iter().flat_map(|pulse| pulse.waits.values().cloned()).collect::<Vec<_>>();
+            let is_told = told.iter().any(|wait| wait.asked > 1 && wait.said.is_some());
+            assert!(is_told || nature == Nature::Crashes, "who looks on sees what the gate was answered: {told:?}");
             let bundles = &scenario.world.lock().bundles;
             let files: Vec<_> = bundles[0].iter().map(|(name, _)| name.as_str()).collect();
             let wanted = [

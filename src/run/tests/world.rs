@@ -25,7 +25,7 @@ use crate::{
     },
     fleet::{self, AppName, ContainerId, ContainerState, ContainerSummary, EnvironmentId, Health, HostId, ImageId, ImageRef, ServiceName},
     run::{
-        Life, MarkOrder, Order, Place, Port, PortError, Question, Records, RecordsError, SlotChange, SlotState,
+        Life, MarkOrder, Order, Place, Port, PortError, Pulse, Question, Records, RecordsError, SlotChange, SlotState,
         journal::{self, Entry, Word},
     },
     traffic::{
@@ -91,6 +91,8 @@ pub(super) struct State {
     pub(super) natures: BTreeMap<Arc<str>, Nature>,
     pub(super) rows: Vec<String>,
     pub(super) bundles: Vec<Vec<(String, Vec<u8>)>>,
+    /// What those who look on were told.
+    pub(super) pulses: Vec<Pulse>,
     pub(super) order: Order,
     pub(super) answer: Option<Result<(), Arc<str>>>,
     pub(super) jobs_run: Vec<Arc<str>>,
@@ -133,6 +135,7 @@ impl World {
             natures: BTreeMap::new(),
             rows: Vec::new(),
             bundles: Vec::new(),
+            pulses: Vec::new(),
             order: Order::GoOn,
             answer: Some(Ok(())),
             jobs_run: Vec::new(),
@@ -421,7 +424,7 @@ impl Port for World {
         Ok(Some(json!({ "Name": *name, "State": { "Health": { "Log": [] } } })))
     }
 
-    async fn pull(&self, host: &HostId, image: &str) -> Result<(), PortError> {
+    async fn pull(&self, host: &HostId, image: &str, _: &(dyn Fn(u64, u64) + Sync)) -> Result<(), PortError> {
         self.act(format!("{host} pull {image}"), |state| state.host(host).map(|sim| sim.images.extend([image.to_owned()]))).await
     }
 
@@ -609,6 +612,10 @@ impl Port for World {
         Vec::new()
     }
 
+    async fn proof_so_far(&self, _: &[Count]) -> Option<Proof> {
+        None
+    }
+
     async fn proof_ends(&self, _: &[Count]) -> Option<Proof> {
         None
     }
@@ -635,6 +642,12 @@ impl Records for World {
         let words: Vec<_> = entries.iter().map(|entry| told(&entry.word)).collect();
         let lines = String::from_utf8(journal::write(entries)).unwrap();
         self.act(format!("journal {}", words.join(", ")), |state| state.rows.extend(lines.lines().map(str::to_owned))).await;
+        Ok(())
+    }
+
+    async fn pulse(&self, _: &DeploymentId, pulse: &Pulse) -> Result<(), RecordsError> {
+        Turn::default().await;
+        self.lock().pulses.push(pulse.clone());
         Ok(())
     }
 

@@ -6,8 +6,16 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use crate::{
     act::{Act, RunId},
     action::{Action, Answer, Context},
+    alerts::Probe,
+    board::Watch,
+    delivery::release::DeploymentId,
     fleet::{ContainerKey, HostId, ServiceKey},
-    ui::{screen::Request, view::View},
+    ui::{
+        layers::{PastChoice, PastLayer},
+        panel::Selection,
+        screen::Request,
+        view::View,
+    },
 };
 
 /// What a layer made of an input.
@@ -21,6 +29,8 @@ pub enum LayerOutcome {
     Close,
     /// It is done; run this.
     Run(Action),
+    /// It is done; run this about that, whatever the panel's cursor is on.
+    RunAt(Action, Selection),
     /// It is done; go there.
     Go(Destination),
     /// Taken, and this is asked; the layer stays.
@@ -38,8 +48,14 @@ pub enum LayerOutcome {
     },
     /// It is done; the panel in front goes to this entry of the open stream.
     Jump(u64),
+    /// Open one of the layers that belong to the past above this one.
+    Past(PastLayer),
+    /// It is done; the panel in front takes this.
+    PastChosen(PastChoice),
     /// It is done; the panel in front shows these columns from now on.
     Columns(Vec<&'static str>),
+    /// It is done; show this deployment as it goes.
+    OpenRun(DeploymentId),
 }
 
 /// A place in the fleet that the palette can lead to.
@@ -77,9 +93,29 @@ pub trait Layer {
         None
     }
 
+    /// What the delivery desk is to keep up to date while it is open; `None`: what lies beneath decides.
+    fn watches(&self) -> Option<Watch> {
+        None
+    }
+
+    /// What it would say more about, had the engines been asked; only of a layer that covers its panel.
+    fn probes(&self, _view: &View<'_>) -> Vec<Probe> {
+        Vec::new()
+    }
+
+    /// What it is about, for the actions that mean the same everywhere.
+    fn selection(&self) -> Selection {
+        Selection::Nothing
+    }
+
     /// Whether it shows secrets that a person let show: such a screen is not handed on.
     fn is_private(&self) -> bool {
         false
+    }
+
+    /// The delivery desk told something, which stands on the board by now.
+    fn hear(&mut self, _view: &View<'_>) -> LayerOutcome {
+        LayerOutcome::Stay
     }
 
     /// An answer arrived that it may have asked for.

@@ -21,13 +21,20 @@ pub(super) struct PlanLine {
 }
 
 impl PlanLine {
-    fn new(indent: u16) -> Self {
+    /// An empty one that begins so many cells from the left.
+    pub fn new(indent: u16) -> Self {
         Self { indent, pieces: Vec::new() }
     }
 
-    fn and(mut self, text: impl Into<String>, role: Role) -> Self {
+    /// The same with more text.
+    pub fn and(mut self, text: impl Into<String>, role: Role) -> Self {
         self.pieces.push((text.into(), role));
         self
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
     }
 
     /// Paints it into a row of `area`.

@@ -219,6 +219,7 @@ impl Panel for Containers {
             Action::SelectionInspect,
             Action::SelectionLogs,
             Action::ActsOpenMenu,
+            Action::ChangesShow,
             Action::FilterEdit,
             Action::ContainersSort,
             Action::ContainersGroup,

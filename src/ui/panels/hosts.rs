@@ -234,6 +234,7 @@ impl Panel for Hosts {
         &[
             Action::SelectionOpen,
             Action::SelectionLogs,
+            Action::ChangesShow,
             Action::LinkRetry,
             Action::FilterEdit,
             Action::SelectionCopyName,

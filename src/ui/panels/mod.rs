@@ -1,10 +1,12 @@
 //! The panels, one file each. A new one is a file here and a row in [`all`].
 
 mod containers;
+mod delivery;
 mod empty;
 mod events;
 mod facts;
 mod figures;
+mod history;
 mod hosts;
 mod logs;
 mod resources;
@@ -16,6 +18,9 @@ mod triage;
 mod versions;
 mod words;
 
+#[cfg(test)]
+pub(super) use delivery::sample as lane_sample;
+pub(super) use delivery::span;
 #[cfg(test)]
 pub(super) use logs::sample as log_sample;
 
@@ -29,6 +34,8 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(hosts::Hosts::default()),
         Box::new(logs::Logs::default()),
         Box::new(resources::Resources::default()),
+        Box::new(delivery::Delivery::default()),
+        Box::new(history::History::default()),
         Box::new(events::Events::default()),
         Box::new(triage::Triage::default()),
         Box::new(stock::Stock::default()),

@@ -238,6 +238,9 @@ impl Panel for Versions {
         &[
             Action::SelectionLogs,
             Action::SelectionOpen,
+            Action::DeliveryDeploy,
+            Action::DeliveryRollBack,
+            Action::ChangesShow,
             Action::ActsOpenMenu,
             Action::VersionsTurn,
             Action::UsageToggle,

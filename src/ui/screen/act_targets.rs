@@ -40,7 +40,13 @@ pub(super) fn targets(panel: &dyn Panel, view: &View<'_>) -> Vec<ContainerKey> {
             };
             view.fleet.containers_of(&service).filter(in_column).filter(in_filter).map(|container| container.key.clone()).collect()
         }
-        Selection::Nothing | Selection::Group | Selection::Host(_) | Selection::Event(_) | Selection::Line => Vec::new(),
+        Selection::Nothing
+        | Selection::Group
+        | Selection::Host(_)
+        | Selection::Event(_)
+        | Selection::Line
+        | Selection::Lane { .. }
+        | Selection::Deployment(_) => Vec::new(),
     }
 }
 

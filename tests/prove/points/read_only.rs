@@ -128,18 +128,22 @@ fn begin(opening: &Opening<'_>) -> Console {
 }
 
 /// Every panel; the first four are visited in short form too.
-const PANELS: [&str; 8] = ["Versions", "Containers", "Hosts", "Events", "Logs", "Resources", "Triage", "Stock"];
+const PANELS: [&str; 10] = ["Versions", "Containers", "Hosts", "Events", "Logs", "Resources", "Triage", "Stock", "Delivery", "History"];
 
 /// Out of every layer, then along the panels: the same keys in all keymaps do not exist, so tab after esc.
 fn turn_to(deck: &mut Console, panel: usize) {
     let title = PANELS[panel];
     let wanted = |screen: &vt100::Screen| deck::in_front(screen, title);
-    for _ in 0..12 {
+    for _ in 0..2 * PANELS.len() {
         if wanted(deck.emulator.screen()) {
             return;
         }
         deck.send(b"\x1b");
         deck.run(Duration::from_millis(25));
+        // The layer alone may have been in the way.
+        if wanted(deck.emulator.screen()) {
+            return;
+        }
         deck.send(b"\t");
         deck.run(Duration::from_millis(10));
     }
