@@ -192,6 +192,7 @@ pub fn hint_word(action: Action) -> &'static str {
         Action::SelectionProcesses => "processes",
         Action::GroupFold => "fold",
         Action::UsageToggle => "usage",
+        Action::TemplateOpen => "template",
         Action::DeliveryRollBack => "roll back",
         Action::DeliveryApplyConfig => "apply config",
         Action::ChangesShow => "what changed",
