@@ -260,18 +260,6 @@ impl Page {
     }
 }
 
-/// A state's word, the same as the verbs print and the filter takes.
-pub fn word(state: State) -> &'static str {
-    match state {
-        State::Waiting => "waiting",
-        State::Running => "running",
-        State::Parked => "parked",
-        State::Good => "good",
-        State::Failed => "failed",
-        State::Unwound => "unwound",
-    }
-}
-
 /// Every state, in the order of a deployment's life.
 pub const STATES: [State; 6] = [State::Waiting, State::Running, State::Parked, State::Good, State::Failed, State::Unwound];
 

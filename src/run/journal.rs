@@ -144,6 +144,20 @@ pub enum State {
     Unwound,
 }
 
+impl State {
+    /// Its word: in ledgers, in what the verbs print for people and scripts, and in filters. Never changed once released.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Parked => "parked",
+            Self::Good => "good",
+            Self::Failed => "failed",
+            Self::Unwound => "unwound",
+        }
+    }
+}
+
 /// The decision to take something back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Turn {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeZone};
 use thiserror::Error;
 
-use super::{STATES, word};
+use super::STATES;
 use crate::{
     fleet::{AppName, EnvironmentId},
     ledger::{Deployment, DeploymentFilter},
@@ -66,7 +66,7 @@ pub enum FilterError {
 }
 
 fn outcomes() -> String {
-    STATES.map(word).join(", ")
+    STATES.map(State::word).join(", ")
 }
 
 impl Filter {
@@ -156,7 +156,7 @@ impl Filter {
             "app" => known.iter().map(|one| one.app.as_str()).collect(),
             "environment" => known.iter().map(|one| one.environment.as_str()).collect(),
             "by" => known.iter().map(|one| one.by.as_str()).filter(|by| !by.contains(' ')).collect(),
-            "outcome" => STATES.map(word).into_iter().collect(),
+            "outcome" => STATES.map(State::word).into_iter().collect(),
             _ => BTreeSet::new(),
         };
         values.into_iter().filter(|known| known.starts_with(value) && *known != value).map(|known| format!("{key}:{known}")).collect()
@@ -164,8 +164,8 @@ impl Filter {
 }
 
 fn outcome(value: &str) -> Result<State, FilterError> {
-    let found = STATES.into_iter().find(|state| word(*state) == value);
-    found.ok_or_else(|| FilterError::Outcome { word: value.to_owned(), nearest: nearest(value, STATES.map(word)) })
+    let found = STATES.into_iter().find(|state| state.word() == value);
+    found.ok_or_else(|| FilterError::Outcome { word: value.to_owned(), nearest: nearest(value, STATES.map(State::word)) })
 }
 
 #[cfg(test)]

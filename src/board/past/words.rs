@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Change, Kind, RecordedAct, RecordedDeployment, deed::Verb, span, word};
+use super::{Change, Kind, RecordedAct, RecordedDeployment, deed::Verb, span};
 use crate::{delivery::release::label, fleet::Severity, ledger::audit::Verdict, run::journal::State};
 
 pub(super) fn line(at: DateTime<Utc>, kind: Kind, severity: Severity, what: String, who: String, place: String) -> Change {
@@ -23,8 +23,8 @@ pub(super) fn of_deployment(recorded: &RecordedDeployment) -> Vec<Change> {
     let outcome = match (one.state, one.rollback) {
         (State::Good, false) => "deployed".to_owned(),
         (State::Good, true) => "rolled back to".to_owned(),
-        (state, false) => format!("{}:", word(state)),
-        (state, true) => format!("{} rollback:", word(state)),
+        (state, false) => format!("{}:", state.word()),
+        (state, true) => format!("{} rollback:", state.word()),
     };
     let what = format!("{outcome} {}{took}{why}", one.release);
     let place = format!("{} in {}", one.app, one.environment);

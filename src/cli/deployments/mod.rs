@@ -8,7 +8,6 @@ mod tests;
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 use serde::Serialize;
 
-pub(super) use crate::board::past::word;
 pub(super) use carried::of_journal;
 pub use show::show;
 pub(super) use show::{Page, PageRow, journal, remedy};
@@ -139,7 +138,7 @@ impl<'a> Row<'a> {
             release: found.release.to_string(),
             from_release: found.from_release.as_ref().map(ToString::to_string),
             rollback: found.rollback,
-            state: word(found.state),
+            state: found.state.word(),
             by: &found.by,
             needed: found.needed,
             approved_by: &found.approved_by,
@@ -183,7 +182,7 @@ fn table(found: &[Deployment]) -> Table {
             one.environment.to_string(),
             one.release.to_string(),
             or_nothing(one.from_release.as_ref()),
-            word(one.state).to_owned(),
+            one.state.word().to_owned(),
             one.by.clone(),
             approvals(one),
             or_nothing(one.started.map(local)),

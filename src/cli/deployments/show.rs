@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use serde::Serialize;
 
-use super::{Row, approvals, local, moment, or_nothing, word};
+use super::{Row, approvals, local, moment, or_nothing};
 use crate::{
     cli::{
         args::{Format, Global, Output},
@@ -173,7 +173,7 @@ impl<'a> Page<'a> {
     pub(in crate::cli) fn facts(&self) -> Vec<(&'static str, String)> {
         let one = self.deployment;
         let mut facts = vec![
-            ("deployment", format!("{}  {}", one.id, word(one.state))),
+            ("deployment", format!("{}  {}", one.id, one.state.word())),
             ("release", format!("{} of {} in {}", one.release, one.app, one.environment)),
             ("from", or_nothing(one.from_release.as_ref())),
             ("asked", format!("{} by {}", local(one.asked), one.by)),
@@ -281,7 +281,7 @@ fn said(word: &Word, steps: &BTreeMap<StepId, &Step>) -> (Option<StepId>, String
         Word::Good => (None, "good".to_owned()),
         Word::Ended { state, reason, .. } => {
             let why = reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-            (None, format!("ended {}{why}", super::word(*state)))
+            (None, format!("ended {}{why}", state.word()))
         }
     }
 }

@@ -67,18 +67,6 @@ const GIVEN: &str = "SELECT number FROM deployment_number WHERE id = 1";
 const HIGHEST: &str = "SELECT COALESCE(max(number), 0) FROM deployments";
 const GIVE: &str = "UPDATE deployment_number SET number = $1 WHERE id = 1";
 
-/// A state's word in the table.
-fn word(state: State) -> &'static str {
-    match state {
-        State::Waiting => "waiting",
-        State::Running => "running",
-        State::Parked => "parked",
-        State::Good => "good",
-        State::Failed => "failed",
-        State::Unwound => "unwound",
-    }
-}
-
 fn state(word: &str) -> Result<State, Trouble> {
     Ok(match word {
         "waiting" => State::Waiting,
@@ -125,7 +113,7 @@ async fn insert(connection: &mut AnyConnection, plan: &Plan, by: &str, needed: u
         .bind(plan.from.first().map(ToString::to_string))
         .bind(i64::from(plan.options.rollback))
         .bind(plan.options.override_reason.as_deref().map(crate::text::clean_line))
-        .bind(word(State::Waiting))
+        .bind(State::Waiting.word())
         .bind(crate::text::clean_line(by))
         .bind(i64::from(needed))
         .bind(now.timestamp_millis())
@@ -154,7 +142,7 @@ pub(super) async fn rebuild(connection: &mut AnyConnection, rebuilt: &Rebuilt) -
 pub(super) async fn replan(connection: &mut AnyConnection, plan: &Plan) -> Result<(), Trouble> {
     let deployment = one(connection, &plan.deployment).await?;
     if deployment.state != State::Waiting {
-        let reason = format!("it is {} and waits for nobody: its plan stands", word(deployment.state));
+        let reason = format!("it is {} and waits for nobody: its plan stands", deployment.state.word());
         return Err(LedgerError::Unfit { deployment: deployment.id, reason }.into());
     }
     let update = sqlx::query(REPLAN)
@@ -191,9 +179,9 @@ pub(in crate::ledger) async fn follow(
             let (reason, owed) = (reason.as_deref().map(crate::text::clean_line), to_json(owed)?);
             match state {
                 State::Good | State::Failed | State::Unwound => {
-                    sqlx::query(END).bind(word(*state)).bind(at).bind(reason).bind(owed).bind(id)
+                    sqlx::query(END).bind(state.word()).bind(at).bind(reason).bind(owed).bind(id)
                 }
-                State::Waiting | State::Running | State::Parked => sqlx::query(PARK).bind(word(*state)).bind(reason).bind(owed).bind(id),
+                State::Waiting | State::Running | State::Parked => sqlx::query(PARK).bind(state.word()).bind(reason).bind(owed).bind(id),
             }
         }
         Word::Measured { proof } => {
@@ -220,7 +208,7 @@ pub(in crate::ledger) async fn turn_down(
     at: DateTime<Utc>,
     reason: String,
 ) -> Result<(), Trouble> {
-    let end = sqlx::query(END).bind(word(State::Unwound)).bind(at.timestamp_millis()).bind(reason).bind("[]").bind(id.to_string());
+    let end = sqlx::query(END).bind(State::Unwound.word()).bind(at.timestamp_millis()).bind(reason).bind("[]").bind(id.to_string());
     end.execute(connection).await?;
     Ok(())
 }
@@ -257,7 +245,7 @@ pub(super) async fn list(connection: &mut AnyConnection, filter: &DeploymentFilt
         .bind(filter.app.as_ref().map_or("", AppName::as_str))
         .bind(filter.environment.as_ref().map_or("", EnvironmentId::as_str))
         .bind(filter.by.as_deref().unwrap_or_default())
-        .bind(filter.state.map_or("", word))
+        .bind(filter.state.map_or("", State::word))
         .bind(filter.since.map_or(i64::MIN, |at| at.timestamp_millis()))
         .bind(filter.until.map_or(i64::MAX, |at| at.timestamp_millis()))
         .bind(i64::from(filter.limit));

@@ -14,7 +14,7 @@ use crate::{
     action::{Action, Context},
     board::{
         Watch,
-        past::{Account, Wish, word},
+        past::{Account, Wish},
     },
     delivery::release::DeploymentId,
     text::width,
@@ -148,7 +148,7 @@ impl Reader {
     fn heading(&self, view: &View<'_>) -> String {
         match &self.subject {
             Subject::Account(id) => match self.account_of(view).map(|account| &account.deployment) {
-                Some(one) => format!(" Deployment {id} · {} in {} · {} ", one.app, one.environment, word(one.state)),
+                Some(one) => format!(" Deployment {id} · {} in {} · {} ", one.app, one.environment, one.state.word()),
                 None => format!(" Deployment {id} "),
             },
             Subject::Text { place, name } => {

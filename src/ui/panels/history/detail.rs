@@ -6,7 +6,7 @@ use super::{
     runs::Runs,
 };
 use crate::{
-    board::past::{Account, ReleaseRow, Stand, span, word},
+    board::past::{Account, ReleaseRow, Stand, span},
     delivery::release::DeploymentId,
     fleet::HostId,
     ledger::Deployment,
@@ -58,7 +58,7 @@ fn of_deployment(one: &Deployment, account: Option<&Account>) -> Vec<Fact> {
         (who, _) => format!(" · approved by {}", who.join(", ")),
     };
     let mut facts = vec![
-        Fact::new("outcome", format!("{}{why}", word(one.state))).in_role(role),
+        Fact::new("outcome", format!("{}{why}", one.state.word())).in_role(role),
         Fact::new("release", format!("{} of {} in {}{from}{way}", one.release, one.app, one.environment)),
         Fact::new("asked", format!("{} by {}{approved}", long(one.asked), one.by)),
     ];

@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike as _, Local, Utc};
 
 use super::{List, runs::Runs};
 use crate::{
-    board::past::{ReleaseRow, Stand, span, word},
+    board::past::{ReleaseRow, Stand, span},
     delivery::release::{DeploymentId, ReleaseId},
     fleet::{AppName, EnvironmentId},
     ledger::Deployment,
@@ -98,7 +98,7 @@ pub(super) fn of_deployment(one: &Deployment, view: &View<'_>) -> Row {
             (when(one.started.unwrap_or(one.asked), view.now), Role::TextDim),
             (one.by.clone(), Role::Text),
             (took, Role::TextDim),
-            (word(one.state).to_owned(), loud),
+            (one.state.word().to_owned(), loud),
             (aside(one), if one.owed.is_empty() { Role::TextDim } else { Role::StateAttention }),
             (proof(one), if one.failed.is_some_and(|failed| failed > 0) { Role::StateAttention } else { Role::TextDim }),
         ],
